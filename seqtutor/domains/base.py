@@ -190,11 +190,15 @@ class Domain(ABC):
 
     @abstractmethod
     def read(self, path: Path) -> Iterator[Record | Rejected]:
-        """Reads every sequence of a file or folder, in a fixed order, in parallel where parsing is slow.
+        """Reads every sequence of a file or folder as it is, to be judged, in a fixed order.
 
         Text files of one text a line, `.csv` and `.npz` go through here too. Raises UserError if the path
         is missing or of no known kind; a single bad file or line becomes a Rejected.
         """
+
+    def prepare(self, path: Path) -> Iterator[Record | Rejected]:
+        """Reads training data: like `read`, with the domain's normalisation (key, canonical form), in parallel."""
+        return self.read(path)
 
     @classmethod
     @abstractmethod

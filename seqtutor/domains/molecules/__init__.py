@@ -1,0 +1,62 @@
+"""The molecule domain: SMILES strings, rewarded for being drug-like, soluble and easy to make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Statistics, Vocabulary, Writer
+from seqtutor.domains.molecules import corpus, reading, render, smiles
+from seqtutor.errors import UserError
+
+
+class Molecules(Domain):
+    """SMILES strings of at most `length` tokens; see `smiles` for the tokens and `corpus` for the data sets."""
+
+    name = "molecules"
+    defaults = {  # noqa: RUF012 (typed as a class variable by Domain)
+        "length": 100,  # most tokens of a molecule, the end token included; MOSES needs 55
+        "stereo": False,  # whether training data keeps its stereochemistry
+    }
+    end_symbol = smiles.END
+    keeps_primer = True  # a primer is a scaffold that the molecule begins with
+
+    def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
+        super().__init__(options, vocabulary)
+        length = self.options["length"]
+        if not isinstance(length, int) or length < 2:
+            raise UserError(f"domain.length is {length!r}: give a whole number of tokens, 2 or more")
+
+    @property
+    def length(self) -> int:
+        """T: the most tokens of a molecule, the end token included."""
+        return self.options["length"]
+
+    def tokenize(self, text: str) -> list[str]:
+        """Splits a SMILES into atoms, bonds, brackets and ring closures. Raises ValueError with reason and position."""
+        return smiles.tokenize(text)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The SMILES before the first end token."""
+        return smiles.decode(tokens, self.vocabulary)
+
+    def read(self, path: Path) -> Iterator[Record | Rejected]:
+        """See `reading.read`: SMILES as they stand in .smi, .txt and .csv files."""
+        return reading.read(path)
+
+    def prepare(self, path: Path) -> Iterator[Record | Rejected]:
+        """See `reading.prepare`: canonical SMILES of distinct molecules that fit the length."""
+        rules = reading.Rules(self.length - 1, self.options["stereo"])
+        return reading.prepare_canonical(path, rules) if corpus.is_canonical(path) else reading.prepare(path, rules)
+
+    @classmethod
+    def data_sets(cls) -> dict[str, DataSet]:
+        """MOSES, its test splits, and the sample that comes with the repository."""
+        return corpus.data_sets()
+
+    def writers(self) -> dict[str, Writer]:
+        """smi: one file; svg: one file a molecule; png: sheets of 25."""
+        writers = {"smi": render.write_smi, "svg": render.write_svg, "png": render.write_png}
+        return {extension: partial(write, self.decode) for extension, write in writers.items()}

@@ -1,0 +1,205 @@
+"""One experiment, one YAML file: read, checked against the schema below, overridden, written back.
+
+The classes hold every setting with its range and meaning. Unknown keys are refused with the nearest valid
+names. A file may begin with `extends: other.yaml` (relative to itself) and then lists only what differs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from seqtutor.errors import UserError, unknown_name
+
+VARIANT_NAMES = ("q", "psi", "g", "rl-only")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """Training data and how it is divided."""
+
+    name: str = Field("", description="a data set's name (`seqtutor data list`) or a path")
+    validation: float = Field(0.05, ge=0, lt=0.5, description="share held out for early stopping")
+    test: float = Field(0.05, ge=0, lt=0.5, description="share held out for the final cross-entropy")
+    max_length: int = Field(128, ge=2, description="tokens; longer sequences are cut into pieces of this length")
+
+
+class ModelConfig(_Section):
+    """The recurrent network."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    layers: int = Field(1, ge=1, le=16)
+    units: int = Field(100, ge=1, description="units of each layer")
+
+
+class PretrainConfig(_Section):
+    """Maximum likelihood."""
+
+    epochs: int = Field(20, ge=1, description="passes over the training sequences, at the most")
+    batch: int = Field(128, ge=1, description="sequences a step")
+    learning_rate: float = Field(3e-3, gt=0, description="highest rate; warm-up, then a half cosine to a hundredth")
+    warmup: int = Field(100, ge=0, description="steps of linear warm-up")
+    clip_norm: float = Field(5.0, gt=0, description="largest global gradient norm")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled, a step and unit of learning rate")
+    evaluate_every: int = Field(200, ge=1, description="steps between validations; each writes a checkpoint")
+    patience: int = Field(10, ge=1, description="validations without improvement before stopping")
+    samples: int = Field(3, ge=0, description="sequences drawn and shown at each validation")
+
+
+class TuneConfig(_Section):
+    """KL-control. One round draws a batch of sequences, scores it, stores it, then learns from the replay."""
+
+    variant: Literal[VARIANT_NAMES] = "psi"  # type: ignore[valid-type]
+    reward: str = Field("", description="built-in name, weighted sum (qed:2,sa:1) or file.py:function; empty: default")
+    c: float = Field(1.0, gt=0, description="temperature: rewards count r / c, in nats")
+    discount: float = Field(1.0, ge=0, le=1, description="a token")
+    rounds: int = Field(300, ge=1)
+    batch: int = Field(128, ge=1, description="sequences drawn a round")
+    minibatch: int = Field(64, ge=1, description="sequences an update")
+    replay_ratio: float = Field(2.0, gt=0, description="times each drawn sequence is learned from, on average")
+    buffer: int = Field(4096, ge=1, description="sequences kept for replay")
+    priority: float = Field(0.0, ge=0, le=1, description="exponent of prioritised replay; 0 draws uniformly")
+    learning_rate: float = Field(1e-3, gt=0)
+    final_rate: float = Field(0.1, ge=0, le=1, description="the last round's learning rate, as a share of the first's")
+    clip_norm: float = Field(5.0, gt=0, description="largest global gradient norm")
+    weight_decay: float = Field(0.0, ge=0)
+    huber: float = Field(10.0, gt=0, description="TD errors beyond this count linearly, in nats")
+    target_rate: float = Field(0.05, gt=0, le=1, description="share of the way the target network moves an update")
+    exploration: Literal["boltzmann", "epsilon-greedy"] = "boltzmann"
+    temperature: float = Field(1.0, gt=0, description="of Boltzmann exploration")
+    epsilon: float = Field(0.01, ge=0, le=1, description="share of random tokens")
+    primer: str = Field("start", description="start, random, or text tokens or a file to start from")
+    evaluate_every: int = Field(25, ge=1, description="rounds between checkpoints")
+
+
+class SampleConfig(_Section):
+    """Drawing sequences."""
+
+    batch: int = Field(1024, ge=1, description="sequences drawn at a time")
+    temperature: float = Field(1.0, gt=0)
+    primer: str = Field("", description="as tune.primer; empty: the same")
+
+
+class EvaluateConfig(_Section):
+    """Statistics of drawn sequences."""
+
+    num: int = Field(1000, ge=2, description="sequences")
+    reference: str = Field("", description="data set or path for novelty; empty: the training data of the run")
+
+
+class Config(_Section):
+    """One experiment. `domain` holds the domain's name and its own options."""
+
+    seed: int = Field(0, ge=0, lt=2**31)
+    domain: dict[str, Any]
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+    tune: TuneConfig = TuneConfig()
+    sample: SampleConfig = SampleConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Reads a config file and applies `section.key=value` overrides. Raises UserError, in one line, on anything wrong."""
+    tree = _read_tree(path)
+    for item in overrides:
+        _override(tree, item)
+    return from_tree(tree, str(path))
+
+
+def from_tree(tree: dict[str, Any], where: str) -> Config:
+    """Checks nested dictionaries against the schema. Raises UserError naming the key, the value and the mend."""
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise _explain(error.errors()[0], where) from None
+    _check_domain(config.domain, where)
+    return config
+
+
+def to_tree(config: Config) -> dict[str, Any]:
+    """Plain dictionaries of a config, as they stand in YAML."""
+    return config.model_dump(mode="json")
+
+
+def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = [str(p) for p in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
+        raise unknown_name("config file", str(path), known or ["configs/music.yaml"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read config {path}: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: a config is a mapping of sections ({', '.join(Config.model_fields)})")
+    base = tree.pop("extends", None)
+    if base is None:
+        return tree
+    if depth > 8:
+        raise UserError(f"{path}: `extends` goes round in a circle")
+    return _merge(_read_tree(path.parent / str(base), depth + 1), tree)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both else value
+    return merged
+
+
+def _override(tree: dict[str, Any], item: str) -> None:
+    key, equals, text = item.partition("=")
+    if not equals:
+        raise UserError(f"--set {item}: write it as section.key=value")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise UserError(f"--set {item}: '{section}' is not a section")
+    try:
+        tree[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {item}: the value is not valid YAML") from None
+
+
+def _check_domain(section: dict[str, Any], where: str) -> None:
+    from seqtutor.domains import domain_class
+
+    if not isinstance(section.get("name"), str):
+        raise UserError(f"{where}: domain.name is missing; say which domain, e.g. `name: music`")
+    defaults = domain_class(section["name"]).defaults
+    for key, value in section.items():
+        if key == "name":
+            continue
+        if key not in defaults:
+            raise unknown_name("key", f"domain.{key}", [f"domain.{k}" for k in ("name", *defaults)], where)
+        kind = type(defaults[key])
+        if not isinstance(value, (int, float) if kind is float else kind) or (kind is int and isinstance(value, bool)):
+            raise UserError(f"{where}: domain.{key} is {value!r}, expected {kind.__name__}")
+
+
+def _explain(error: Any, where: str) -> UserError:
+    path = [str(part) for part in error["loc"]]
+    key = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        model = Config if len(path) == 1 else Config.model_fields[path[0]].annotation
+        prefix = "" if len(path) == 1 else f"{path[0]}."
+        return unknown_name("key", key, [prefix + name for name in model.model_fields], where)  # type: ignore[union-attr]
+    if error["type"] == "missing":
+        return UserError(f"{where}: {key} is missing")
+    if error["type"] == "literal_error":
+        allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        return unknown_name(key.split(".")[-1], str(error["input"]), allowed, f"{where}, {key}")
+    return UserError(f"{where}: {key} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}")

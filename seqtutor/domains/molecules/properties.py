@@ -1,0 +1,109 @@
+"""Properties of one molecule, from its SMILES, by RDKit. Pure functions; they run in worker processes.
+
+| property | unit | source |
+|---|---|---|
+| `logp` | log10 of the octanol-water partition coefficient | Wildman and Crippen 1999 |
+| `sa` | synthetic accessibility, 1 (easy) to 10 (hard) | Ertl and Schuffenhauer 2009, RDKit's `SA_Score` |
+| `qed` | drug-likeness, 0 to 1 | Bickerton et al. 2012, RDKit's `QED` |
+| `ring_penalty` | minus the atoms above 6 in the largest ring, 0 without such a ring | Kusner et al. 2017 |
+| `penalised_logp` | logp - sa + ring_penalty (no term standardised) | Kusner et al. 2017 |
+
+Rings are those of RDKit's smallest set of smallest rings. Properties are those of the canonical SMILES:
+QED sums floats in atom order, so two spellings of one molecule would else differ in the last bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+    from rdkit.Chem.QED import QEDproperties
+
+
+class Measured:
+    """A molecule whose costly intermediate results are made once, when a property first asks for them."""
+
+    def __init__(self, mol: Mol):
+        self.mol = mol
+
+    @cached_property
+    def terms(self) -> QEDproperties:
+        """The eight terms of QED: MW, ALOGP (Crippen's logP), HBA, HBD, PSA, ROTB, AROM, ALERTS."""
+        from rdkit.Chem import QED
+
+        return QED.properties(self.mol)
+
+    @cached_property
+    def sa(self) -> float:
+        """The synthetic accessibility score."""
+        from rdkit.Contrib.SA_Score import sascorer
+
+        return sascorer.calculateScore(self.mol)
+
+    @property
+    def qed(self) -> float:
+        """The quantitative estimate of drug-likeness, with its usual (mean) weights."""
+        from rdkit.Chem import QED
+
+        return QED.qed(self.mol, qedProperties=self.terms)
+
+    @property
+    def ring_penalty(self) -> float:
+        """Minus the atoms above 6 in the largest ring."""
+        largest = max((len(ring) for ring in self.mol.GetRingInfo().AtomRings()), default=0)
+        return -float(max(0, largest - 6))
+
+
+PROPERTIES: dict[str, Callable[[Measured], float]] = {
+    "logp": lambda m: m.terms.ALOGP,
+    "sa": lambda m: m.sa,
+    "qed": lambda m: m.qed,
+    "ring_penalty": lambda m: m.ring_penalty,
+    "penalised_logp": lambda m: m.terms.ALOGP - m.sa + m.ring_penalty,
+}
+
+
+class Molecule(NamedTuple):
+    """What is known of one SMILES. `values`, in the order of PROPERTIES, are nan unless it is valid and was measured."""
+
+    valid: bool
+    canonical: str = ""
+    values: tuple[float, ...] = (math.nan,) * len(PROPERTIES)
+    reason: str = ""  # why it is not valid
+
+
+@lru_cache(maxsize=50_000)
+def measure(canonical: str) -> tuple[float, ...]:
+    """Every property of a canonical SMILES, in the order of PROPERTIES. Raises ValueError if it does not parse."""
+    from rdkit import Chem
+
+    mol = Chem.MolFromSmiles(canonical)
+    if mol is None:
+        raise ValueError("its canonical form does not parse")
+    measured = Measured(mol)
+    return tuple(float(function(measured)) for function in PROPERTIES.values())
+
+
+def examine(smiles: str, properties: bool = True) -> Molecule:
+    """Validity, canonical SMILES and, if asked for, properties of a SMILES. Never raises on bad input.
+
+    Valid is what RDKit parses and sanitises and has at least one atom. Blanks are no part of a SMILES
+    (RDKit would take what follows them for a name).
+    """
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        if smiles.split() != [smiles]:
+            return Molecule(False, reason="empty or with blanks")
+        try:
+            mol = Chem.MolFromSmiles(smiles)
+            if mol is None or mol.GetNumAtoms() == 0:
+                return Molecule(False, reason="not a molecule")
+            canonical = Chem.MolToSmiles(mol)
+            return Molecule(True, canonical, measure(canonical)) if properties else Molecule(True, canonical)
+        except Exception as error:  # RDKit raises many kinds on odd atoms: one string must not end a run
+            return Molecule(False, reason=f"{type(error).__name__}: {error}")

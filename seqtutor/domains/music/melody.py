@@ -1,0 +1,160 @@
+"""Melodies as notes on a grid of sixteenths: to tokens and back, one line out of many, key and register.
+
+Every reader (MIDI, ABC) yields `Note`s in sixteenths from the beginning; everything behind that is here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seqtutor.domains.music.tokens import FIRST_PITCH, MAX_MIDI, MIDI_OFFSET, MIN_MIDI, NO_EVENT, NOTE_OFF
+
+MAX_STEPS = 100_000  # sixteenths; a longer "melody" is a broken file
+LEGATO = 1  # sixteenths by which a note may run into the next one of the same line
+MAX_FOLDED = 0.1  # share of notes that may be folded by octaves one by one
+MAX_OFF_GRID = 0.25  # share of onsets that may lie off the sixteenths of a written tune
+KEY_TRUST = 0.9  # share of the sounding time that a declared key must hold
+_WHITE = [0, 2, 4, 5, 7, 9, 11]  # pitch classes of C major
+
+# Krumhansl & Kessler (1982), "Tracing the dynamic changes in perceived tonal organization in a spatial representation
+# of musical keys", Psychological Review 89, 334-368: probe-tone ratings of the twelve degrees above the tonic.
+MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+
+class Unusable(Exception):
+    """A piece no melody can be made of. The message is the reason, in few words, one of a few kinds."""
+
+
+class Note(NamedTuple):
+    """A sounding note: onset and end in sixteenths from the beginning, MIDI pitch."""
+
+    start: float
+    end: float
+    pitch: int
+
+
+def to_tokens(notes: Sequence[Note], length: int) -> np.ndarray:
+    """Tokens int32 [length] of one line of notes: whole sixteenths, in order, not overlapping, pitches in range.
+
+    A note-off stands only where a note ends and none begins; silence before and after is "no event".
+    """
+    tokens = np.full(length, NO_EVENT, np.int32)
+    for note in notes:
+        tokens[int(note.start)] = note.pitch - MIDI_OFFSET
+        if note.end < length:
+            tokens[int(note.end)] = NOTE_OFF  # the next note, if it begins here, overwrites it
+    return tokens
+
+
+def to_notes(tokens: Iterable[int]) -> list[Note]:
+    """The sounding notes of tokens [T]. A note lasts to the next note or note-off, or to the end T."""
+    notes: list[Note] = []
+    start, pitch, step = 0, None, -1
+    for step, token in enumerate(tokens):
+        if token == NO_EVENT:
+            continue
+        if pitch is not None:
+            notes.append(Note(start, step, pitch))
+        start, pitch = step, None if token == NOTE_OFF else int(token) + MIDI_OFFSET
+    if pitch is not None:
+        notes.append(Note(start, step + 1, pitch))
+    return notes
+
+
+def quantise(notes: Iterable[Note]) -> list[Note]:
+    """Notes moved to whole sixteenths, at least one long, in order of onset, the higher first. Raises Unusable."""
+    rounded = []
+    for note in notes:
+        start, end = math.floor(note.start + 0.5), math.floor(note.end + 0.5)
+        rounded.append(Note(start, max(start + 1, end), note.pitch))
+    if rounded and max(note.end for note in rounded) > MAX_STEPS:
+        raise Unusable(f"longer than {MAX_STEPS} sixteenths")
+    return sorted(rounded, key=lambda note: (note.start, -note.pitch))
+
+
+def skyline(notes: Sequence[Note]) -> list[Note]:
+    """The upper line of quantised notes, as the ear follows it.
+
+    Of notes that begin together the highest stays. A lower note that begins while a higher one has more than
+    `LEGATO` sixteenths to go is accompaniment and dropped; any other note ends the one that sounds.
+    """
+    line: list[Note] = []
+    for note in notes:
+        if line and note.start < line[-1].end:
+            last = line[-1]
+            if note.start == last.start or (note.pitch < last.pitch and last.end - note.start > LEGATO):
+                continue
+            line[-1] = last._replace(end=note.start)
+        line.append(note)
+    return line
+
+
+def overlapping(notes: Sequence[Note]) -> float:
+    """The share of quantised notes that begin with another, or while one has more than `LEGATO` sixteenths to go."""
+    last, latest, count = -1.0, 0.0, 0
+    for note in notes:
+        count += note.start == last or latest - note.start > LEGATO
+        last, latest = note.start, max(latest, note.end)
+    return count / max(1, len(notes))
+
+
+def off_grid(notes: Sequence[Note]) -> float:
+    """The share of notes, not yet quantised, whose onset is more than a tenth of a sixteenth off the grid."""
+    return sum(abs(note.start - round(note.start)) > 0.1 for note in notes) / max(1, len(notes))
+
+
+def normalised(notes: Sequence[Note], sharps: int | None = None) -> list[Note]:
+    """Notes from the first onset on, moved to C major / A minor (see `key_shift`), folded into range. Raises Unusable.
+
+    Register: the whole piece is moved by the octaves that leave the fewest notes outside C3 .. B5 (of several, the
+    nearest to where it stood); a share of notes up to `MAX_FOLDED` may then be folded one by one, else it is Unusable.
+    """
+    if not notes:
+        raise Unusable("no notes")
+    pitches = np.array([note.pitch for note in notes]) + key_shift(notes, sharps)
+    octaves = sorted(range(-10, 11), key=abs)
+    outside = [np.sum((pitches + 12 * k < MIN_MIDI) | (pitches + 12 * k > MAX_MIDI)) for k in octaves]
+    if min(outside) > MAX_FOLDED * len(notes):
+        raise Unusable("range too wide")
+    pitches = pitches + 12 * octaves[int(np.argmin(outside))]
+    pitches = np.where(pitches < MIN_MIDI, MIN_MIDI + (pitches - MIN_MIDI) % 12, pitches)
+    pitches = np.where(pitches > MAX_MIDI, MAX_MIDI - (MAX_MIDI - pitches) % 12, pitches)
+    first = notes[0].start
+    return [Note(n.start - first, n.end - first, int(p)) for n, p in zip(notes, pitches, strict=True)]
+
+
+def key_shift(notes: Sequence[Note], sharps: int | None = None) -> int:
+    """Semitones in -6 .. +5 that move a piece to C major, A minor or another mode of the white keys.
+
+    A declared key signature (`sharps`, negative for flats) is believed where at least `KEY_TRUST` of the sounding time
+    lies in it: many a minor tune is written with the signature of the major. Otherwise it is the shift that puts most
+    of the sounding time on the white keys; ties (pentatonic tunes) go to the higher correlation of the duration-weighted
+    pitch classes with the Krumhansl-Kessler profile of C major or A minor.
+    """
+    weights = np.zeros(12)
+    for note in notes:
+        weights[note.pitch % 12] += note.end - note.start
+    weights /= weights.sum()
+    if sharps is not None:
+        shift = _centred(-7 * sharps)
+        if np.roll(weights, shift)[_WHITE].sum() >= KEY_TRUST:
+            return shift
+    profiles = np.array([MAJOR_PROFILE, np.roll(MINOR_PROFILE, 9)])
+    profiles = (profiles - profiles.mean(1, keepdims=True)) / profiles.std(1, keepdims=True)
+
+    def fit(shift: int) -> tuple[float, float]:
+        moved = np.roll(weights, shift)
+        # the second is the correlation up to a factor that is the same for every shift
+        return round(float(moved[_WHITE].sum()), 9), float(np.max(profiles @ moved))
+
+    return max(range(-6, 6), key=fit)
+
+
+def _centred(semitones: int) -> int:
+    """The interval of the same pitch class in -6 .. +5."""
+    return (semitones + 6) % 12 - 6

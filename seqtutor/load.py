@@ -1,0 +1,81 @@
+"""From a run folder back to its domain and policy. Everything comes from the checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqtutor import checkpoint
+from seqtutor.checkpoint import Checkpoint
+from seqtutor.config import Config, from_tree, to_tree
+from seqtutor.domains import domain_class
+from seqtutor.domains.base import Domain, Vocabulary
+from seqtutor.errors import UserError
+from seqtutor.model import SequenceModel
+from seqtutor.policy import Policy
+from seqtutor.rollout import Exploration, Sampler
+from seqtutor.tune.variants import VARIANTS
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run, ready to draw from. `name` labels it in tables: the folder's last two parts."""
+
+    path: Path
+    config: Config
+    domain: Domain
+    policy: Policy
+    step: int
+
+    @property
+    def name(self) -> str:
+        """music/psi for runs/music/psi."""
+        return "/".join(self.path.resolve().parts[-2:])
+
+    def sampler(self, temperature: float = 1.0) -> Sampler:
+        """Draws from the run's policy (a prior's is itself) at a temperature."""
+        return Sampler(
+            self.policy.step, self.policy.initial_state, self.domain.vocabulary, self.domain.length,
+            Exploration(temperature),
+        )  # fmt: skip
+
+
+def describe(config: Config, domain: Domain) -> dict[str, Any]:
+    """The part of a checkpoint's meta that `load_run` rebuilds a run from."""
+    vocabulary = {"symbols": list(domain.vocabulary.symbols), "end": domain.vocabulary.end}
+    return {"config": to_tree(config), "vocabulary": vocabulary}
+
+
+def load_run(path: Path) -> LoadedRun:
+    """Loads the best checkpoint of a run. Raises UserError if the folder or the checkpoint is not usable."""
+    path = Path(path)
+    if not path.is_dir():
+        raise UserError(f"{path} is not a run folder; `seqtutor pretrain` and `tune` make them")
+    return rebuild(path, checkpoint.load_best(path / "checkpoints"))
+
+
+def rebuild(path: Path, saved: Checkpoint) -> LoadedRun:
+    """The run a checkpoint holds. Raises UserError if its parts do not fit together."""
+    try:
+        config = from_tree(saved.meta["config"], str(path))
+        words = saved.meta["vocabulary"]
+        vocabulary = Vocabulary(tuple(words["symbols"]), words["end"])
+        options = {key: value for key, value in config.domain.items() if key != "name"}
+        domain = domain_class(config.domain["name"])(options, vocabulary)
+        prior = _network(config, vocabulary, saved.group("prior"))
+        if not saved.group("online"):
+            return LoadedRun(path, config, domain, Policy(prior), saved.step)
+        tuned = _network(config, vocabulary, saved.group("online"))
+        policy = Policy(prior, tuned, VARIANTS[config.tune.variant])
+        return LoadedRun(path, config, domain, policy, saved.step)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"checkpoint of {path} does not fit together: {error}") from None
+
+
+def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray]) -> SequenceModel:
+    network = SequenceModel(config.model, vocabulary.size)
+    network.set(arrays)
+    return network

@@ -1,0 +1,40 @@
+"""A run's networks as one policy: what `sample`, `evaluate`, `score` and `tune` draw from and judge by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqtutor.model import SequenceModel, State
+from seqtutor.tune.variants import Variant
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A prior, and where it was tuned the network tuned from it and the variant that says how to read it."""
+
+    prior: SequenceModel
+    tuned: SequenceModel | None = None
+    variant: Variant | None = None
+
+    def initial_state(self, batch: int | tf.Tensor) -> State:
+        """The state before any input, of the prior and then of the tuned network."""
+        state = self.prior.initial_state(batch)
+        return state if self.tuned is None else state + self.tuned.initial_state(batch)
+
+    def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
+        """One token further: tokens int32 [B] -> policy logits [B, A], prior logits [B, A], state."""
+        split = len(self.prior.initial_state(0))
+        prior, prior_state = self.prior.step(tokens, state[:split])
+        if self.tuned is None:
+            return prior.logits, prior.logits, prior_state
+        scores, tuned_state = self.tuned.step(tokens, state[split:])
+        return self.variant.policy_logits(scores, prior.logits), prior.logits, prior_state + tuned_state
+
+    def unroll(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Policy logits and prior logits [B, T, A] after each of the inputs [B, T]."""
+        prior = self.prior.unroll(inputs).logits
+        if self.tuned is None:
+            return prior, prior
+        return self.variant.policy_logits(self.tuned.unroll(inputs), prior), prior

@@ -1,0 +1,161 @@
+"""Draws sequences: batches in compiled graphs, finished sequences leave the batch.
+
+A draw is a pure function of the weights, the primers and one array of uniform numbers u [N, T], so it can be
+repeated to the bit whatever the batch it stands in. A token is the inverse of the cumulative distribution
+at u: the first a with u < sum_{b <= a} pi(b | s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from seqtutor.domains.base import Vocabulary
+from seqtutor.model import State
+
+# (tokens [B], state) -> (policy logits [B, A], prior logits [B, A], state): both networks, one token further.
+StepFunction = Callable[[tf.Tensor, State], tuple[tf.Tensor, tf.Tensor, State]]
+
+
+class Rollout(NamedTuple):
+    """Drawn sequences. All float arrays are float32 [N, T] in nats, 0 behind a sequence's length.
+
+    Attributes:
+      tokens: int32 [N, T], padded.
+      lengths: int32 [N], the end token included; T for a sequence cut at the limit.
+      log_prob: log pi(a_t | s_t). pi is the policy itself (temperature 1), whatever the exploration.
+      log_prior: log p(a_t | s_t).
+      kl: KL(pi(. | s_t) || p(. | s_t)), exact in each state. Its sum over t estimates the KL a sequence
+        with less variance than log_prob - log_prior does.
+      entropy: of pi(. | s_t).
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    log_prob: np.ndarray
+    log_prior: np.ndarray
+    kl: np.ndarray
+    entropy: np.ndarray
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """How tokens are chosen. epsilon None: Boltzmann, softmax(logits / temperature).
+
+    Otherwise epsilon-greedy: the likeliest token, or with probability epsilon any token, uniformly.
+    """
+
+    temperature: float = 1.0
+    epsilon: float | None = None
+
+    def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
+        """The distribution tokens are drawn from, [B, A], of policy logits [B, A]."""
+        if self.epsilon is None:
+            return tf.nn.softmax(logits / self.temperature)
+        actions = logits.shape[-1]
+        greedy = tf.one_hot(tf.argmax(logits, axis=-1), actions)
+        return (1.0 - self.epsilon) * greedy + self.epsilon / actions
+
+
+class Sampler:
+    """Draws batches with one policy. Compiles two graphs, for any batch size, once."""
+
+    CHUNK = 16  # tokens drawn between two looks at which sequences have finished
+
+    def __init__(
+        self,
+        step: StepFunction,
+        initial_state: Callable[[tf.Tensor], State],
+        vocabulary: Vocabulary,
+        length: int,
+        exploration: Exploration | None = None,
+    ):
+        """Args: step and initial_state as of the networks; length: T, the most tokens a sequence has."""
+        self._vocabulary, self._length = vocabulary, length
+        self._step, self._initial_state = step, initial_state
+        self._exploration = exploration or Exploration()
+        self._chunk = length if vocabulary.end is None else min(self.CHUNK, length)
+        self._start = tf.function(self._run_primer, autograph=False, reduce_retracing=True)
+        self._advance = tf.function(self._run_chunk, autograph=False, reduce_retracing=True)
+
+    def draw(self, uniforms: np.ndarray, primers: np.ndarray) -> Rollout:
+        """Draws N sequences.
+
+        Args:
+          uniforms: float32 [N, T] in [0, 1).
+          primers: int32 [N, P], tokens fed after begin and before the first draw; P may be 0.
+        """
+        n, end, length = len(uniforms), self._vocabulary.end, self._length
+        tokens = np.full((n, length), self._vocabulary.pad, np.int32)
+        floats = np.zeros((4, n, length), np.float32)
+        lengths = np.full(n, length, np.int32)
+        begin = np.full((n, 1), self._vocabulary.begin, np.int32)
+        token, state = self._start(tf.constant(np.concatenate([begin, primers], axis=1), tf.int32))
+        rows = np.arange(n)
+        for t in range(0, length, self._chunk):
+            span = min(self._chunk, length - t)
+            u = tf.constant(uniforms[rows, t : t + span], tf.float32)
+            drawn, values, token, state = self._advance(token, state, u)
+            drawn = drawn.numpy().T
+            tokens[rows, t : t + span] = drawn
+            floats[:, rows, t : t + span] = values.numpy().transpose(0, 2, 1)
+            if end is None:
+                continue
+            ended = drawn == end
+            done = ended.any(axis=1)
+            lengths[rows[done]] = t + ended[done].argmax(axis=1) + 1
+            rows = rows[~done]
+            if not len(rows):
+                break
+            keep = tf.constant(np.flatnonzero(~done))
+            token, state = tf.gather(token, keep), tuple(tf.gather(s, keep) for s in state)
+        behind = np.arange(length) >= lengths[:, None]
+        tokens[behind] = self._vocabulary.pad
+        floats[:, behind] = 0.0
+        return Rollout(tokens, lengths, *floats)
+
+    def _run_primer(self, inputs: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """Feeds all of inputs [N, 1 + P] but the last token; returns that token [N] and the state before it."""
+        last = tf.shape(inputs)[1] - 1
+        state = self._initial_state(tf.shape(inputs)[0])
+
+        def body(t, state):
+            return t + 1, self._step(inputs[:, t], state)[2]
+
+        _, state = tf.while_loop(lambda t, _: t < last, body, (tf.constant(0), state))
+        return inputs[:, -1], state
+
+    def _run_chunk(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
+        """Draws as many tokens as uniforms [n, t] has columns: tokens [t, n], values [4, t, n], and where it stands."""
+        steps, by_time = tf.shape(uniforms)[1], tf.transpose(uniforms)
+        drawn = tf.TensorArray(tf.int32, steps, element_shape=[None])
+        values = tf.TensorArray(tf.float32, steps, element_shape=[4, None])
+
+        def body(t, token, state, drawn, values):
+            logits, prior_logits, state = self._step(token, state)
+            token = pick(self._exploration.probabilities(logits), by_time[t])
+            return t + 1, token, state, drawn.write(t, token), values.write(t, _describe(logits, prior_logits, token))
+
+        loop = (tf.constant(0), token, state, drawn, values)
+        _, token, state, drawn, values = tf.while_loop(lambda t, *_: t < steps, body, loop)
+        return drawn.stack(), tf.transpose(values.stack(), [1, 0, 2]), token, state
+
+
+def pick(probabilities: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
+    """Tokens int32 [B] by inversion: the number of a with sum_{b <= a} probabilities[b] <= u, at most A - 1."""
+    below = tf.cumsum(probabilities, axis=-1) <= uniforms[:, None]
+    last = tf.shape(probabilities)[-1] - 1  # rounding may leave the whole sum just under u
+    return tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=-1), last)
+
+
+def _describe(logits: tf.Tensor, prior_logits: tf.Tensor, token: tf.Tensor) -> tf.Tensor:
+    """log pi(a), log p(a), KL(pi || p) and entropy of pi, stacked [4, B]."""
+    log_pi, log_p = tf.nn.log_softmax(logits), tf.nn.log_softmax(prior_logits)
+    pi = tf.exp(log_pi)
+    taken = [tf.gather(row, token, batch_dims=1) for row in (log_pi, log_p)]
+    kl = tf.reduce_sum(pi * (log_pi - log_p), axis=-1)
+    return tf.stack([*taken, kl, -tf.reduce_sum(pi * log_pi, axis=-1)])

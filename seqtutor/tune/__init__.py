@@ -1,0 +1,1 @@
+"""KL-control tuning: targets (the maths), variants (the table), replay, learner, loop."""

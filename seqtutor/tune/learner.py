@@ -1,0 +1,87 @@
+"""The one learner of all variants: a compiled step from a minibatch of whole sequences to new weights."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from seqtutor.config import TuneConfig
+from seqtutor.model import SequenceModel, shift_right
+from seqtutor.tune.targets import LossOutput, td_loss
+from seqtutor.tune.variants import Variant
+
+
+class Learner:
+    """Online, target and prior networks with an optimizer.
+
+    Attributes:
+      online: the network that learns.
+      target: its slowly moving copy, target <- (1 - tau) target + tau online after each update.
+      prior: frozen; it only gives log p.
+    """
+
+    def __init__(self, variant: Variant, prior: SequenceModel, config: TuneConfig, seed: int, begin: int):
+        """Args: prior holds its weights already; seed is for the variants that do not start from it."""
+        self._variant, self._config, self._begin = variant, config, begin
+        self.prior = prior
+        self.online = SequenceModel(prior.config, prior.actions, seed)
+        self.target = SequenceModel(prior.config, prior.actions, seed)
+        if variant.from_prior:
+            self.online.set(prior.get())
+        if variant.adds_to_prior:
+            self.online.zero_heads()
+        self.target.set(self.online.get())
+        self.optimizer = keras.optimizers.Adam(
+            config.learning_rate, global_clipnorm=config.clip_norm, weight_decay=config.weight_decay or None
+        )
+        self.optimizer.build(self.online.variables)
+        ints, floats = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)
+        vector = tf.TensorSpec([None], tf.float32)
+        lengths = tf.TensorSpec([None], tf.int32)
+        self._update = tf.function(
+            self._update_graph, autograph=False, input_signature=[ints, lengths, ints, floats, floats, vector]
+        )
+
+    def update(self, tokens, lengths, primer, reward, log_prior, weight) -> dict[str, tf.Tensor]:
+        """One step of gradient descent and of the target network.
+
+        Args:
+          tokens int32 [B, T], lengths int32 [B], primer int32 [B, P]; reward float32 [B, T], not divided by c;
+          log_prior float32 [B, T], log p(a_t | s_t); weight float32 [B], importance weights.
+        Returns:
+          loss and td_error (scalars: the mean |td_error|), td_error_by_sequence [B].
+        """
+        return self._update(tokens, lengths, primer, reward, log_prior, weight)
+
+    def _update_graph(self, tokens, lengths, primer, reward, log_prior, weight):
+        mask = tf.sequence_mask(lengths, tf.shape(tokens)[1], tf.float32)
+        with tf.GradientTape() as tape:
+            output = self.loss(tokens, mask, primer, reward, log_prior, weight)
+        gradients = tape.gradient(output.loss, self.online.variables)
+        self.optimizer.apply(gradients, self.online.variables)
+        for slow, fast in zip(self.target.variables, self.online.variables, strict=True):
+            slow.assign_add(self._config.target_rate * (fast - slow))
+        by_sequence = tf.reduce_sum(tf.abs(output.td_error), axis=1) / tf.reduce_sum(mask, axis=1)
+        mean = tf.reduce_sum(tf.abs(output.td_error)) / tf.reduce_sum(mask)
+        return {"loss": output.loss, "td_error": mean, "td_error_by_sequence": by_sequence}
+
+    def loss(self, tokens, mask, primer, reward, log_prior, weight) -> LossOutput:
+        """The variant's loss of a minibatch. Only the online network has a gradient."""
+        inputs, before = shift_right(tokens, self._begin, primer), tf.shape(primer)[1]
+        variant = self._variant
+        q = variant.values(self.online.unroll(inputs))[:, before:]
+        next_q = _next(variant.values(self.target.unroll(inputs))[:, before:])
+        next_log_p = None
+        if variant.adds_to_prior:
+            prior = self.prior.unroll(inputs).logits
+            next_log_p = tf.stop_gradient(_next(tf.nn.log_softmax(prior)[:, before:]))
+        not_last = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1)
+        discount = self._config.discount * not_last
+        target = variant.target(reward / self._config.c, log_prior, next_q, next_log_p, discount)
+        taken = tf.gather(q, tokens, batch_dims=2)
+        return td_loss(taken, target, mask, weight, self._config.huber)
+
+
+def _next(values: tf.Tensor) -> tf.Tensor:
+    """values [B, T, A] of s_t -> values of s_{t+1}; the last, behind the end, repeats (its discount is 0)."""
+    return tf.concat([values[:, 1:], values[:, -1:]], axis=1)

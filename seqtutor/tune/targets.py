@@ -1,0 +1,73 @@
+"""One-step targets of the value-based variants, and the loss that moves a network towards them.
+
+Pure functions of tensors: no network, no optimizer, no configuration. Conventions, for a state s_t (the
+prefix before token t), the token a_t taken there, and the next state s_{t+1}:
+
+  r_t          [B, T]     reward of a_t, already divided by the temperature c (nats)
+  log_p_t      [B, T]     log p(a_t | s_t) under the frozen prior
+  next_q       [B, T, A]  the target network's action values at s_{t+1} (Q-, Psi- or G-)
+  next_log_p   [B, T, A]  log p(. | s_{t+1}) under the frozen prior
+  discount_t   [B, T]     g, and 0 where a_t is the last token: no target bootstraps across the end
+
+Each target is y_t [B, T], the value (s_t, a_t) should have. Source: Jaques et al., "Sequence Tutor", ICML
+2017, section 3: equation (8) for Q with the log prior, (9) for Psi, (10) for G.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class LossOutput(NamedTuple):
+    """A loss with what it was made of. loss: scalar; target, td_error (target minus prediction): [B, T]."""
+
+    loss: tf.Tensor
+    target: tf.Tensor
+    td_error: tf.Tensor
+
+
+def q_target(r_t, log_p_t, next_q, next_log_p, discount_t):
+    """y = r/c + log p(a|s) + g max_a' Q-(s', a')."""
+    return r_t + log_p_t + discount_t * tf.reduce_max(next_q, axis=-1)
+
+
+def psi_target(r_t, log_p_t, next_q, next_log_p, discount_t):
+    """y = r/c + log p(a|s) + g logsumexp_a' Psi-(s', a')."""
+    return r_t + log_p_t + discount_t * tf.reduce_logsumexp(next_q, axis=-1)
+
+
+def g_target(r_t, log_p_t, next_q, next_log_p, discount_t):
+    """y = r/c + g logsumexp_a' [ log p(a'|s') + G-(s', a') ]."""
+    return r_t + discount_t * tf.reduce_logsumexp(next_log_p + next_q, axis=-1)
+
+
+def rl_only_target(r_t, log_p_t, next_q, next_log_p, discount_t):
+    """y = r/c + g max_a' Q-(s', a'): Q-learning that never sees the prior."""
+    return r_t + discount_t * tf.reduce_max(next_q, axis=-1)
+
+
+def td_loss(q_t, target, mask, weight, huber) -> LossOutput:
+    """Mean Huber loss of q_t against a fixed target.
+
+      loss = sum_bt weight_b mask_bt h(y_bt - q_bt) / sum_bt mask_bt,
+      h(x) = x^2 / 2 for |x| <= huber, else huber (|x| - huber / 2).
+
+    Rewards and transitions are deterministic given the prefix, so a target is one number, not a
+    distribution, and h has the same minimum as the square; it only keeps rare large errors from ruling.
+
+    Args:
+      q_t: [B, T] the online network's values of the tokens taken; the only input with a gradient.
+      target: [B, T].
+      mask: [B, T], 1 where a token counts.
+      weight: [B] importance weights of prioritised replay (ones for uniform replay).
+      huber: positive number, nats.
+    """
+    target = tf.stop_gradient(target)
+    td_error = (target - q_t) * mask
+    size = tf.abs(td_error)
+    clipped = tf.minimum(size, huber)
+    each = clipped * (size - 0.5 * clipped)
+    loss = tf.reduce_sum(weight[:, None] * each) / tf.reduce_sum(mask)
+    return LossOutput(loss, target, td_error)
