@@ -124,6 +124,14 @@ def from_tree(tree: dict[str, Any], where: str) -> Config:
     return config
 
 
+def changed(config: Config, overrides: tuple[str, ...], where: str) -> Config:
+    """The config with `section.key=value` overrides applied. Raises UserError as `load` does."""
+    tree = to_tree(config)
+    for item in overrides:
+        _override(tree, item)
+    return from_tree(tree, where)
+
+
 def to_tree(config: Config) -> dict[str, Any]:
     """Plain dictionaries of a config, as they stand in YAML."""
     return config.model_dump(mode="json")

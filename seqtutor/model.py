@@ -155,10 +155,10 @@ def _unroll_lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bia
     """Hidden states [T, B, U] of inputs [T, B, I] by TensorFlow's fused kernel: any T and B with one graph."""
     units, batch = recurrent.shape[0], tf.shape(inputs)[1]
     zeros, unused = tf.zeros([batch, units]), tf.zeros([units])
-    return tf.raw_ops.BlockLSTMV2(
+    return tf.raw_ops.BlockLSTM(
         seq_len_max=tf.shape(inputs, out_type=tf.int64)[0], x=inputs, cs_prev=zeros, h_prev=zeros,
         w=tf.concat([kernel, recurrent], axis=0), wci=unused, wcf=unused, wco=unused, b=bias,
-        cell_clip=0.0, use_peephole=False,
+        forget_bias=0.0, cell_clip=-1.0, use_peephole=False,
     ).h  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Record
 from seqtutor.errors import UserError
+from seqtutor.rollout import Rollout
 
 
 class Primer:
@@ -32,6 +33,20 @@ class Primer:
         count = len(self._choices)
         at = rng.integers(0, count, n) if self._random else (first + np.arange(n)) % count
         return self._choices[at]
+
+
+def with_primer(drawn: Rollout, primers: np.ndarray, domain: Domain) -> tuple[Rollout, np.ndarray]:
+    """The sequences as the domain sees them, and the primers [N, P] that stand before them.
+
+    Where a domain keeps its primer (a scaffold), it becomes the beginning of each sequence, cut to T
+    tokens; its own entries in the float arrays are 0, since they were not drawn, and nothing stands before.
+    """
+    count, length = primers.shape[1], drawn.tokens.shape[1]
+    if not domain.keeps_primer or count == 0:
+        return drawn, primers
+    tokens = np.concatenate([primers, drawn.tokens], axis=1)[:, :length]
+    floats = [np.pad(array, ((0, 0), (count, 0)))[:, :length] for array in drawn[2:]]
+    return Rollout(tokens, np.minimum(drawn.lengths + count, length), *floats), primers[:, :0]
 
 
 def _given(domain: Domain, spec: str) -> np.ndarray:

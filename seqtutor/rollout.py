@@ -1,7 +1,7 @@
 """Draws sequences: batches in compiled graphs, finished sequences leave the batch.
 
-A draw is a pure function of the weights, the primers and one array of uniform numbers u [N, T], so it can be
-repeated to the bit whatever the batch it stands in. A token is the inverse of the cumulative distribution
+A draw is a pure function of the weights, the primers and one array of uniform numbers u [N, T]: the same input
+gives the same bits, and a row depends on no other row. A token is the inverse of the cumulative distribution
 at u: the first a with u < sum_{b <= a} pi(b | s).
 """
 

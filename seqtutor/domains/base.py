@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -36,6 +37,10 @@ class Vocabulary:
     symbols: tuple[str, ...]
     end: int | None = None
 
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {symbol: i for i, symbol in enumerate(self.symbols)}
+
     @property
     def size(self) -> int:
         """A, the number of actions."""
@@ -53,9 +58,8 @@ class Vocabulary:
 
     def ids(self, symbols: Iterable[str]) -> list[int]:
         """Token ids of symbols. Raises ValueError that names the first symbol not in the vocabulary."""
-        index = {symbol: i for i, symbol in enumerate(self.symbols)}
         try:
-            return [index[symbol] for symbol in symbols]
+            return [self._index[symbol] for symbol in symbols]
         except KeyError as error:
             raise ValueError(f"unknown token '{error.args[0]}'") from None
 

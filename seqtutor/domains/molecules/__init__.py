@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Statistics, Vocabulary, Writer
 from seqtutor.domains.molecules import corpus, reading, render, smiles
+from seqtutor.domains.molecules.pool import Pool
+from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward
+from seqtutor.domains.molecules.statistics import MoleculeStatistics
 from seqtutor.errors import UserError
 
 
@@ -22,6 +25,8 @@ class Molecules(Domain):
     }
     end_symbol = smiles.END
     keeps_primer = True  # a primer is a scaffold that the molecule begins with
+    reward_names = REWARD_NAMES
+    default_reward = "molecule"
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
         super().__init__(options, vocabulary)
@@ -55,6 +60,19 @@ class Molecules(Domain):
     def data_sets(cls) -> dict[str, DataSet]:
         """MOSES, its test splits, and the sample that comes with the repository."""
         return corpus.data_sets()
+
+    @cached_property
+    def _pool(self) -> Pool:
+        """Worker processes and their cache, shared by rewards and statistics; they start when first needed."""
+        return Pool()
+
+    def reward(self, weights: Mapping[str, float]) -> Reward:
+        """See `reward.MoleculeReward`."""
+        return MoleculeReward(weights, self.decode, self.vocabulary.end, self._pool)
+
+    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+        """See `statistics.MoleculeStatistics`."""
+        return MoleculeStatistics(reference, seed, self.decode, self.vocabulary.end, self._pool)
 
     def writers(self) -> dict[str, Writer]:
         """smi: one file; svg: one file a molecule; png: sheets of 25."""

@@ -98,9 +98,11 @@ def _download(folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise UserError(f"pip could not download {PACKAGE} ({said}): check the network and that pip is installed, then try again")
+        raise UserError(f"pip could not download {PACKAGE} ({said}): check that pip is installed and the network is up")
     if _sha256(wheels[0]) != WHEEL_SHA256:
-        raise UserError(f"the downloaded {wheels[0].name} is not the published one (its sha256 differs): check pip's index")
+        raise UserError(
+            f"the {wheels[0].name} pip found is not the published one (its sha256 differs): check pip's index"
+        )
     return wheels[0]
 
 

@@ -20,13 +20,15 @@ import sys
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from queue import SimpleQueue
 
 from seqtutor.domains.molecules.properties import Molecule
 
+TIMED_OUT, DIED = "timed out", "ended its worker process"
+EXAMINER = "seqtutor.domains.molecules.properties"  # the module whose `examine` the workers call
 CHUNK = 64  # molecules sent at once, at the most: about 0.2 s of work
 _BOOT = f"import sys; sys.path[:] = sys.argv[3:]; from {__name__} import serve; serve(sys.argv[1], float(sys.argv[2]))"
 
@@ -60,54 +62,62 @@ def serve(module: str, limit: float) -> None:
 
 
 class _Worker(threading.Thread):
-    """A thread of the parent that feeds one worker process from the queue, and replaces it when it dies."""
+    """A thread of the parent that feeds one worker process from a queue, and replaces it when it dies.
+
+    Jobs are (properties, chunk, future); None ends the thread.
+    """
 
     def __init__(self, jobs: SimpleQueue, module: str, limit: float):
         super().__init__(daemon=True)
         self._jobs, self._module, self._limit = jobs, module, limit
         self._process: subprocess.Popen | None = None
         self._stopping = False
+        self.start()
 
     def run(self) -> None:
-        """Does jobs (properties, chunk, future) until told to stop."""
+        """Does jobs until told to stop."""
         while (job := self._jobs.get()) is not None:
             properties, chunk, future = job
-            if self._stopping or not future.set_running_or_notify_cancel():
+            if self._stopping:
                 future.cancel()
-                continue
-            try:
-                future.set_result(self._examine(properties, chunk))
-            except BaseException as error:  # the waiting caller's to handle
-                future.set_exception(error)
+            elif future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(self._examine(properties, chunk))
+                except BaseException as error:  # raised again where the result is asked for
+                    future.set_exception(error)
+        if self._process is not None:
+            self._bury()
 
     def stop(self) -> None:
-        """Ends the process at once; a job under way fails with CancelledError."""
+        """Ends the process at once. A job under way fails with CancelledError, later ones are cancelled."""
         self._stopping = True
-        if self._process is not None:
-            self._process.kill()
+        if (process := self._process) is not None:
+            process.kill()
 
     def _examine(self, properties: bool, chunk: Sequence[str]) -> list[Molecule]:
-        """The chunk's molecules, in order. One that ends its worker is tried again, unless the time was up:
+        """The chunk's molecules, in order.
 
-        a worker killed from outside costs an innocent molecule nothing.
+        One that ends its worker is tried once more, unless its time was up: so a worker killed from outside
+        costs an innocent molecule nothing.
         """
         done: list[Molecule] = []
         suspect = -1
-        while len(done) < len(chunk):
+        while True:
             self._attempt(properties, chunk, done)
             if len(done) == len(chunk):
-                break
+                return done
             code = self._bury()
+            if self._stopping:
+                raise CancelledError
             if code in (-signal.SIGPROF, -signal.SIGALRM):
-                done.append(Molecule(False, reason="timed out"))
+                done.append(Molecule(False, reason=TIMED_OUT))
             elif suspect == len(done):
-                done.append(Molecule(False, reason="ended its worker process"))
+                done.append(Molecule(False, reason=DIED))
             else:
                 suspect = len(done)
-        return done
 
     def _attempt(self, properties: bool, chunk: Sequence[str], done: list[Molecule]) -> None:
-        """Sends what is not yet done to the worker and collects molecules until all are there or it dies."""
+        """Sends what is not yet done and collects molecules into `done` until all are there or the process dies."""
         process = self._process or self._start()
         with suppress(BrokenPipeError):
             process.stdin.write(json.dumps([properties, chunk[len(done) :]]) + "\n")
@@ -125,48 +135,135 @@ class _Worker(threading.Thread):
             encoding="ascii",
             start_new_session=True,  # Ctrl-C reaches the parent alone, which decides
         )
-        if self._stopping:
+        if self._stopping:  # `stop` may have looked before there was a process
             process.kill()
         if process.stdout.readline() != "ready\n":
             code = self._bury()
-            raise RuntimeError(f"a worker process for molecules did not start (exit code {code})")
+            raise CancelledError if self._stopping else RuntimeError(f"molecule worker did not start: exit code {code}")
         return process
 
     def _bury(self) -> int:
-        """Exit code of the dead process. Raises CancelledError if it was stopped."""
+        """Closes the pipes to the process, waits for its end and returns its exit code."""
         process, self._process = self._process, None
-        process.stdout.close()
         with suppress(BrokenPipeError):
             process.stdin.close()
-        code = process.wait()
-        if self._stopping:
-            raise CancelledError
-        return code
+        process.stdout.close()
+        return process.wait()
 
 
 def _stop(workers: list[_Worker], jobs: SimpleQueue) -> None:
-    """Ends threads and processes; what waits in the queue is cancelled."""
     for worker in workers:
         worker.stop()
         jobs.put(None)
     for worker in workers:
-        worker.join()
-        if worker._process is not None:
-            worker._bury_quietly()
+        if worker is not threading.current_thread():  # a dropped pool may be collected in any thread
+            worker.join()
+
+
+class _Cache:
+    """Molecules by SMILES. Holds two generations of at most size / 2; a full one replaces the older."""
+
+    def __init__(self, size: int):
+        self._half, self._young, self._old = size // 2, {}, {}
+
+    def get(self, smiles: str) -> Molecule | None:
+        """The molecule, or None. One found in the older generation moves to the younger."""
+        found = self._young.get(smiles)
+        if found is None and (found := self._old.get(smiles)) is not None:
+            self.put(smiles, found)
+        return found
+
+    def put(self, smiles: str, molecule: Molecule) -> None:
+        """Keeps a molecule."""
+        if len(self._young) >= self._half:
+            self._young, self._old = {}, self._young
+        self._young[smiles] = molecule
 
 
 class Pending:
     """Molecules under way, as `Pool.submit` returns them."""
 
-    def __init__(self, pool: Pool, smiles: list[str], found: dict[str, Molecule], jobs: list[tuple[list[str], Future]]):
-        self._pool, self._smiles, self._found, self._jobs = pool, smiles, found, jobs
+    def __init__(self, smiles: list[str], found: dict[str, Molecule], jobs: list[tuple], finish: Callable):
+        self._smiles, self._found, self._jobs, self._finish = smiles, found, jobs, finish
 
     def done(self) -> bool:
         """Whether `result` would return at once."""
         return all(future.done() for _, future in self._jobs)
 
     def result(self) -> list[Molecule]:
-        """Waits for all; the molecules in the order of the SMILES. Raises CancelledError if the pool was closed."""
+        """Waits for all; the molecules in the order given. Raises CancelledError if the pool was closed meanwhile."""
         for chunk, future in self._jobs:
             self._found.update(zip(chunk, future.result(), strict=True))
+            self._finish(chunk, future.result())
+        self._jobs = []
         return [self._found[smiles] for smiles in self._smiles]
+
+
+class Pool:
+    """Examines molecules in worker processes, started at first use. `close` ends them; the next use starts them again.
+
+    What is returned for a SMILES depends on nothing but the SMILES, so it does not matter who worked on it.
+
+    Attributes:
+      failures: how many different SMILES timed out or ended their worker process, by reason.
+    """
+
+    def __init__(self, workers: int | None = None, limit: float = 1.0, cache: int = 100_000, module: str = EXAMINER):
+        """Args: workers, one a core if None; limit, seconds a molecule; cache, molecules kept; module as in `serve`."""
+        self._count, self._limit, self._module = workers or cores(), limit, module
+        self._cache, self._lock = _Cache(cache), threading.Lock()
+        self._jobs: SimpleQueue | None = None  # None: no workers
+        self._end: Callable = lambda: None
+        self.failures: Counter[str] = Counter()
+
+    def submit(self, smiles: Iterable[str]) -> Pending:
+        """Starts work on the molecules that are not in the cache, and returns at once."""
+        smiles = list(smiles)
+        with self._lock:
+            found = {text: self._cache.get(text) for text in smiles}
+            missing = [text for text, molecule in found.items() if molecule is None]
+            return Pending(smiles, found, self._send(missing, True), self._remember)
+
+    def map(self, smiles: Iterable[str]) -> list[Molecule]:
+        """The molecules of the SMILES, in order."""
+        return self.submit(smiles).result()
+
+    def canonical(self, smiles: Iterable[str]) -> list[Molecule]:
+        """As `map`, but without properties (a tenth of the work) and past the cache."""
+        with self._lock:
+            jobs = self._send(list(smiles), False)
+        return [molecule for _, future in jobs for molecule in future.result()]
+
+    def close(self) -> None:
+        """Ends the worker processes; work under way is given up."""
+        with self._lock:
+            self._end()
+            self._jobs = None
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _send(self, smiles: list[str], properties: bool) -> list[tuple[list[str], Future]]:
+        """Queues chunks, small enough to keep all workers busy; starts the workers if there are none."""
+        if smiles and self._jobs is None:
+            self._jobs = jobs = SimpleQueue()
+            workers = [_Worker(jobs, self._module, self._limit) for _ in range(self._count)]
+            self._end = weakref.finalize(self, _stop, workers, jobs)  # also at exit, and when the pool is dropped
+        size = min(CHUNK, -(-len(smiles) // (4 * self._count)))
+        sent = [(smiles[i : i + size], Future()) for i in range(0, len(smiles), size or 1)]
+        for chunk, future in sent:
+            self._jobs.put((properties, chunk, future))
+        return sent
+
+    def _remember(self, chunk: list[str], molecules: list[Molecule]) -> None:
+        """Caches results, by their canonical SMILES too, and counts failures."""
+        with self._lock:
+            for smiles, molecule in zip(chunk, molecules, strict=True):
+                self._cache.put(smiles, molecule)
+                if molecule.valid and molecule.canonical != smiles:
+                    self._cache.put(molecule.canonical, molecule)
+                if molecule.reason in (TIMED_OUT, DIED):
+                    self.failures[molecule.reason] += 1

@@ -15,9 +15,11 @@ QED sums floats in atom order, so two spellings of one molecule would else diffe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -68,7 +70,7 @@ PROPERTIES: dict[str, Callable[[Measured], float]] = {
 
 
 class Molecule(NamedTuple):
-    """What is known of one SMILES. `values`, in the order of PROPERTIES, are nan unless it is valid and was measured."""
+    """What is known of one SMILES. `values`, in the order of PROPERTIES, are nan unless it is valid and measured."""
 
     valid: bool
     canonical: str = ""
@@ -107,3 +109,9 @@ def examine(smiles: str, properties: bool = True) -> Molecule:
             return Molecule(True, canonical, measure(canonical)) if properties else Molecule(True, canonical)
         except Exception as error:  # RDKit raises many kinds on odd atoms: one string must not end a run
             return Molecule(False, reason=f"{type(error).__name__}: {error}")
+
+
+def columns(molecules: Sequence[Molecule]) -> dict[str, np.ndarray]:
+    """The properties of molecules by name, float64 [N] each; nan where a molecule is not valid."""
+    values = np.array([molecule.values for molecule in molecules], np.float64).reshape(-1, len(PROPERTIES))
+    return dict(zip(PROPERTIES, values.T, strict=True))

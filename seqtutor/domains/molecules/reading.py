@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import multiprocessing
-import os
+import signal
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from seqtutor.domains.base import Record, Rejected
+from seqtutor.domains.molecules.pool import cores
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
 
 COLUMNS = ("smiles", "text")  # of a .csv, in order of preference, in any case; `text` is that of samples.csv
 KINDS = (".smi", ".txt", ".csv")  # each may be followed by .gz
-CHUNK = 1000  # molecules a worker canonicalises at a time: about 0.3 s
+CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
 
 
@@ -49,7 +50,9 @@ def read(path: Path) -> Iterator[Record | Rejected]:
             raise UserError(f"no molecules in folder '{path}': it has no .smi, .txt or .csv file (or .gz of these)")
         return _read_folder(files)
     if _kind(path) not in KINDS:
-        raise UserError(f"cannot read molecules from '{path}': give SMILES in a .smi, .txt or .csv file (or .gz of these)")
+        raise UserError(
+            f"cannot read molecules from '{path}': give a .smi, .txt or .csv file of SMILES (or .gz of these)"
+        )
     return _read_file(path)
 
 
@@ -60,7 +63,7 @@ def prepare(path: Path, rules: Rules, workers: int | None = None) -> Iterator[Re
     rules say so. Rejected: what RDKit cannot parse, more tokens than the rules allow, and duplicates.
     """
     seen: set[str] = set()
-    for item in _in_processes(read(path), rules, workers or os.cpu_count() or 1):
+    for item in _in_processes(read(path), rules, workers or cores()):
         if isinstance(item, Record):
             if item.text in seen:
                 item = Rejected(item.name, "duplicate")
@@ -70,7 +73,7 @@ def prepare(path: Path, rules: Rules, workers: int | None = None) -> Iterator[Re
 
 
 def prepare_canonical(path: Path, rules: Rules) -> Iterator[Record | Rejected]:
-    """As `prepare`, for a file known to hold distinct canonical SMILES without stereochemistry: only length is checked."""
+    """As `prepare`, for a file known to hold distinct canonical SMILES without stereochemistry: checks the length."""
     for item in read(path):
         # No string has more tokens than characters, so hardly any need be split.
         if isinstance(item, Record) and len(item.text) > rules.most:
@@ -83,14 +86,19 @@ def canonical(text: str, stereo: bool) -> str | None:
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(text)
-    if mol is None:
+    if mol is None or mol.GetNumAtoms() == 0:
         return None
-    fragments = Chem.GetMolFrags(mol, asMols=True)
-    mol = max(fragments, key=lambda fragment: (fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)))
-    if not stereo:
-        Chem.RemoveStereochemistry(mol)
-        mol = Chem.RemoveHs(mol)  # a hydrogen written out to fix a double bond's geometry has no use any more
-    return Chem.MolToSmiles(mol)
+    try:
+        if "." in text:
+            fragments = Chem.GetMolFrags(mol, asMols=True)
+            mol = max(fragments, key=lambda fragment: (fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)))
+        if not stereo:
+            Chem.RemoveStereochemistry(mol)
+            if "[H]" in text:  # one that was written to fix a double bond's geometry has no use any more
+                mol = Chem.RemoveHs(mol)
+        return Chem.MolToSmiles(mol)
+    except (ValueError, RuntimeError):  # RDKit's own; a few odd molecules parse, but break on the way
+        return None
 
 
 def _kind(path: Path) -> str:
@@ -120,7 +128,7 @@ def _read_file(path: Path) -> Iterator[Record | Rejected]:
 
 
 def _lines(file: TextIO, path: Path) -> Iterator[Record | Rejected]:
-    """A molecule a line, first column; blank lines, comments and a header are passed over."""
+    """A molecule a line, first column; blank lines, comments and a header are skipped."""
     first = True
     for number, line in enumerate(file, 1):
         columns = line.split(maxsplit=1)
@@ -132,13 +140,13 @@ def _lines(file: TextIO, path: Path) -> Iterator[Record | Rejected]:
 
 
 def _csv_rows(file: TextIO, path: Path) -> Iterator[Record | Rejected]:
-    """A molecule a row, in the column headed `smiles` or else `text`; blank lines and comments above the header are passed over."""
+    """A molecule a row, in the column `smiles`, else `text`; blank lines and comments above the header are skipped."""
     rows = csv.reader(file)
     header = next((row for row in rows if row and not row[0].startswith("#")), [])
     names = [name.strip().lower() for name in header]
     wanted = next((name for name in COLUMNS if name in names), None)
     if wanted is None:
-        found = ", ".join(f"'{name}'" for name in header) or "none"
+        found = ", ".join(map(repr, header)) or "none"
         raise UserError(f"'{path}' has no column 'smiles' (columns found: {found}): name the SMILES column so")
     column = names.index(wanted)
     while True:
@@ -161,13 +169,11 @@ def _record(name: str, text: str) -> Record | Rejected:
     return Record(name, text)
 
 
-def _in_processes(
-    items: Iterator[Record | Rejected], rules: Rules, workers: int
-) -> Iterator[Record | Rejected]:
+def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int) -> Iterator[Record | Rejected]:
     """Maps _prepare_chunk over the items in order, with at most three chunks a worker in memory."""
     # Never fork: the parent may hold TensorFlow's threads and locks.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_silence) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
         waiting: deque[Future[list[Record | Rejected]]] = deque()
         while True:
             chunk = list(islice(items, CHUNK))
@@ -179,9 +185,10 @@ def _in_processes(
                 yield from waiting.popleft().result()
 
 
-def _silence() -> None:
+def _start_worker() -> None:
     from rdkit import RDLogger
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
 
 
@@ -202,5 +209,5 @@ def _within_length(record: Record, most: int) -> Record | Rejected:
     try:
         count = len(tokenize(record.text))
     except ValueError as error:
-        return Rejected(record.name, str(error))
+        return Rejected(record.name, f"{error}: {record.text}")
     return record if count <= most else Rejected(record.name, f"{count} tokens, more than {most}")

@@ -105,7 +105,7 @@ def _sheet(texts: list[str], number: int) -> bytes:
 
 
 def _placeholder() -> Any:
-    """What stands on a sheet for an invalid molecule: RDKit draws no legend below nothing, so one atom labelled as such."""
+    """Stands on a sheet for an invalid molecule: an atom labelled so, as RDKit draws no legend below an empty panel."""
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles("*")

@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"Cl|Br|[BCNOPSFIbcnops*()\-=#$:/\\.0-9]|\[[A-Za-z0-9@+\-:*]
 
 
 def tokenize(text: str) -> list[str]:
-    """Splits a SMILES into tokens; joined they are the text again. Raises ValueError that says what is wrong, and where."""
+    """Splits a SMILES into tokens; joined give it back. Raises ValueError that says what is wrong and where."""
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != text:
         raise ValueError(_what_is_wrong(text))

@@ -1,0 +1,74 @@
+"""The melody domain: 32 sixteenths in C major / A minor, judged by the rules of music theory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Statistics, Vocabulary, Writer
+from seqtutor.domains.music import corpus, reader, render
+from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
+from seqtutor.domains.music.statistics import MusicStatistics
+from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
+from seqtutor.errors import UserError
+
+
+class Music(Domain):
+    """Melodies, one token a sixteenth note: see `tokens`. A text is symbols with spaces: "C4 hold hold off"."""
+
+    name: ClassVar[str] = "music"
+    defaults: ClassVar[Mapping[str, Any]] = {"length": DEFAULT_LENGTH}  # T, sixteenths
+    fixed_vocabulary: ClassVar[Vocabulary | None] = Vocabulary(SYMBOLS)
+    reward_names: ClassVar[tuple[str, ...]] = REWARD_NAMES
+    default_reward: ClassVar[str] = MUSIC_THEORY
+
+    def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
+        """See `Domain`. Raises UserError if `length` is not a positive whole number."""
+        super().__init__(options, vocabulary)
+        if type(self.options["length"]) is not int or self.options["length"] < 1:
+            raise UserError(f"domain.length is {self.options['length']!r}: give a number of sixteenths, 1 or more")
+
+    @property
+    def length(self) -> int:
+        """T, the sixteenths of a composition."""
+        return self.options["length"]
+
+    def tokenize(self, text: str) -> list[str]:
+        """The symbols of a text."""
+        return text.split()
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens [t]."""
+        return reader.as_text(tokens)
+
+    def random_primers(self) -> np.ndarray:
+        """Every pitch, the highest included."""
+        return np.arange(FIRST_PITCH, NUM_TOKENS, dtype=np.int32)
+
+    def read(self, path: Path) -> Iterator[Record | Rejected]:
+        """Melodies as they are, in their own key and register: what is judged must not be changed."""
+        return reader.read(Path(path))
+
+    def prepare(self, path: Path) -> Iterator[Record | Rejected]:
+        """Melodies for training: moved to C major / A minor, folded into range, from the first note to the last."""
+        return reader.read(Path(path), prepare=True)
+
+    @classmethod
+    def data_sets(cls) -> dict[str, DataSet]:
+        """The sample, and the tunes that come with music21."""
+        return corpus.data_sets()
+
+    def reward(self, weights: Mapping[str, float]) -> Reward:
+        """The weighted sum of the rules of music theory."""
+        return MusicTheory(weights)
+
+    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+        """The statistics of the paper's Table 1, and novelty and diversity."""
+        return MusicStatistics(reference, seed)
+
+    def writers(self) -> dict[str, Writer]:
+        """MIDI, piano rolls, sound."""
+        return render.writers()

@@ -1,92 +1,100 @@
-"""Tunes in ABC notation through music21, and the collections that come with that package as named data sets.
+"""The named data sets of melodies: the collections of tunes that come with the package music21, and a sample.
 
-A tune is read once through: repeats are not expanded, grace notes are dropped, the highest note of a chord is kept,
-and of several voices the first one. Triplets go to the nearest sixteenth.
+Sizes and hashes were measured on music21 10.5.1. A hash is over the bytes of the .abc files in sorted order.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from seqtutor.domains.base import DataSet
-from seqtutor.domains.music.melody import Note, Unusable
+from seqtutor.domains.music.abc_tunes import MISSING
 from seqtutor.errors import UserError
 
-_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_PITCH = re.compile(r"([A-G])([#n-]*)(-?\d+)")  # as music21 writes it: "B-4" is B flat, "Bn4" B natural
-_TUNE = re.compile(r"^\s*X:", re.MULTILINE)
+FOLDERS = {"essen": "essenFolksong", "oneills": "oneills1850", "airds": "airdsAirs", "ryans": "ryansMammoth"}
+SAMPLE = Path(__file__).parents[3] / "data" / "melodies" / "tunes.csv"
+SAMPLE_SHA256 = "e822d3b22aa1afd12810da01b70381c607f426abf4d4b2acc0a0091a49408ee9"
+
+_ESSEN = "non-commercial use only, by permission of E. Dahlig-Turek and S. Shlien to music21; do not copy it elsewhere"
+_TUNES = "melodies in the public domain; ABC files distributed with music21 by permission of their encoders"
 
 
-class Tune(NamedTuple):
-    """One tune of an ABC file: the line it stands at, its notes in sixteenths, the sharps of its K: field, if any."""
-
-    line: int
-    notes: list[Note]
-    sharps: int | None
-
-
-def read_abc(path: Path) -> Iterator[Tune | tuple[int, Unusable]]:
-    """The tunes of an ABC file in order; a tune that cannot be read gives its line and the reason.
-
-    The file is taken as Latin-1: only titles hold other than ASCII characters, and every byte is valid there.
-    Raises UserError if music21 is not installed.
-    """
-    text = path.read_text("latin-1")
-    begins = [match.start() for match in _TUNE.finditer(text)]
-    for begin, end in zip(begins, [*begins[1:], len(text)], strict=True):
-        line = text.count("\n", 0, begin) + 1
-        try:
-            yield Tune(line, *_parse(text[begin:end]))
-        except Unusable as reason:
-            yield line, reason
-
-
-def _parse(text: str) -> tuple[list[Note], int | None]:
-    """Notes and sharps of one tune. Raises Unusable."""
-    abc = _music21()
-    handler = abc.ABCHandler()
-    try:
-        handler.process(text)
-        voices = handler.splitByVoice()
-    except Exception as error:  # music21 raises many kinds on malformed ABC
-        raise Unusable("broken ABC") from error
-    tokens = voices[1].tokens if len(voices) > 1 else handler.tokens
-    notes, now = [], 0.0
-    for token in tokens:
-        if not isinstance(token, abc.ABCNote) or token.inGrace:
-            continue
-        end = now + 4 * float(token.quarterLength * (token.activeTuplet.tupletMultiplier() if token.activeTuplet else 1))
-        pitch = _highest(token.subTokens if isinstance(token, abc.ABCChord) else [token])
-        if pitch is not None and token.tie in ("stop", "continue") and notes and notes[-1].pitch == pitch:
-            notes[-1] = notes[-1]._replace(end=end)
-        elif pitch is not None:
-            notes.append(Note(now, end, pitch))
-        now = end
-    keys = [token for token in handler.tokens if isinstance(token, abc.ABCMetadata) and token.isKey()]
-    return notes, keys[0].getKeySignatureParameters()[0] if keys else None
+def data_sets() -> dict[str, DataSet]:
+    """Every named data set by name."""
+    music21 = {
+        "music21": (
+            "the four collections below together",
+            f"Essen: {_ESSEN}",
+            12_762,
+            "0cb5a1fcb356c0b58695390425b5c2c0c6db24a5715c4249425602f5c640baa7",
+        ),
+        "essen": (
+            "Essen collection: folk songs, most of them German",
+            _ESSEN,
+            8_514,
+            "9a97ade8282e51902d377a93c6d59254ddddaae9c433a5a6f0dcdc46d91a9cd4",
+        ),
+        "oneills": (
+            "O'Neill's Music of Ireland (1903)",
+            _TUNES,
+            2_009,
+            "c45fbfa139a40a00dd465badff3f99dc9177877d00cb7cb7b696e9cdf4fd942e",
+        ),
+        "airds": (
+            "Aird's Selection of Airs (1778 to 1801)",
+            _TUNES,
+            1_180,
+            "bb7b8af608f400e9af30e9b27931ac8d5f48d01bd0457c65407f6f4cd03024d2",
+        ),
+        "ryans": (
+            "Ryan's Mammoth Collection, fiddle tunes (1883)",
+            _TUNES,
+            1_059,
+            "3ea75e2db64cdbb5c57a0953097c13646ba9a670d3d1cdfc0d6a91f2fe7f50fc",
+        ),
+    }
+    sets = [DataSet(name, *facts, partial(_locate, name), partial(_fetch, name)) for name, facts in music21.items()]
+    what, licence = "294 tunes of Aird's, as tokens", "melodies in the public domain; see data/melodies/README.md"
+    sets.append(DataSet("sample-melodies", what, licence, 294, SAMPLE_SHA256, _locate_sample))
+    return {data_set.name: data_set for data_set in sets}
 
 
-def _highest(notes: list) -> int | None:
-    """The highest MIDI pitch of music21's ABC notes; None for a rest."""
-    return max((_midi(note.pitchName) for note in notes if note.pitchName), default=None)
+def corpus_folder() -> Path | None:
+    """The corpus inside the installed music21, found without importing it; None if it is not installed."""
+    spec = importlib.util.find_spec("music21")
+    folder = Path(spec.origin).parent / "corpus" if spec and spec.origin else None
+    return folder if folder and folder.is_dir() else None
 
 
-def _midi(name: str) -> int:
-    """The MIDI pitch of a name as music21 writes it ("C4" = 60, "B-3" = 58)."""
-    letter, accidentals, octave = _PITCH.fullmatch(name).groups()
-    return 12 * (int(octave) + 1) + _STEPS[letter] + accidentals.count("#") - accidentals.count("-")
+def collections_in(folder: Path) -> list[Path]:
+    """The four collections of tunes if folder is music21's corpus (the rest of it is not melodies), else nothing."""
+    return [folder / name for name in FOLDERS.values()] if folder == corpus_folder() else []
 
 
-def _music21():
-    """music21's ABC reader. Raises UserError if it is not installed."""
-    try:
-        from music21 import abcFormat
-    except ImportError:
-        raise UserError("ABC tunes need music21: pip install 'seqtutor[tunes]'") from None
-    return abcFormat
+def files_sha256(files: Iterable[Path]) -> str:
+    """SHA-256 over the bytes of files, one behind the other in the order given."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _locate(name: str) -> Path | None:
+    root = corpus_folder()
+    return root / FOLDERS.get(name, "") if root else None
+
+
+def _fetch(name: str) -> Path:
+    path = _locate(name)
+    if path is None:
+        raise UserError(MISSING)
+    return path
+
+
+def _locate_sample() -> Path | None:
+    # beside the package in the repository; an installed package does not carry it
+    return SAMPLE if SAMPLE.is_file() else None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.music.tokens import FIRST_PITCH, MAX_MIDI, MIDI_OFFSET, MIN_MIDI, NO_EVENT, NOTE_OFF
+from seqtutor.domains.music.tokens import MAX_MIDI, MIDI_OFFSET, MIN_MIDI, NO_EVENT, NOTE_OFF
 
 MAX_STEPS = 100_000  # sixteenths; a longer "melody" is a broken file
 LEGATO = 1  # sixteenths by which a note may run into the next one of the same line
@@ -38,15 +38,25 @@ class Note(NamedTuple):
     pitch: int
 
 
-def to_tokens(notes: Sequence[Note], length: int) -> np.ndarray:
-    """Tokens int32 [length] of one line of notes: whole sixteenths, in order, not overlapping, pitches in range.
+class Piece(NamedTuple):
+    """One line of notes: quantised, in order, none overlapping. `length` in sixteenths, `sharps` of a declared key."""
+
+    notes: list[Note]
+    length: int
+    sharps: int | None = None
+
+
+def to_tokens(piece: Piece) -> np.ndarray:
+    """Tokens int32 [length] of a piece. Raises Unusable if a pitch is out of range.
 
     A note-off stands only where a note ends and none begins; silence before and after is "no event".
     """
-    tokens = np.full(length, NO_EVENT, np.int32)
-    for note in notes:
+    tokens = np.full(piece.length, NO_EVENT, np.int32)
+    for note in piece.notes:
+        if not MIN_MIDI <= note.pitch <= MAX_MIDI:
+            raise Unusable("pitch out of range C3 to B5")
         tokens[int(note.start)] = note.pitch - MIDI_OFFSET
-        if note.end < length:
+        if note.end < piece.length:
             tokens[int(note.end)] = NOTE_OFF  # the next note, if it begins here, overwrites it
     return tokens
 
@@ -108,15 +118,16 @@ def off_grid(notes: Sequence[Note]) -> float:
     return sum(abs(note.start - round(note.start)) > 0.1 for note in notes) / max(1, len(notes))
 
 
-def normalised(notes: Sequence[Note], sharps: int | None = None) -> list[Note]:
-    """Notes from the first onset on, moved to C major / A minor (see `key_shift`), folded into range. Raises Unusable.
+def normalised(piece: Piece) -> Piece:
+    """The piece from its first onset to its last end, in C major / A minor (`key_shift`), in range. Raises Unusable.
 
     Register: the whole piece is moved by the octaves that leave the fewest notes outside C3 .. B5 (of several, the
     nearest to where it stood); a share of notes up to `MAX_FOLDED` may then be folded one by one, else it is Unusable.
     """
+    notes = piece.notes
     if not notes:
         raise Unusable("no notes")
-    pitches = np.array([note.pitch for note in notes]) + key_shift(notes, sharps)
+    pitches = np.array([note.pitch for note in notes]) + key_shift(notes, piece.sharps)
     octaves = sorted(range(-10, 11), key=abs)
     outside = [np.sum((pitches + 12 * k < MIN_MIDI) | (pitches + 12 * k > MAX_MIDI)) for k in octaves]
     if min(outside) > MAX_FOLDED * len(notes):
@@ -125,16 +136,17 @@ def normalised(notes: Sequence[Note], sharps: int | None = None) -> list[Note]:
     pitches = np.where(pitches < MIN_MIDI, MIN_MIDI + (pitches - MIN_MIDI) % 12, pitches)
     pitches = np.where(pitches > MAX_MIDI, MAX_MIDI - (MAX_MIDI - pitches) % 12, pitches)
     first = notes[0].start
-    return [Note(n.start - first, n.end - first, int(p)) for n, p in zip(notes, pitches, strict=True)]
+    moved = [Note(n.start - first, n.end - first, int(p)) for n, p in zip(notes, pitches, strict=True)]
+    return Piece(moved, moved[-1].end)
 
 
 def key_shift(notes: Sequence[Note], sharps: int | None = None) -> int:
     """Semitones in -6 .. +5 that move a piece to C major, A minor or another mode of the white keys.
 
-    A declared key signature (`sharps`, negative for flats) is believed where at least `KEY_TRUST` of the sounding time
-    lies in it: many a minor tune is written with the signature of the major. Otherwise it is the shift that puts most
-    of the sounding time on the white keys; ties (pentatonic tunes) go to the higher correlation of the duration-weighted
-    pitch classes with the Krumhansl-Kessler profile of C major or A minor.
+    A declared key signature (`sharps`, negative for flats) is believed where at least `KEY_TRUST` of the sounding
+    time lies in it: many a minor tune is written with the signature of the major. Otherwise it is the shift that
+    puts most of the sounding time on the white keys; ties (pentatonic tunes) go to the higher correlation of the
+    duration-weighted pitch classes with the Krumhansl-Kessler profile of C major or A minor.
     """
     weights = np.zeros(12)
     for note in notes:

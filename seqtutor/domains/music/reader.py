@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.domains.base import Record, Rejected
-from seqtutor.domains.music import corpus, midi
-from seqtutor.domains.music.melody import MAX_OFF_GRID, Note, Unusable, normalised, off_grid, quantise, skyline, to_tokens
-from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, NUM_TOKENS, SYMBOLS
+from seqtutor.domains.music import abc_tunes, corpus, midi
+from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
+from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
 
 PARSED = (".mid", ".midi", ".abc")
 FEW = 16  # files that are parsed here: starting worker processes would take longer
+_KNOWN = frozenset(SYMBOLS)
 
 
 def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
@@ -47,7 +48,8 @@ def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
 def melody_files(folder: Path) -> list[Path]:
     """The MIDI and ABC files below a folder, sorted; of music21's corpus only the collections of tunes."""
     folders = corpus.collections_in(folder) or [folder]
-    return sorted(file for base in folders for file in base.rglob("*") if file.suffix.lower() in PARSED and file.is_file())
+    files = (file for base in folders for file in base.rglob("*") if file.suffix.lower() in PARSED and file.is_file())
+    return sorted(files, key=Path.as_posix)
 
 
 def _parse_all(files: list[Path], names: list[str], prepare: bool) -> Iterator[Record | Rejected]:
@@ -67,10 +69,72 @@ def _parse_all(files: list[Path], names: list[str], prepare: bool) -> Iterator[R
 def _parse(file: Path, name: str, prepare: bool) -> list[Record | Rejected]:
     """The records of one MIDI or ABC file."""
     try:
-        if file.suffix.lower() == ".abc":
-            tunes = corpus.read_abc(file)
-            return [_record(f"{name}:{tune.line}", tune, prepare) for tune in tunes]
-        notes, length = midi.read_midi(file)
-        return [_finish(name, notes, length, None, prepare)]
+        if file.suffix.lower() != ".abc":
+            return [_record(name, lambda: midi.read_midi(file), prepare)]
+        tunes = abc_tunes.split_abc(file)
     except OSError as error:
-        return [Rejected(name, f"cannot be read ({error.strerror})")]
+        return [Rejected(name, f"cannot be read: {error.strerror}")]
+    if not tunes:
+        return [Rejected(name, "no tunes")]
+    return [_record(f"{name}:{line}", partial(abc_tunes.parse_abc, text), prepare) for line, text in tunes]
+
+
+def _record(name: str, load: Callable[[], Piece], prepare: bool) -> Record | Rejected:
+    """The record of one piece, or why there is none."""
+    try:
+        piece = normalised(load()) if prepare else load()
+        return Record(name, as_text(to_tokens(piece)))
+    except Unusable as reason:
+        return Rejected(name, str(reason))
+
+
+def as_text(tokens: Iterable[int]) -> str:
+    """Tokens as people write them: "C4 hold hold off"."""
+    return " ".join(SYMBOLS[token] for token in tokens)
+
+
+def _read_npz(path: Path) -> Iterator[Record | Rejected]:
+    """The rows of the array `tokens` int [N, T] of an .npz file, named by their number from 0. Raises UserError."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            tokens = arrays["tokens"]
+    except KeyError:
+        raise UserError(f"'{path}' has no array 'tokens': save one, int [N, T], with np.savez") from None
+    except Exception as error:  # not a zip, not an array, pickled objects, truncated: numpy raises many kinds
+        raise UserError(f"cannot read '{path}' as an .npz file: {error}") from None
+    if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+        raise UserError(f"'tokens' in '{path}' is {tokens.dtype} {list(tokens.shape)}: give integers [N, T]")
+    if tokens.size and not (tokens.min() >= 0 and tokens.max() < NUM_TOKENS):
+        low, high = tokens.min(), tokens.max()
+        raise UserError(f"'tokens' in '{path}' goes from {low} to {high}: give ids from 0 to {NUM_TOKENS - 1}")
+    return (Record(f"{path.name}:{row}", as_text(tokens[row])) for row in range(len(tokens)))
+
+
+def _read_csv(path: Path) -> Iterator[Record | Rejected]:
+    """The column `text` of a .csv file, named by row, the header being 1. Raises UserError."""
+    import pandas as pd
+
+    try:
+        texts = pd.read_csv(path, usecols=["text"], dtype=str, keep_default_na=False)["text"]
+    except (ValueError, OSError) as error:
+        raise UserError(f"cannot read a column 'text' from '{path}': {error}") from None
+    return (_checked(f"{path.name}:{row}", text) for row, text in enumerate(texts, 2))
+
+
+def _read_txt(path: Path) -> Iterator[Record | Rejected]:
+    """The lines of a text file, named by their number from 1; empty ones are passed over. Raises UserError."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (ValueError, OSError) as error:
+        raise UserError(f"cannot read '{path}' as text: {error}") from None
+    return (_checked(f"{path.name}:{number}", line) for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _checked(name: str, text: str) -> Record | Rejected:
+    """A record of a text that holds known symbols only."""
+    symbols = text.split()
+    if not symbols:
+        return Rejected(name, "empty")
+    if not _KNOWN.issuperset(symbols):
+        return Rejected(name, "unknown token")
+    return Record(name, " ".join(symbols))

@@ -70,7 +70,8 @@ def autocorrelation(tokens: np.ndarray) -> np.ndarray:
     reward = np.zeros(tokens.shape[::-1])
     for covariance, variance in autocovariances(tokens):
         size = np.abs(covariance)
-        reward -= (20 * size > 3 * variance) * (3 * size / np.maximum(variance, 1))  # both are 0 or at least 1
+        # A variance below 1 is 0, and then so is size.
+        reward -= (20 * size > 3 * variance) * (3 * size / np.maximum(variance, 1))
     return reward.T.astype(np.float32)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from seqtutor.domains.base import Statistics
 from seqtutor.domains.music import rules
@@ -15,7 +18,7 @@ from seqtutor.errors import UserError
 from seqtutor.estimate import Z95, Estimate, RatioSums, wilson
 
 _GROUPS = 64  # of compositions, left out one at a time by the jackknife
-_ABSENT = -1  # between reference melodies
+_BREAK = NUM_TOKENS  # stands between reference melodies, so that no composition equals a stretch across two
 
 
 def composition_statistics(tokens: np.ndarray) -> dict[str, np.ndarray]:
@@ -72,5 +75,172 @@ def _intervals(tokens: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-# Each row of the printed table as numerator and denominator [N], of the counts s and the length T.
-_TABLE: dict[str, Callable[[dict[str, np.ndarray], int], tuple[np.ndarray, np.ndarray]]] = {}
+Ratio = Callable[[dict[str, np.ndarray], int], tuple[np.ndarray, np.ndarray | None]]
+
+
+def _of_tokens(count: str) -> Ratio:
+    return lambda s, length: (s[count], np.full(len(s[count]), length))
+
+
+def _of_compositions(count: str) -> Ratio:
+    return lambda s, length: (s[count], None)
+
+
+def _mean_known(value: str) -> Ratio:
+    return lambda s, length: (np.nan_to_num(s[value]), ~np.isnan(s[value]))
+
+
+# Each row of Table 1 as numerators and denominators [N] (None: all one), from composition_statistics and T.
+_TABLE: dict[str, Ratio] = {
+    "repeated_notes": _of_tokens("num_repeated_notes"),
+    "autocorrelation_1": _mean_known("autocorrelation1"),
+    "autocorrelation_2": _mean_known("autocorrelation2"),
+    "autocorrelation_3": _mean_known("autocorrelation3"),
+    "not_in_key": _of_tokens("notes_not_in_key"),
+    "starts_with_tonic": _of_compositions("num_starting_tonic"),
+    "leaps_resolved": lambda s, length: (s["num_resolved_leaps"], s["num_resolved_leaps"] + s["num_leap_twice"]),
+    "unique_highest": _of_compositions("num_high_unique"),
+    "unique_lowest": _of_compositions("num_low_unique"),
+    "in_motif": _of_tokens("notes_in_motif"),
+    "in_repeated_motif": _of_tokens("notes_in_repeated_motif"),
+}
+
+
+class MusicStatistics(Statistics):
+    """Table 1, then the shares of distinct (`unique`) and of `novel` compositions, and their `diversity`.
+
+    Keeps 8 bytes a composition. Compositions of different lengths may be mixed; each is judged at its own length.
+    """
+
+    def __init__(self, reference: Iterable[str] | None, seed: int):
+        """Args: reference melodies as texts, of any length (None: no `novel`); the seed of the hash.
+
+        Raises UserError for a reference with an unknown token.
+        """
+        self._seed = seed
+        self._reference = None if reference is None else _encode(reference)
+        self._novel = RatioSums()
+        self._table = {name: RatioSums() for name in _TABLE}
+        self._hashes: list[np.ndarray] = []
+        self._positions = _PositionCounts()
+        self._known = lru_cache(maxsize=2)(self._reference_hashes)  # by length, nearly always the same one
+
+    def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
+        """Adds compositions: tokens int32 [N, T], lengths int32 [N]; those of no tokens are left out."""
+        for _, block in blocks_by_length(tokens, lengths):
+            length = block.shape[1]
+            counts = composition_statistics(block)
+            for name, ratio in _TABLE.items():
+                self._table[name].add(*ratio(counts, length))
+            hashes = _window_hashes(block, self._seed)
+            self._hashes.append(hashes)
+            if self._reference is not None:
+                self._novel.add(~_contains(self._known(length), hashes))
+            self._positions.add(block)
+
+    def result(self) -> dict[str, Estimate]:
+        """Every statistic by name, in the order to print."""
+        novel = {} if self._reference is None else {"novel": self._novel.estimate()}
+        return {
+            **{name: sums.estimate() for name, sums in self._table.items()},
+            "unique": _share_distinct(self._hashes),
+            **novel,
+            "diversity": self._positions.diversity(),
+        }
+
+    def _reference_hashes(self, length: int) -> np.ndarray:
+        """The sorted hashes of all stretches of the reference melodies with this length."""
+        if len(self._reference) < length:
+            return np.zeros(0, np.uint64)
+        return np.sort(_window_hashes(sliding_window_view(self._reference.astype(np.intp), length), self._seed))
+
+
+def _encode(melodies: Iterable[str]) -> np.ndarray:
+    """All melodies in one row of token ids, int8, with _BREAK after each."""
+    ids = {symbol: token for token, symbol in enumerate(SYMBOLS)}
+    row = array("b")
+    for number, melody in enumerate(melodies, start=1):
+        try:
+            row.extend([ids[symbol] for symbol in melody.split()])
+        except KeyError as error:
+            known = f"use {SYMBOLS[0]}, {SYMBOLS[1]}, {SYMBOLS[2]} .. {SYMBOLS[-1]}"
+            raise UserError(f"unknown token '{error.args[0]}' in reference melody {number}; {known}") from None
+        row.append(_BREAK)
+    return np.array(row, np.int8)
+
+
+def _window_hashes(windows: np.ndarray, seed: int) -> np.ndarray:
+    """A 64-bit number for each row of windows [N, L]; two different rows share one with probability 2^-64.
+
+    It is the exclusive or of random numbers, one for each position and token (Zobrist 1970).
+    """
+    length = windows.shape[1]
+    numbers = np.random.default_rng([seed, length]).integers(2**64, size=(length, _BREAK + 1), dtype=np.uint64)
+    hashes = np.zeros(len(windows), np.uint64)
+    for place in range(length):
+        hashes ^= numbers[place][windows[:, place]]
+    return hashes
+
+
+def _contains(known: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Which of the hashes are among the known ones, which are sorted."""
+    if not len(known):
+        return np.zeros(len(hashes), bool)
+    return known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes
+
+
+def _share_distinct(hashes: list[np.ndarray]) -> Estimate:
+    """D / N for D distinct compositions among N.
+
+    Leaving out one of the f1 compositions that occur once, and only that, lowers D: the jackknife gives the
+    standard error sqrt(f1 (1 - f1/N)) / N, which errs on the wide side. Where it is 0 the interval is Wilson's.
+    """
+    counts = np.unique(np.concatenate(hashes), return_counts=True)[1] if hashes else np.zeros(0, int)
+    n, once = int(counts.sum()), int((counts == 1).sum())
+    if n == 0:
+        return Estimate(math.nan, None, None, 0)
+    share, error = len(counts) / n, math.sqrt(once * (1 - once / n)) / n
+    low, high = (share - Z95 * error, min(1.0, share + Z95 * error)) if error else wilson(len(counts), n)
+    return Estimate(share, low, high, n, error)
+
+
+class _PositionCounts:
+    """How often each token stands at each position, in groups of compositions that a jackknife leaves out in turn."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros((_GROUPS, 0, NUM_TOKENS), np.int64)
+        self._sizes = np.zeros(_GROUPS, np.int64)  # compositions in each group
+
+    def add(self, tokens: np.ndarray) -> None:
+        """Adds compositions, tokens [N, T], to the groups in turn."""
+        length, seen = tokens.shape[1], int(self._sizes.sum())
+        longer = max(0, length - self._counts.shape[1])
+        self._counts = np.pad(self._counts, ((0, 0), (0, longer), (0, 0)))
+        group = (seen + np.arange(len(tokens))) % _GROUPS
+        np.add.at(self._counts, (group[:, None], np.arange(length), tokens), 1)
+        self._sizes += np.bincount(group, minlength=_GROUPS)
+
+    def diversity(self) -> Estimate:
+        """The share of positions at which two different compositions of the set differ, on average over all pairs."""
+        n = int(self._sizes.sum())
+        if n < 2:
+            return Estimate(math.nan, None, None, n)
+        total = self._counts.sum(axis=0)
+        value = float(_share_different(total, np.array(n)))
+        if n < 3:  # without one of them there is no pair
+            return Estimate(value, None, None, n)
+        used = self._sizes > 0
+        without = _share_different(total - self._counts[used], n - self._sizes[used])
+        error = math.sqrt((len(without) - 1) * without.var())
+        return Estimate(value, value - Z95 * error, value + Z95 * error, n, error)
+
+
+def _share_different(counts: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Of n compositions with token counts [..., T, A], the mean share of positions at which a pair differs.
+
+    1 - sum_ta c_ta (c_ta - 1) / sum_t (n (n - 1) - e_t (e_t - 1)), where e_t compositions have ended before
+    position t: a token differs from no token, and positions behind the end of both do not count.
+    """
+    ended = n[..., None] - counts.sum(axis=-1)
+    pairs = (n * (n - 1))[..., None] - ended * (ended - 1)
+    return 1 - (counts * (counts - 1)).sum(axis=(-2, -1)) / pairs.sum(axis=-1)

@@ -1,0 +1,124 @@
+"""seqtutor evaluate."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seqtutor.cli import options
+from seqtutor.errors import UserError
+
+if TYPE_CHECKING:
+    from seqtutor.domains.base import Domain
+    from seqtutor.evaluate import Subject
+    from seqtutor.load import LoadedRun
+
+
+@click.command(
+    epilog=options.example("seqtutor evaluate runs/music/prior runs/music/psi runs/music/rl-only --num 20000"),
+)
+@click.argument("paths", metavar="RUN|FILE...", nargs=-1, required=True, type=options.PATH)
+@click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run; default: the first's evaluate.num.")
+@click.option(
+    "--reference", metavar="NAME|PATH", help="What novelty is against; default: the first run's training data."
+)
+@click.option("--domain", "domain_name", metavar="D", help="What the files hold, where no run says so.")
+@options.reward("the domain's, whatever the runs were tuned for")
+@options.settings()
+@options.shared("the first run's folder, or the current one")
+def evaluate(
+    paths: tuple[Path, ...], num: int | None, reference: str | None, domain_name: str | None, reward: str | None,
+    overrides: tuple[str, ...], seed: int | None, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Statistics of runs and files with 95 % intervals, side by side.
+
+    Draws sequences from each run at temperature 1 and reads each file. All are judged by one reward. Writes
+    evaluation.json and evaluation.csv; what differs from the first significantly is marked.
+    """
+    from seqtutor import runtime
+
+    runtime.setup()
+    from seqtutor.config import EvaluateConfig
+    from seqtutor.evaluate import Study, as_text, write_results
+    from seqtutor.evaluate import evaluate as measure
+    from seqtutor.given import Given
+    from seqtutor.rewards import make_reward
+    from seqtutor.tables import make_folder, write_rejected
+
+    runs = _load_runs(paths, overrides)
+    first = next(iter(runs.values()), None)
+    domain = _common_domain(runs, domain_name)
+    subjects = _subjects(paths, runs, domain)
+    settings = first.config.evaluate if first else EvaluateConfig()
+    study = Study(
+        num or settings.num,
+        seed if seed is not None else first.config.seed if first else 0,
+        lambda of: make_reward(of, reward or ""),
+        _reference(domain, reference or settings.reference, first),
+    )
+    folder = make_folder(out or (first.path if first else Path()))
+    try:
+        results = measure(subjects, study, quiet)
+    finally:
+        bad = [item for subject in subjects if isinstance(subject.what, Given) for item in subject.what.rejected]
+        write_rejected(folder, bad)
+    write_results(results, folder)
+    click.echo(as_text(results))
+
+
+def _load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:
+    """The runs among the paths; the others are files or folders of files."""
+    from seqtutor.load import load_run
+
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"there is no run or file {path}")
+    return {path: options.changed(load_run(path), overrides) for path in paths if (path / "config.yaml").exists()}
+
+
+def _common_domain(runs: dict[Path, LoadedRun], name: str | None) -> Domain:
+    """The one domain of all. Raises UserError if there are several, or none is named."""
+    from seqtutor.domains import domain_class
+
+    names = {run.domain.name: path for path, run in runs.items()}
+    if name is not None:
+        names.setdefault(name, Path("--domain"))
+    if len(names) > 1:
+        said = ", ".join(f"'{found}' ({path})" for found, path in names.items())
+        raise UserError(f"cannot compare sequences of several domains: {said}; evaluate each by itself")
+    if not names:
+        raise UserError("none of these is a run, so say what the files hold, e.g. --domain music")
+    return next(iter(runs.values())).domain if runs else domain_class(name)()
+
+
+def _subjects(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain) -> list[Subject]:
+    """What to evaluate, in the order named, each with a label of its own."""
+    from seqtutor.evaluate import Subject
+    from seqtutor.given import Given
+
+    paths = list(dict.fromkeys(paths))
+    names = [runs[path].name if path in runs else path.name for path in paths]
+    labels = [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
+    return [
+        Subject(label, runs[path] if path in runs else Given(domain, path, own_vocabulary=True))
+        for label, path in zip(labels, paths, strict=True)
+    ]
+
+
+def _reference(domain: Domain, name: str, first: LoadedRun | None) -> Callable[[], Iterable[str]] | None:
+    """The training texts for novelty: those named, or the first run's, if they are on this machine."""
+    from seqtutor import corpus
+
+    if name:
+        return corpus.load(domain, name).texts
+    if first is None or not first.config.data.name:
+        return None
+    try:
+        return corpus.load(domain, first.config.data.name).texts
+    except UserError as error:
+        print(f"novelty is left out: {error}", file=sys.stderr)
+        return None

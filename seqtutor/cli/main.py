@@ -1,0 +1,144 @@
+"""The command `seqtutor`: finds a command's module when it is called for, and turns errors into exit codes.
+
+Exit codes: 0 done, 2 wrong usage or input, 1 anything else, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+import seqtutor
+from seqtutor.cli.options import VERBOSE
+from seqtutor.errors import UserError, unknown_name
+
+# name -> (module:attribute, one line of help). Kept here so that `seqtutor --help` loads no command's module.
+COMMANDS = {
+    "pretrain": ("seqtutor.cli.pretrain:pretrain", "Train a prior by maximum likelihood."),
+    "tune": ("seqtutor.cli.tune:tune", "Tune a prior towards a reward by KL-control."),
+    "sample": ("seqtutor.cli.sample:sample", "Draw sequences from a run and write them as files."),
+    "evaluate": ("seqtutor.cli.evaluate:evaluate", "Statistics of runs and files with 95 % intervals, side by side."),
+    "score": ("seqtutor.cli.score:score", "Reward and log-probability of given sequences."),
+    "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
+}
+_HELP_ASKED = getattr(click.exceptions, "NoArgsIsHelpError", ())  # by a group without arguments; since click 8.2
+_EPILOG = "\b\nExample:\n  seqtutor pretrain configs/music-quick.yaml"
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name, in the order of a user's way through them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Imports a command; None for an unknown name."""
+        if name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[name][0].split(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's. Raises UserError with the nearest names for an unknown command."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise unknown_name("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands from the table above, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        tensorflow = _installed(["tensorflow", "tensorflow-cpu"])  # the same package under two names
+        click.echo(f"seqtutor {seqtutor.__version__} (TensorFlow {tensorflow}, RDKit {_installed(['rdkit'])})")
+        ctx.exit()
+
+
+def _installed(names: Iterable[str]) -> str:
+    from importlib import metadata
+
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "not installed"
+
+
+@click.group(cls=Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show versions."
+)
+def commands() -> None:
+    """Sequence Tutor: tune a sequence generator towards a reward while it stays close to its training data."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Runs a command line and returns its exit code; errors are one line on standard error."""
+    meta: dict[str, Any] = {}  # the commands' context notes -v here, so it is known after they failed
+    try:
+        # Not commands.main(): it would take any EOFError for an interrupt, and any broken pipe for that of stdout.
+        with commands.make_context("seqtutor", list(args)) as context:
+            meta = context.meta
+            commands.invoke(context)
+        sys.stdout.flush()
+        return 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130, meta)
+    except UserError as error:
+        return _fail(f"error: {error}", 2, meta)
+    except _HELP_ASKED as error:
+        print(error.format_message(), file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        return _fail(f"error: {_usage(error)}", 2, meta)
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        if isinstance(error, BrokenPipeError) and _stdout_is_closed():
+            return 1
+        hint = "" if meta.get(VERBOSE) else "; run again with -v for the traceback"
+        return _fail(f"error: {type(error).__name__}: {error}{hint}", 1, meta)
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context else ""
+    return error.format_message() + hint
+
+
+def _fail(line: str, code: int, meta: dict[str, Any]) -> int:
+    """Prints one line, and before it the traceback where -v was given."""
+    if meta.get(VERBOSE):
+        traceback.print_exc()
+    print(" ".join(line.split()), file=sys.stderr)
+    return code
+
+
+def _stdout_is_closed() -> bool:
+    """Whether standard output's reader has gone, as with `| head`. If so, what is left to write goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

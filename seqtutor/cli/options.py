@@ -1,0 +1,112 @@
+"""Options that several commands share. Nothing heavy is imported before an option is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from seqtutor.errors import UserError, unknown_name
+
+if TYPE_CHECKING:
+    from seqtutor.load import LoadedRun
+
+VERBOSE = "seqtutor.verbose"  # where the context's meta says whether -v was given
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+
+class Variant(click.ParamType):
+    """A KL-control variant's name; an unknown one is refused with the nearest."""
+
+    name = "variant"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Raises UserError for an unknown name."""
+        from seqtutor.config import VARIANT_NAMES
+
+        if value not in VARIANT_NAMES:
+            raise unknown_name("variant", value, VARIANT_NAMES)
+        return value
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The names, for the help text."""
+        from seqtutor.config import VARIANT_NAMES
+
+        return f"[{'|'.join(VARIANT_NAMES)}]"
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[VERBOSE] = value
+
+
+def shared(out: str) -> Callable[[Command], Command]:
+    """--seed, --out, --quiet and -v. `out` says where files go without --out."""
+    return _all(
+        click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed; default: the config's."),
+        click.option("--out", type=PATH, metavar="DIR", help=f"Where to write; default: {out}."),
+        click.option("--quiet", is_flag=True, help="No progress on the terminal."),
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_remember,
+            help="The traceback of an error.",
+        ),
+    )
+
+
+def settings() -> Callable[[Command], Command]:
+    """--set, as often as wanted."""
+    text = "Change a value of the config, e.g. tune.rounds=50; may be given several times."
+    return click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help=text)
+
+
+def training() -> Callable[[Command], Command]:
+    """CONFIG, --set, --resume and --force, for the commands that make a run."""
+    return _all(
+        click.argument("config", type=PATH),
+        settings(),
+        click.option("--resume", is_flag=True, help="Go on from the newest checkpoint of an interrupted run."),
+        click.option("--force", is_flag=True, help="Overwrite a run that is there already."),
+    )
+
+
+def reward(default: str) -> Callable[[Command], Command]:
+    """--reward. `default` says which reward counts without it."""
+    text = f"Built-in name, weighted sum (qed:2,sa:1), or file.py:function, which is run; default: {default}."
+    return click.option("--reward", metavar="R", help=text)
+
+
+def changed(run: LoadedRun, overrides: tuple[str, ...]) -> LoadedRun:
+    """A run with values of its config changed by --set. Raises UserError for one that was settled by training."""
+    from dataclasses import replace
+
+    from seqtutor import config as configs
+
+    config = configs.changed(run.config, overrides, str(run.path))
+    free = {"sample": config.sample, "evaluate": config.evaluate}
+    if config != run.config.model_copy(update=free):
+        raise UserError(f"--set: of a trained run only {' and '.join(f'{name}.*' for name in free)} can be changed")
+    return replace(run, config=config)
+
+
+def example(*lines: str) -> str:
+    """The epilog of a command's help."""
+    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """One decorator out of several; the options stand in the help in the order given."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate

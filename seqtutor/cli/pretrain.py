@@ -1,0 +1,46 @@
+"""seqtutor pretrain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from seqtutor.cli import options
+
+
+@click.command(epilog=options.example("seqtutor pretrain configs/music.yaml --set model.units=128 --seed 1"))
+@options.training()
+@click.option("--data", metavar="NAME|PATH", help="Training data; default: data.name of the config.")
+@options.shared("runs/CONFIG's name/prior")
+def pretrain(
+    config: Path, overrides: tuple[str, ...], resume: bool, force: bool, data: str | None,
+    seed: int | None, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Train a prior by maximum likelihood.
+
+    CONFIG is a YAML file such as configs/music.yaml. The run folder holds the resolved config, checkpoints and
+    history.csv; an interrupted run goes on with --resume.
+    """
+    from seqtutor import config as configs
+    from seqtutor.rundir import RunDir
+
+    if data is not None:
+        overrides += (f"data.name={json.dumps(data)}",)
+    if seed is not None:
+        overrides += (f"seed={seed}",)
+    resolved = configs.load(config, overrides)
+    run = RunDir(out or Path("runs", config.stem, "prior"))
+
+    from seqtutor import runtime
+
+    runtime.setup()
+    from seqtutor import corpus
+    from seqtutor.domains import domain_class
+    from seqtutor.pretrain import pretrain as train
+
+    name, given = resolved.domain["name"], {key: value for key, value in resolved.domain.items() if key != "name"}
+    texts = corpus.load(domain_class(name)(given), resolved.data.name)
+    run.create(resolved, {"kind": "prior"}, resume, force)
+    train(resolved, texts, run, resume, quiet)

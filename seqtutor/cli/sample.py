@@ -1,0 +1,53 @@
+"""seqtutor sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seqtutor.cli import options
+
+
+@click.command(epilog=options.example("seqtutor sample runs/music/psi --num 20 --format mid"))
+@click.argument("path", metavar="RUN", type=options.PATH)
+@click.option("--num", required=True, type=click.IntRange(1), help="Number of sequences.")
+@click.option(
+    "--format", "kind", default="csv", metavar="FORMAT", show_default=True,
+    help="csv or npz, or a format of the domain: mid, png, wav for music; smi, svg, png for molecules.",
+)  # fmt: skip
+@click.option(
+    "--temperature", type=click.FloatRange(0, min_open=True), help="Below 1 sharpens the policy, above flattens."
+)
+@click.option("--primer", metavar="FILE|TOKENS", help="What stands first: start, random, tokens as text, or a file.")
+@options.reward("the run's tune.reward")
+@options.settings()
+@options.shared("RUN/samples")
+def sample(
+    path: Path, num: int, kind: str, temperature: float | None, primer: str | None, reward: str | None,
+    overrides: tuple[str, ...], seed: int | None, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Draw sequences from a run and write them as files.
+
+    samples.csv is written in any case: text, tokens, log-probability under the prior and the policy, and rewards. The
+    same seed draws the same sequences; fewer are the first of many.
+    """
+    from seqtutor import runtime
+
+    runtime.setup()
+    from seqtutor.load import load_run
+    from seqtutor.rewards import make_reward
+    from seqtutor.sample import Draw, primer_of, reward_of
+    from seqtutor.sample import sample as write
+
+    run = options.changed(load_run(path), overrides)
+    config = run.config
+    how = Draw(
+        num, config.seed if seed is None else seed, config.sample.batch, temperature or config.sample.temperature,
+        primer or primer_of(run),
+    )  # fmt: skip
+    folder = out or run.path / "samples"
+    with make_reward(run.domain, reward_of(run) if reward is None else reward) as scores:
+        write(run, how, kind, scores, folder, quiet)
+    if not quiet:
+        click.echo(f"{num} sequences in {folder}")

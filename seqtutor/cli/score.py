@@ -1,0 +1,61 @@
+"""seqtutor score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seqtutor.cli import options
+from seqtutor.errors import UserError
+
+
+@click.command(
+    epilog=options.example(
+        "seqtutor score tunes/ --domain music --model runs/music/prior --out scores",
+        "seqtutor score generated.smi --domain molecules --reward qed:2,sa:1",
+    )
+)
+@click.argument("path", metavar="FILE|DIR", type=options.PATH)
+@click.option("--domain", "domain_name", metavar="D", help="What the sequences are, e.g. music; default: the model's.")
+@options.reward("the domain's")
+@click.option("--model", type=options.PATH, metavar="RUN", help="Run whose policy gives log-probabilities.")
+@click.option("--per-step", is_flag=True, help="Also write scores.npz, with every token's reward.")
+@options.shared("the current folder")
+def score(
+    path: Path, domain_name: str | None, reward: str | None, model: Path | None, per_step: bool,
+    seed: int | None, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Reward and log-probability of given sequences.
+
+    Reads .mid files or a folder of them, .npz (tokens [N, T]), .smi, .smi.gz, .csv (column smiles), and samples.csv.
+    Writes scores.csv, a row a sequence, and rejected.csv with what could not be read. Nothing here is random, so the
+    seed changes nothing.
+    """
+    if domain_name is None and model is None:
+        raise UserError("score needs --domain, e.g. --domain music, or --model")
+
+    from seqtutor import runtime
+    from seqtutor.domains import domain_class
+
+    domain = None if domain_name is None else domain_class(domain_name)()
+    runtime.setup()
+    from seqtutor.given import Given
+    from seqtutor.load import load_run
+    from seqtutor.rewards import make_reward
+    from seqtutor.score import score as write
+
+    run = None if model is None else load_run(model)
+    if run is not None:
+        if domain is not None and domain.name != run.domain.name:
+            raise UserError(
+                f"--domain is '{domain.name}', but --model {model} is of '{run.domain.name}'; leave one out"
+            )
+        domain = run.domain
+    given = Given(domain, path, own_vocabulary=run is None)
+    folder = out or Path()
+    with make_reward(given.domain, reward or "") as scores:
+        count = write(given, scores, run, folder, per_step, quiet)
+    if not quiet:
+        bad = f" ({len(given.rejected)} more rejected, see rejected.csv)" if given.rejected else ""
+        click.echo(f"{count} sequences{bad} in {folder / 'scores.csv'}")

@@ -1,0 +1,71 @@
+"""seqtutor tune."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seqtutor.cli import options
+from seqtutor.errors import UserError
+
+if TYPE_CHECKING:
+    from seqtutor.config import Config
+    from seqtutor.load import LoadedRun
+
+
+@click.command(
+    epilog=options.example("seqtutor tune configs/music.yaml --prior runs/music/prior --variant psi --c 2"),
+)
+@options.training()
+@click.option("--prior", required=True, type=options.PATH, metavar="RUN", help="Run folder of the prior to tune.")
+@click.option("--variant", type=options.Variant(), help="How to tune; default: tune.variant of the config.")
+@click.option("--c", type=float, help="Temperature: small follows the reward, large stays at the prior.")
+@options.reward("tune.reward of the config")
+@options.shared("runs/CONFIG's name/VARIANT")
+def tune(
+    config: Path, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variant: str | None,
+    c: float | None, reward: str | None, seed: int | None, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Tune a prior towards a reward by KL-control.
+
+    Maximises E[reward] / c - KL(policy || prior). The domain, data and model are those of the prior's run; everything
+    else comes from CONFIG. An interrupted run goes on with --resume.
+    """
+    from seqtutor import config as configs
+    from seqtutor.rundir import RunDir
+
+    flags = {"tune.variant": variant, "tune.c": c, "tune.reward": reward, "seed": seed}
+    overrides += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
+    resolved = configs.load(config, overrides)
+    run = RunDir(out or Path("runs", config.stem, resolved.tune.variant))
+    if run.path.resolve() == prior.resolve():
+        raise UserError(f"--out {run.path} is the prior's own folder; choose another")
+
+    from seqtutor import runtime
+
+    runtime.setup()
+    from seqtutor.load import load_run
+    from seqtutor.rewards import make_reward
+    from seqtutor.tune.loop import tune as learn
+
+    loaded = load_run(prior)
+    resolved = _of_prior(resolved, loaded)
+    with make_reward(loaded.domain, resolved.tune.reward) as scores:
+        run.create(resolved, {"kind": "tuned", "prior": str(prior)}, resume, force)
+        learn(resolved, loaded, scores, run, resume, quiet)
+
+
+def _of_prior(config: Config, prior: LoadedRun) -> Config:
+    """The config with what the prior decides. Raises UserError if they are not of one domain."""
+    if prior.policy.tuned is not None:
+        raise UserError(f"--prior {prior.path} is a tuned run; give the run of `seqtutor pretrain` it came from")
+    if config.domain["name"] != prior.domain.name:
+        raise UserError(
+            f"the config's domain is '{config.domain['name']}', but --prior {prior.path} is of '{prior.domain.name}'; "
+            "use a config of that domain"
+        )
+    of_prior = prior.config
+    return config.model_copy(update={"domain": of_prior.domain, "data": of_prior.data, "model": of_prior.model})

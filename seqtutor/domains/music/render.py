@@ -1,0 +1,108 @@
+"""Melodies as files to play and to look at: MIDI, sound (WAV) and piano rolls (PNG)."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from seqtutor.domains.base import Writer
+from seqtutor.domains.music.melody import to_notes
+from seqtutor.domains.music.midi import SIXTEENTH, write_midi
+from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, PITCH_CLASSES
+
+RATE = 44_100  # samples a second
+_RELEASE = 0.08  # seconds a note takes to fade once it is let go
+_ATTACK = 0.004
+_TAIL = 0.4  # seconds of silence, or fading, behind the last sixteenth
+_PARTIALS = np.arange(1, 9)
+_LOUDNESS = _PARTIALS**-1.4  # of the partials at the onset
+_DECAY = 1.2 + 0.9 * _PARTIALS  # a second; high partials die first, as on a plucked string
+
+_BLACK_KEYS = {1, 3, 6, 8, 10}
+_INK, _NOTE, _SHADE, _LINE = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da"
+
+
+def writers() -> dict[str, Writer]:
+    """The file formats of melodies by extension; one file a melody, `melody-00001.mid` and so on."""
+    return {
+        "mid": partial(_write_each, "mid", write_midi),
+        "png": partial(_write_each, "png", write_png),
+        "wav": partial(_write_each, "wav", lambda tokens, path: path.write_bytes(wav_bytes(tokens))),
+    }
+
+
+def _write_each(
+    extension: str,
+    write: Callable[[np.ndarray, Path], object],
+    tokens: np.ndarray,
+    lengths: np.ndarray,
+    folder: Path,
+    start: int,
+) -> list[Path]:
+    """Writes each row up to its length with `write`; see `base.Writer`."""
+    paths = [folder / f"melody-{start + row:05d}.{extension}" for row in range(len(tokens))]
+    for row, path in enumerate(paths):
+        write(tokens[row, : lengths[row]], path)
+    return paths
+
+
+def synthesise(tokens: np.ndarray) -> np.ndarray:
+    """Samples float32 in [-0.8, 0.8], mono at `RATE`, of tokens [T]: T sixteenths and a short tail, plucked tones.
+
+    A tone of pitch f is sum_k a_k exp(-d_k t) sin(2 pi k f t), with f = 440 * 2^((MIDI - 69) / 12) Hz.
+    """
+    samples = np.zeros(round((len(tokens) * SIXTEENTH + _TAIL) * RATE), np.float64)
+    for note in to_notes(tokens):
+        begin, held = round(note.start * SIXTEENTH * RATE), (note.end - note.start) * SIXTEENTH
+        time = np.arange(round((held + _RELEASE) * RATE)) / RATE
+        frequency = 440 * 2 ** ((note.pitch - 69) / 12)
+        waves = np.sin(2 * np.pi * frequency * np.outer(_PARTIALS, time)) * np.exp(-np.outer(_DECAY, time))
+        envelope = np.clip(time / _ATTACK, 0, 1) * np.clip((held + _RELEASE - time) / _RELEASE, 0, 1)
+        samples[begin : begin + len(time)] += envelope * (_LOUDNESS @ waves)
+    peak = np.abs(samples).max(initial=0.0)
+    return (samples * (0.8 / peak if peak else 1.0)).astype(np.float32)
+
+
+def wav_bytes(tokens: np.ndarray) -> bytes:
+    """A WAV file, 16 bits, mono, of tokens [T]."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((synthesise(tokens) * 32767).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def write_png(tokens: np.ndarray, path: Path) -> None:
+    """Draws tokens [T] as a piano roll: a column a sixteenth, a row a semitone, black keys shaded, beats ruled."""
+    from matplotlib.figure import Figure
+
+    length, notes = len(tokens), to_notes(tokens)
+    pitches = [note.pitch for note in notes] or [60]
+    low, high = max(MIN_MIDI, min(pitches) - 3), min(MAX_MIDI, max(pitches) + 3)
+    figure = Figure(figsize=(np.clip(1.0 + 0.24 * length, 5, 60), 1.0 + 0.17 * (high - low + 1)), layout="constrained")
+    axes = figure.add_subplot()
+    for pitch in range(low, high + 1):
+        if pitch % 12 in _BLACK_KEYS:
+            axes.axhspan(pitch - 0.5, pitch + 0.5, color=_SHADE, lw=0, zorder=0)
+    for step in range(length + 1):
+        width = 1.4 if step % 16 == 0 else 0.9 if step % 4 == 0 else 0.3
+        axes.axvline(step, color=_LINE, lw=width, zorder=1)
+    starts, ends = [note.start for note in notes], [note.end for note in notes]
+    widths = [end - start - 0.08 for start, end in zip(starts, ends, strict=True)]
+    axes.barh([n.pitch for n in notes], widths, left=[s + 0.04 for s in starts], height=0.8, color=_NOTE, zorder=2)
+    rows = [pitch for pitch in range(low, high + 1) if pitch % 12 not in _BLACK_KEYS]
+    axes.set_yticks(rows, [f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}" for pitch in rows], fontsize=8)
+    beats = range(0, length + 1, 4)
+    axes.set_xticks(beats, [str(step // 4 + 1) if step < length else "" for step in beats], fontsize=8, ha="left")
+    axes.set(xlim=(0, length), ylim=(low - 0.5, high + 0.5))
+    axes.set_xlabel("quarter note", color=_INK)
+    axes.tick_params(length=0, colors=_INK)
+    axes.spines[:].set_color(_LINE)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,180 @@
+"""Statistics of runs and files, side by side, each with a 95 % interval.
+
+Of every sequence tau of length T, in nats:
+
+    reward         r(tau), the sum of its tokens' rewards; reward_<component> likewise, unweighted
+    kl_sequence    sum_t KL(pi(. | s_t) || p(. | s_t)), exact in each state visited; kl_token is this a token
+    objective      r(tau) / c - kl_sequence, c being the run's; what every variant with a prior maximises
+    nll_prior      -log p a token;  nll_policy: -log pi a token;  entropy: of pi, a token
+    length         T
+
+"A token" is a ratio of sums over the tokens that were drawn. Then follow the domain's own statistics.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seqtutor.domains.base import Domain, Reward
+from seqtutor.estimate import Estimate, RatioSums, p_value
+from seqtutor.given import Given
+from seqtutor.load import LoadedRun
+from seqtutor.progress import Progress
+from seqtutor.rundir import write_text
+from seqtutor.sample import Draw, Drawn, draw, primer_of
+from seqtutor.tables import aligned, csv_file
+
+Results = dict[str, dict[str, Estimate]]  # of each subject by its label, in order
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run or a file that is evaluated; `label` names it in tables."""
+
+    label: str
+    what: LoadedRun | Given
+
+    @property
+    def domain(self) -> Domain:
+        """The domain of the run or the file."""
+        return self.what.domain
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is asked of every subject.
+
+    Attributes:
+      num: sequences drawn from each run; a file counts whole.
+      seed: of the draws and of the statistics that draw pairs.
+      reward: makes the reward, with the token numbers of the domain given.
+      reference: gives the training texts for novelty, anew at each call; None leaves novelty out.
+    """
+
+    num: int
+    seed: int
+    reward: Callable[[Domain], Reward]
+    reference: Callable[[], Iterable[str]] | None
+
+
+class Sums:
+    """The figures of the module's docstring, accumulated batch by batch."""
+
+    def __init__(self, c: float | None):
+        """Args: c: the run's temperature; None for a file, which has neither policy nor prior."""
+        self._c = c
+        self._sums: dict[str, RatioSums] = defaultdict(RatioSums)
+
+    def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: Drawn | None) -> None:
+        """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn."""
+        scored = reward(tokens, lengths)
+        total = scored.total.sum(axis=1, dtype=np.float64)
+        self._sums["reward"].add(total)
+        for name, values in scored.components.items():
+            self._sums[f"reward_{name}"].add(values.sum(axis=1))
+        if drawn is not None:
+            self._add_policy(total, drawn)
+        self._sums["length"].add(lengths)
+
+    def _add_policy(self, total: np.ndarray, drawn: Drawn) -> None:
+        of = drawn.sequences
+        kl = of.kl.sum(axis=1, dtype=np.float64)
+        self._sums["objective"].add(total / self._c - kl)
+        self._sums["kl_sequence"].add(kl)
+        for name, values in (
+            ("kl_token", of.kl), ("entropy", of.entropy), ("nll_policy", -of.log_prob), ("nll_prior", -of.log_prior),
+        ):  # fmt: skip
+            self._sums[name].add(values.sum(axis=1), drawn.count)
+
+    def result(self) -> dict[str, Estimate]:
+        """Every figure by name."""
+        return {name: sums.estimate() for name, sums in self._sums.items()}
+
+
+def evaluate(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
+    """Every subject's figures and statistics, by label. Memory does not grow with the number of sequences."""
+    return {subject.label: _measure(subject, study, quiet) for subject in subjects}
+
+
+def _measure(subject: Subject, study: Study, quiet: bool) -> dict[str, Estimate]:
+    run = subject.what if isinstance(subject.what, LoadedRun) else None
+    sums = Sums(run and run.config.tune.c)
+    statistics = subject.domain.statistics(study.reference and study.reference(), study.seed)
+    try:
+        with study.reward(subject.domain) as reward, Progress(run and study.num, "sequence", quiet) as progress:
+            for tokens, lengths, drawn in _sequences(subject, study):
+                sums.add(tokens, lengths, reward, drawn)
+                statistics.update(tokens, lengths)
+                progress.advance(by=len(tokens))
+        return {**sums.result(), **statistics.result()}
+    finally:
+        statistics.close()
+
+
+def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.ndarray, Drawn | None]]:
+    """Tokens and lengths of every batch, and how it was drawn."""
+    if isinstance(subject.what, Given):
+        for batch in subject.what.batches():
+            yield batch.tokens, batch.lengths, None
+        return
+    run = subject.what
+    for drawn in draw(run, Draw(study.num, study.seed, run.config.sample.batch, primer=primer_of(run))):
+        yield drawn.sequences.tokens, drawn.sequences.lengths, drawn
+
+
+def write_results(results: Results, folder: Path) -> None:
+    """Writes evaluation.json {label: {metric: {value, low, high, n}}}, NaN as null, and evaluation.csv.
+
+    evaluation.csv has a row a subject and metric; p is that of Welch's z test against the first subject.
+    """
+    tree = {
+        label: {
+            name: {"value": _json(e.value), "low": _json(e.low), "high": _json(e.high), "n": e.n}
+            for name, e in metrics.items()
+        }
+        for label, metrics in results.items()
+    }
+    write_text(folder / "evaluation.json", json.dumps(tree, indent=1, allow_nan=False) + "\n")
+    first = next(iter(results.values()))
+    with csv_file(folder / "evaluation.csv", ("run", "metric", "value", "low", "high", "n", "p")) as table:
+        for label, metrics in results.items():
+            for name, e in metrics.items():
+                p = None if metrics is first or name not in first else p_value(first[name], e)
+                row = {"run": label, "metric": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n, "p": p}
+                table.add(row)
+
+
+def as_text(results: Results) -> str:
+    """The table for the terminal: a metric a row, a subject a column, what differs from the first marked."""
+    first = next(iter(results.values()))
+    names = list(dict.fromkeys(name for metrics in results.values() for name in metrics))
+    rows = [["", *results]]
+    for name in names:
+        cells = [
+            _cell(metrics.get(name), None if metrics is first else first.get(name)) for metrics in results.values()
+        ]
+        rows.append([name, *cells])
+    lines = [aligned(rows), "value [95 % interval]"]
+    if len(results) > 1:
+        lines.append(f"* differs from the first at p < {SIGNIFICANT}, Welch's z test")
+    return "\n".join(lines)
+
+
+def _cell(estimate: Estimate | None, first: Estimate | None) -> str:
+    if estimate is None or math.isnan(estimate.value):
+        return "-  "
+    interval = "" if estimate.low is None else f" [{estimate.low:.4g}, {estimate.high:.4g}]"
+    p = None if first is None else p_value(first, estimate)
+    return f"{estimate.value:.4g}{interval}{' *' if p is not None and p < SIGNIFICANT else '  '}"
+
+
+def _json(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

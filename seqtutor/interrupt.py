@@ -1,0 +1,28 @@
+"""Ctrl-C between two steps: the loop finishes the step, writes a checkpoint, and only then stops."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+
+class Interrupt:
+    """A context in which the first SIGINT or SIGTERM sets `asked`; a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Interrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

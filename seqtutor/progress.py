@@ -1,0 +1,35 @@
+"""A progress line on standard error: only on a terminal, never with --quiet."""
+
+from __future__ import annotations
+
+import sys
+
+from tqdm import tqdm
+
+
+class Progress:
+    """A bar with rate and time left, used as a context manager."""
+
+    def __init__(self, total: int | None, unit: str, quiet: bool = False, done: int = 0):
+        """Args: total: of units, None if unknown; done: units an earlier run has behind it."""
+        self._bar = tqdm(
+            total=total, initial=done, unit=f" {unit}", disable=quiet or not sys.stderr.isatty(), dynamic_ncols=True,
+            smoothing=0.05, file=sys.stderr, unit_scale=unit == "token",
+        )  # fmt: skip
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.close()
+
+    def advance(self, figures: dict[str, float] | None = None, by: int = 1) -> None:
+        """Moves the bar and shows figures beside it."""
+        if figures and not self._bar.disable:
+            self._bar.set_postfix({name: f"{value:.4g}" for name, value in figures.items()}, refresh=False)
+        self._bar.update(by)
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bar, on a terminal only."""
+        if not self._bar.disable:
+            self._bar.write(line, file=sys.stderr)

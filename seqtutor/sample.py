@@ -1,0 +1,142 @@
+"""Draws sequences from a run, and writes them as files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seqtutor.domains.base import Domain, Reward, Writer
+from seqtutor.errors import unknown_name
+from seqtutor.load import LoadedRun
+from seqtutor.primers import Primer, with_primer
+from seqtutor.progress import Progress
+from seqtutor.rewards import built_in
+from seqtutor.rollout import Rollout
+from seqtutor.tables import csv_file, make_folder, write_arrays
+
+GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How sequences are drawn.
+
+    Attributes:
+      num: how many.
+      seed: with the batch size it decides the sequences; their number does not: the first of many are the few.
+      batch: sequences drawn at a time.
+      primer: see primers.Primer.
+    """
+
+    num: int
+    seed: int
+    batch: int
+    temperature: float = 1.0
+    primer: str = "start"
+
+
+class Drawn(NamedTuple):
+    """A batch of sequences, the primers int32 [N, P] before them, and how many of their tokens were drawn, int32 [N].
+
+    Where the domain keeps its primer, it is part of the sequences but not drawn, and P = 0.
+    """
+
+    primers: np.ndarray
+    sequences: Rollout
+    count: np.ndarray
+
+
+def primer_of(run: LoadedRun) -> str:
+    """The primer spec a run's sequences begin with: sample.primer of its config, or else tune.primer."""
+    return run.config.sample.primer or run.config.tune.primer
+
+
+def reward_of(run: LoadedRun) -> str:
+    """The reward spec a run was tuned for; the domain's default where that is a file, which a run must not execute."""
+    spec = run.config.tune.reward
+    if built_in(spec):
+        return spec
+    print(f"{run.path}: its reward '{spec}' is a file; name it with --reward to use it", file=sys.stderr)
+    return ""
+
+
+def draw(run: LoadedRun, how: Draw) -> Iterator[Drawn]:
+    """Draws `how.num` sequences batch by batch. Every batch is drawn whole, the last one too, and cut afterwards."""
+    sampler, primer = run.sampler(how.temperature), Primer(run.domain, how.primer)
+    for index, first in enumerate(range(0, how.num, how.batch)):
+        rng = np.random.default_rng([how.seed, 0x5A, index])
+        uniforms = rng.random((how.batch, run.domain.length), np.float32)
+        primers = primer.draw(how.batch, rng, first)
+        whole, before = with_primer(sampler.draw(uniforms, primers), primers, run.domain)
+        kept = primers.shape[1] - before.shape[1]
+        n = min(how.batch, how.num - first)
+        yield Drawn(before[:n], Rollout(*(array[:n] for array in whole)), whole.lengths[:n] - kept)
+
+
+def sample(run: LoadedRun, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
+    """Draws sequences and writes them in a format, and samples.csv with their log-probabilities and rewards.
+
+    samples.csv has a row a sequence: file (if there is one), text, tokens, log_prior and log_prob (log p and log pi of
+    the whole sequence, nats), each component of the reward summed over the sequence, and total. samples.npz (kind
+    "npz", held in memory until the end) has tokens and per-token log_prior and log_prob [N, T], lengths [N] and
+    primer [N, P].
+
+    Raises:
+      UserError: the domain cannot write the format, or the folder cannot be written to.
+    """
+    writer = find_writer(run.domain, kind)
+    path = make_folder(folder) / "samples.csv"
+    columns = ("file", "text", "tokens", "log_prior", "log_prob", *reward.names, "total")
+    kept: list[Drawn] = []
+    first = 0
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(how.num, "sequence", quiet))
+        table = stack.enter_context(csv_file(path, tuple(dict.fromkeys(columns))))
+        for batch in draw(run, how):
+            tokens, lengths = batch.sequences[:2]
+            files = writer(tokens, lengths, folder, first) if writer else [None] * len(tokens)
+            names = [file and file.relative_to(folder).as_posix() for file in files]
+            for row in _rows(run.domain, batch.sequences, reward, names):
+                table.add(row)
+            if kind == "npz":
+                kept.append(batch)
+            first += len(tokens)
+            progress.advance(by=len(tokens))
+    if kept:
+        _write_npz(folder / "samples.npz", kept)
+
+
+def find_writer(domain: Domain, kind: str) -> Writer | None:
+    """The domain's writer of a format; None for the general formats. Raises UserError for an unknown one."""
+    writers = domain.writers()
+    if kind not in writers and kind not in GENERAL:
+        raise unknown_name("format", kind, (*GENERAL, *writers), f"domain {domain.name}")
+    return writers.get(kind)
+
+
+def _rows(domain: Domain, drawn: Rollout, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:
+    """The rows of samples.csv for one batch."""
+    scored = reward(drawn.tokens, drawn.lengths)
+    sums = {
+        "log_prior": drawn.log_prior.sum(axis=1), "log_prob": drawn.log_prob.sum(axis=1),
+        **{name: values.sum(axis=1) for name, values in scored.components.items()}, "total": scored.total.sum(axis=1),
+    }  # fmt: skip
+    for i, (file, tokens, length) in enumerate(zip(files, drawn.tokens, drawn.lengths, strict=True)):
+        ids = tokens[:length]
+        text = {"file": file, "text": domain.decode(ids), "tokens": " ".join(map(str, ids.tolist()))}
+        yield text | {name: values[i] for name, values in sums.items()}
+
+
+def _write_npz(path: Path, batches: list[Drawn]) -> None:
+    """Writes samples.npz; `score` reads it."""
+    drawn = Rollout(*(np.concatenate(parts) for parts in zip(*(batch.sequences for batch in batches), strict=True)))
+    write_arrays(path, {
+        "tokens": drawn.tokens, "lengths": drawn.lengths, "primer": np.concatenate([b.primers for b in batches]),
+        "log_prob": drawn.log_prob, "log_prior": drawn.log_prior,
+    })  # fmt: skip

@@ -1,0 +1,99 @@
+"""Judges given sequences: reward, and log-probability under a run's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from seqtutor.domains.base import Reward
+from seqtutor.given import Batch, Given
+from seqtutor.load import LoadedRun
+from seqtutor.model import shift_right
+from seqtutor.progress import Progress
+from seqtutor.tables import csv_file, make_folder, write_arrays, write_rejected
+
+LogProb = Callable[[Batch], np.ndarray]
+
+
+def score(
+    given: Given, reward: Reward, run: LoadedRun | None, folder: Path, per_step: bool = False, quiet: bool = False
+) -> int:
+    """Scores every sequence and returns their number.
+
+    Writes scores.csv, a row a sequence: name, each component of the reward summed over the sequence, total, and with a
+    run log_prob (log pi of the sequence given its primer, nats) and nll_per_token; rejected.csv if there are any; and
+    with per_step scores.npz: float32 [N, T] by name, 0 behind a sequence's end, and lengths [N].
+
+    Raises:
+      UserError: there is no sequence, or more than half are bad.
+    """
+    make_folder(folder)
+    log_prob = None if run is None else log_probabilities(run)
+    columns = ["name", *reward.names, "total", *([] if run is None else ["log_prob", "nll_per_token"])]
+    steps: list[dict[str, np.ndarray]] = []
+    count = 0
+    try:
+        with ExitStack() as stack:
+            progress = stack.enter_context(Progress(None, "sequence", quiet))
+            table = stack.enter_context(csv_file(folder / "scores.csv", list(dict.fromkeys(columns))))
+            for batch in given.batches():
+                values = _per_step(batch, reward, log_prob)
+                for row in _rows(batch, values):
+                    table.add(row)
+                if per_step:
+                    steps.append({**values, "lengths": batch.lengths})
+                count += len(batch.names)
+                progress.advance(by=len(batch.names))
+    finally:
+        write_rejected(folder, given.rejected)
+    if per_step:
+        _write_npz(folder / "scores.npz", steps)
+    return count
+
+
+def log_probabilities(run: LoadedRun) -> LogProb:
+    """A function of a batch: log pi(a_t | primer, a_1 .. a_{t-1}) float32 [N, T], 0 behind each sequence's end."""
+    begin = run.domain.vocabulary.begin
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=[ids, ids], autograph=False)
+    def graph(tokens: tf.Tensor, primers: tf.Tensor) -> tf.Tensor:
+        logits, _ = run.policy.unroll(shift_right(tokens, begin, primers))
+        after = logits[:, tf.shape(primers)[1] :]
+        return tf.gather(tf.nn.log_softmax(after), tokens, batch_dims=2)
+
+    def log_prob(batch: Batch) -> np.ndarray:
+        values = graph(tf.constant(batch.tokens), tf.constant(batch.primers)).numpy()
+        return np.where(np.arange(values.shape[1]) < batch.lengths[:, None], values, np.float32(0))
+
+    return log_prob
+
+
+def _per_step(batch: Batch, reward: Reward, log_prob: LogProb | None) -> dict[str, np.ndarray]:
+    scored = reward(batch.tokens, batch.lengths)
+    values = {**scored.components, "total": scored.total}
+    return values if log_prob is None else {**values, "log_prob": log_prob(batch)}
+
+
+def _rows(batch: Batch, values: dict[str, np.ndarray]) -> Iterator[dict[str, object]]:
+    sums = {name: array.sum(axis=1) for name, array in values.items()}
+    if "log_prob" in sums:
+        sums["nll_per_token"] = -sums["log_prob"] / batch.lengths
+    for i, name in enumerate(batch.names):
+        yield {"name": name} | {key: array[i] for key, array in sums.items()}
+
+
+def _write_npz(path: Path, steps: list[dict[str, np.ndarray]]) -> None:
+    """Joins the batches, padded to the longest sequence of all."""
+    longest = max(int(part["lengths"].max()) for part in steps)
+    arrays = {}
+    for name in steps[0]:
+        parts = [part[name] for part in steps]
+        if name != "lengths":
+            parts = [np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts]
+        arrays[name] = np.concatenate(parts)
+    write_arrays(path, arrays)

@@ -1,0 +1,164 @@
+"""KL-control tuning: draw a batch, score it, store it, learn from the replay; again.
+
+The state after a round is the weights, the optimizer and the replay; all random numbers of a round come from
+(seed, round). So a run resumed from a checkpoint repeats the unbroken one to the bit.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqtutor import checkpoint
+from seqtutor.checkpoint import Checkpoint
+from seqtutor.config import Config, TuneConfig
+from seqtutor.domains.base import Domain, Reward, Rewards
+from seqtutor.interrupt import Interrupt
+from seqtutor.load import LoadedRun, describe
+from seqtutor.model import SequenceModel
+from seqtutor.policy import Policy
+from seqtutor.primers import Primer, with_primer
+from seqtutor.progress import Progress
+from seqtutor.rollout import Exploration, Rollout, Sampler
+from seqtutor.rundir import History, RunDir
+from seqtutor.tune.learner import Learner
+from seqtutor.tune.replay import Replay
+from seqtutor.tune.variants import VARIANTS
+
+
+def tune(config: Config, prior: LoadedRun, reward: Reward, run: RunDir, resume: bool = False, quiet: bool = False) -> None:
+    """Tunes a policy from a prior and writes history and checkpoints into the run's folder.
+
+    Args:
+      config: resolved; its domain and model sections are the prior's.
+      reward: scores sequences; see seqtutor.rewards.
+      resume: go on from the newest whole checkpoint, if there is one.
+    Raises:
+      KeyboardInterrupt: after Ctrl-C, once the round is finished and a checkpoint written.
+    """
+    tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
+    done = 0
+    if resume and (saved := checkpoint.load_newest(run.checkpoints)):
+        tuner.restore(saved)
+        done = saved.step
+        checkpoint.discard_after(run.checkpoints, done)
+    history = History(run.history_file, keep_until=done)
+    with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
+        for number in range(done, config.tune.rounds):
+            row = tuner.round(number)
+            history.add(row)
+            progress.advance({"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]})
+            last = number + 1 == config.tune.rounds
+            if last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0:
+                checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
+            if interrupt.asked and not last:
+                raise KeyboardInterrupt
+
+
+class Tuner:
+    """The state of one tuning run and its one operation, a round."""
+
+    def __init__(self, config: Config, domain: Domain, prior: SequenceModel, reward: Reward):
+        """Args: prior: the frozen prior with its weights; config, domain and reward as in `tune`."""
+        self._config, self._domain, self._reward = config, domain, reward
+        settings = config.tune
+        variant = VARIANTS[settings.variant]
+        self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin)
+        self.policy = Policy(prior, self.learner.online, variant)
+        self._sampler = Sampler(
+            self.policy.step, self.policy.initial_state, domain.vocabulary, domain.length, exploration(settings)
+        )
+        self._primer = Primer(domain, settings.primer)
+        self._replay = Replay(settings.buffer, settings.priority)
+        self._owed = 0.0  # sequences still to be learned from, by the replay ratio
+
+    def round(self, number: int) -> dict[str, Any]:
+        """One round: its row of history.csv."""
+        started, settings = time.perf_counter(), self._config.tune
+        rng = np.random.default_rng([self._config.seed, 0x70E, number])
+        primers = self._primer.draw(settings.batch, rng)
+        uniforms = rng.random((settings.batch, self._domain.length), np.float32)
+        drawn = self._sampler.draw(uniforms, primers)
+        whole, before = with_primer(drawn, primers, self._domain)
+        scored = self._reward(whole.tokens, whole.lengths)
+        self._replay.add(
+            {
+                "tokens": whole.tokens, "lengths": whole.lengths, "primer": before,
+                "reward": scored.total.astype(np.float32), "log_prior": whole.log_prior,
+            }
+        )  # fmt: skip
+        self.learner.optimizer.learning_rate = learning_rate(settings, number)
+        learned = [self._learn(rng) for _ in range(self._updates())]
+        step = (number + 1) * settings.batch * self._domain.length
+        row = {"step": number + 1, "tokens": step, "seconds": time.perf_counter() - started}
+        for name in ("loss", "td_error"):
+            row[name] = float(np.mean([out[name] for out in learned])) if learned else float("nan")
+        return row | summarise(whole, scored, settings.c)
+
+    def _updates(self) -> int:
+        """How many minibatches make up the replay ratio this round, on the long average."""
+        settings = self._config.tune
+        self._owed += settings.batch * settings.replay_ratio
+        count = int(self._owed // settings.minibatch)
+        self._owed -= count * settings.minibatch
+        return count
+
+    def _learn(self, rng: np.random.Generator) -> dict[str, float]:
+        at, rows, weight = self._replay.draw(self._config.tune.minibatch, rng)
+        longest = rows["lengths"].max()
+        out = self.learner.update(
+            rows["tokens"][:, :longest], rows["lengths"], rows["primer"], rows["reward"][:, :longest],
+            rows["log_prior"][:, :longest], weight,
+        )  # fmt: skip
+        self._replay.update(at, out["td_error_by_sequence"].numpy())
+        return {"loss": float(out["loss"]), "td_error": float(out["td_error"])}
+
+    def snapshot(self, step: int) -> Checkpoint:
+        """Everything a resumed run needs, after `step` rounds."""
+        learner = self.learner
+        optimizer = {str(i): v.numpy() for i, v in enumerate(learner.optimizer.variables)}
+        arrays = checkpoint.join(
+            prior=learner.prior.get(), online=learner.online.get(), target=learner.target.get(),
+            optimizer=optimizer, replay=self._replay.state(), loop={"owed": np.array(self._owed)},
+        )  # fmt: skip
+        return Checkpoint(step, {"kind": "tuned", **describe(self._config, self._domain)}, arrays)
+
+    def restore(self, saved: Checkpoint) -> None:
+        """The inverse of `snapshot`."""
+        self.learner.online.set(saved.group("online"))
+        self.learner.target.set(saved.group("target"))
+        for i, variable in enumerate(self.learner.optimizer.variables):
+            variable.assign(saved.arrays[f"optimizer/{i}"])
+        self._replay.restore(saved.group("replay"))
+        self._owed = float(saved.arrays["loop/owed"])
+
+
+def exploration(settings: TuneConfig) -> Exploration:
+    """How the tuned policy is explored."""
+    return Exploration(settings.temperature, settings.epsilon if settings.exploration == "epsilon-greedy" else None)
+
+
+def learning_rate(settings: TuneConfig, number: int) -> float:
+    """The rate of round `number`: linear from learning_rate to final_rate times it."""
+    share = number / max(1, settings.rounds - 1)
+    return settings.learning_rate * (1.0 - share * (1.0 - settings.final_rate))
+
+
+def summarise(drawn: Rollout, scored: Rewards, c: float) -> dict[str, float]:
+    """What a round drew, as it stood before it learned. Rewards, KL and objective a sequence; the rest a token.
+
+    objective = E[r] / c - KL(pi || p) a sequence: what every variant with a prior maximises (discount 1).
+    """
+    tokens = drawn.lengths.sum()
+    reward = float(scored.total.sum(axis=1).mean())
+    kl = float(drawn.kl.sum(axis=1).mean())
+    row = {
+        "reward": reward, "objective": reward / c - kl, "kl_sequence": kl, "kl": float(drawn.kl.sum() / tokens),
+        "log_prior": float(drawn.log_prior.sum() / tokens), "log_prob": float(drawn.log_prob.sum() / tokens),
+        "entropy": float(drawn.entropy.sum() / tokens), "length": float(drawn.lengths.mean()),
+        "distinct": len(np.unique(drawn.tokens, axis=0)) / len(drawn.tokens),
+    }  # fmt: skip
+    return row | {f"reward_{name}": float(part.sum(axis=1).mean()) for name, part in scored.components.items()}

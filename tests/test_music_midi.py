@@ -1,0 +1,345 @@
+"""MIDI files and the other ways melodies come in: exact pitch and time, and files that are not what they seem."""
+
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqtutor.domains.base import Record, Rejected
+from seqtutor.domains.music import Music
+from seqtutor.domains.music.melody import MAX_STEPS, Note, Piece, key_shift, normalised, skyline, to_notes, to_tokens
+from seqtutor.domains.music.midi import read_midi, write_midi
+from seqtutor.errors import UserError
+
+MUSIC = Music()
+
+
+def one(path: Path, prepare: bool = False) -> Record | Rejected:
+    """The only record of a file."""
+    (record,) = (MUSIC.prepare if prepare else MUSIC.read)(path)
+    return record
+
+
+def save(path: Path, tracks: list[list[mido.Message]], kind: int = 1, ticks: int = 480) -> Path:
+    """Writes a MIDI file of messages whose times are absolute ticks."""
+    song = mido.MidiFile(type=kind, ticks_per_beat=ticks)
+    for messages in tracks:
+        track, now = mido.MidiTrack(), 0
+        for message in sorted(messages, key=lambda m: (m.time, m.type != "note_off")):
+            track.append(message.copy(time=message.time - now))
+            now = message.time
+        song.tracks.append(track)
+    song.save(path)
+    return path
+
+
+def play(*notes: tuple[int, int, int], channel: int = 0) -> list[mido.Message]:
+    """Messages of (MIDI pitch, first sixteenth, one behind the last), 120 ticks a sixteenth."""
+    messages = []
+    for pitch, start, end in notes:
+        messages.append(mido.Message("note_on", note=pitch, velocity=90, channel=channel, time=120 * start))
+        messages.append(mido.Message("note_off", note=pitch, channel=channel, time=120 * end))
+    return messages
+
+
+# --- tokens and text ---
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 37), max_size=80))
+def test_text_and_tokens_round_trip(tokens):
+    assert MUSIC.encode(MUSIC.decode(tokens)).tolist() == tokens
+
+
+def test_text_is_as_people_write_it():
+    assert MUSIC.decode([14, 1, 0, 3, 37]) == "C4 hold off C#3 B5"
+    with pytest.raises(ValueError, match="unknown token 'H4'"):
+        MUSIC.encode("C4 H4")
+
+
+def test_domain_facts():
+    assert MUSIC.vocabulary.size == MUSIC.vocabulary.begin == 38
+    assert MUSIC.vocabulary.end is None and MUSIC.length == 32
+    assert MUSIC.random_primers().tolist() == list(range(2, 38))  # the highest note can be drawn, too
+    assert MUSIC.default_reward in MUSIC.reward_names and len(MUSIC.reward_names) == 10
+
+
+@pytest.mark.parametrize("length", [0, -1, 2.5, "32", True, None])
+def test_length_must_be_a_positive_whole_number(length):
+    with pytest.raises(UserError, match="length"):
+        Music({"length": length})
+
+
+# --- tokens -> MIDI -> tokens ---
+
+
+def canonical(tokens: list[int]) -> list[int]:
+    """Tokens that sound the same: a note-off where nothing sounds is "no event"."""
+    sounding, result = False, []
+    for token in tokens:
+        result.append(1 if token == 0 and not sounding else token)
+        sounding = token >= 2 or (sounding and token == 1)
+    return result
+
+
+@settings(max_examples=150, deadline=None)
+@given(tokens=st.lists(st.integers(0, 37) | st.sampled_from([0, 1, 1, 1]), min_size=1, max_size=48))
+def test_a_melody_survives_its_midi_file(tokens, tmp_path_factory):
+    path = tmp_path_factory.mktemp("midi") / "tune.mid"
+    write_midi(np.array(tokens, np.int32), path)
+    assert to_tokens(read_midi(path)).tolist() == canonical(tokens)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 37), max_size=48))
+def test_notes_and_tokens_round_trip(tokens):
+    assert to_tokens(Piece(to_notes(tokens), len(tokens))).tolist() == canonical(tokens)
+
+
+def test_pitch_tempo_and_time_in_the_file(tmp_path):
+    """Middle C is MIDI 60, not a tone higher; a sixteenth at 80 quarters a minute is a quarter of 0.75 s."""
+    path = tmp_path / "tune.mid"
+    write_midi(MUSIC.encode("C4 hold C3 off hold B5 hold hold"), path)
+    song, now, heard = mido.MidiFile(path), 0.0, []
+    for message in song:
+        now += message.time
+        if message.type == "note_on":
+            heard.append((round(now / 0.1875, 6), message.note, message.velocity > 0))
+    assert sorted(heard) == [(0, 60, 1), (2, 48, 1), (2, 60, 0), (3, 48, 0), (5, 83, 1), (8, 83, 0)]
+    assert [m.tempo for track in song.tracks for m in track if m.type == "set_tempo"] == [750_000]
+
+
+# --- other people's MIDI ---
+
+
+def test_quantised_on_beats_whatever_the_tempo(tmp_path):
+    tempi = [mido.MetaMessage("set_tempo", tempo=tempo, time=tick) for tick, tempo in [(0, 400_000), (700, 1_300_001)]]
+    path = save(tmp_path / "rubato.mid", [tempi, play((60, 0, 2), (62, 4, 8), (64, 8, 9), (65, 13, 16))])
+    assert one(path).text == "C4 hold off hold D4 hold hold hold E4 off hold hold hold F4 hold hold"
+
+
+def test_sloppy_playing_goes_to_the_nearest_sixteenth(tmp_path):
+    notes = [(60, -1, 130), (62, 100, 250), (64, 285, 300)]  # ticks; 120 a sixteenth
+    messages = []
+    for pitch, start, end in notes:
+        messages.append(mido.Message("note_on", note=pitch, velocity=90, time=max(0, start)))
+        messages.append(mido.Message("note_off", note=pitch, time=end))
+    assert one(save(tmp_path / "a.mid", [messages])).text == "C4 D4 E4"
+
+
+def test_type_0_channels_are_told_apart_and_drums_left_out(tmp_path):
+    melody, bass = play((72, 0, 2), (74, 2, 4)), play((48, 0, 4), channel=1)
+    drums = play((60, 1, 2), (61, 3, 4), channel=9)
+    assert one(save(tmp_path / "a.mid", [melody + bass + drums], kind=0)).text == "C5 hold D5 hold"
+
+
+def test_the_melody_is_the_highest_single_line(tmp_path):
+    tune = play((72, 0, 4), (76, 4, 8), (74, 8, 12))
+    chords = play(*[(pitch, start, start + 4) for start in (0, 4, 8) for pitch in (79, 76, 60)], channel=1)
+    bass = play(*[(48, start, start + 1) for start in range(8)], channel=2)
+    shout = play((83, 0, 1), channel=3)  # highest of all, but one note
+    path = save(tmp_path / "band.mid", [bass, chords, tune, shout])
+    assert one(path).text == "C5 hold hold hold E5 hold hold hold D5 hold hold hold"
+
+
+def test_without_a_single_line_it_is_the_skyline(tmp_path):
+    piano = play((60, 0, 4), (76, 0, 2), (72, 0, 2), (77, 2, 4), (65, 2, 4), (48, 3, 6))  # 48 is a legato step early
+    assert one(save(tmp_path / "piano.mid", [piano])).text == "E5 hold F5 C3 hold hold"
+
+
+def test_skyline():
+    high, inside, legato = Note(0, 4, 72), Note(1, 3, 60), Note(3, 6, 67)
+    assert skyline([high, inside]) == [high]
+    assert skyline([high, legato]) == [Note(0, 3, 72), legato]
+    assert skyline([Note(0, 4, 72), Note(0, 4, 60), Note(2, 4, 74)]) == [Note(0, 2, 72), Note(2, 4, 74)]
+    assert skyline([Note(0, 8, 48), Note(2, 4, 60)]) == [Note(0, 2, 48), Note(2, 4, 60)]
+
+
+def test_read_leaves_a_melody_as_it_is_and_prepare_moves_it(tmp_path):
+    scale = [62, 64, 66, 67, 69, 71, 73, 74]  # D major
+    path = save(tmp_path / "d.mid", [play(*[(pitch, 2 + i, 3 + i) for i, pitch in enumerate(scale)])])
+    assert one(path).text == "hold hold D4 E4 F#4 G4 A4 B4 C#5 D5"
+    assert one(path, prepare=True).text == "C4 D4 E4 F4 G4 A4 B4 C5"
+
+
+def test_out_of_range(tmp_path):
+    low = save(
+        tmp_path / "low.mid", [play(*[(p - 36, i, i + 1) for i, p in enumerate([60, 62, 64, 65, 67, 69, 71, 72])])]
+    )
+    assert one(low) == Rejected("low.mid", "pitch out of range C3 to B5")
+    assert one(low, prepare=True).text == "C3 D3 E3 F3 G3 A3 B3 C4"  # the nearest octave that holds them all
+    wide = save(tmp_path / "wide.mid", [play(*[(p, i, i + 1) for i, p in enumerate([24, 48, 72, 96] * 4)])])
+    assert one(wide, prepare=True) == Rejected("wide.mid", "range too wide")
+    stray = [(60, 0), (64, 1), (67, 2), (72, 3), (48, 4), (50, 5), (83, 6), (81, 7), (65, 8), (62, 9), (96, 10)]
+    fold = save(tmp_path / "fold.mid", [play(*[(p, i, i + 1) for p, i in stray])])
+    assert one(fold, prepare=True).text == "C4 E4 G4 C5 C3 D3 B5 A5 F4 D4 C5"
+
+
+# --- files that are not what they seem ---
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "broken MIDI file"), (b"Not music at all.\n" * 20, "broken MIDI file"), (b"MThd", "broken MIDI file")],
+)
+def test_not_midi(tmp_path, content, reason):
+    path = tmp_path / "bad.mid"
+    path.write_bytes(content)
+    assert one(path) == Rejected("bad.mid", reason)
+
+
+def test_no_notes(tmp_path):
+    assert one(save(tmp_path / "drums.mid", [play((40, 0, 1), channel=9)])) == Rejected("drums.mid", "no notes")
+    assert one(save(tmp_path / "empty.mid", [[]])) == Rejected("empty.mid", "no notes")
+    write_midi(np.ones(5, np.int32), tmp_path / "silent.mid")  # ours: silence of a known length
+    assert one(tmp_path / "silent.mid").text == "hold hold hold hold hold"
+    assert one(tmp_path / "silent.mid", prepare=True) == Rejected("silent.mid", "no notes")
+
+
+def test_smpte_time_and_endless_files(tmp_path):
+    path = save(tmp_path / "a.mid", [play((60, 0, 1))])
+    data = bytearray(path.read_bytes())
+    data[12:14] = b"\xe7\x28"  # 25 frames a second, 40 ticks a frame
+    path.write_bytes(data)
+    assert one(path) == Rejected("a.mid", "broken MIDI file")
+    endless = save(tmp_path / "b.mid", [play((60, 0, MAX_STEPS // 100))], ticks=4)  # 120 ticks are 120 sixteenths
+    assert one(endless) == Rejected("b.mid", "longer than 100000 sixteenths")
+
+
+def test_every_truncation_and_many_flipped_bytes_give_a_record_or_a_reason(tmp_path):
+    whole = save(tmp_path / "a.mid", [play((60, 0, 2), (62, 2, 4)), play((48, 0, 4), channel=3)]).read_bytes()
+    random, path = np.random.default_rng(0), tmp_path / "mangled.mid"
+    cut = [whole[:end] for end in range(len(whole))]
+    flipped = []
+    for _ in range(200):
+        data = bytearray(whole)
+        data[random.integers(len(data))] ^= 1 << random.integers(8)
+        flipped.append(bytes(data))
+    for data in cut:
+        path.write_bytes(data)
+        assert one(path) in [Rejected("mangled.mid", "broken MIDI file"), Rejected("mangled.mid", "no notes")]
+    kinds = set()
+    for data in flipped:
+        path.write_bytes(data)
+        kinds.add(type(one(path)))
+    assert kinds == {Record, Rejected}
+
+
+# --- folders and other files ---
+
+
+def test_a_folder_is_read_in_order_and_alike_by_processes(tmp_path):
+    """20 files go to worker processes, one alone does not: names, order and content must not depend on it."""
+    for i in range(20):
+        path = tmp_path / ("sub" if i % 2 else "") / f"{i:02d}.{'MID' if i == 4 else 'mid'}"
+        path.parent.mkdir(exist_ok=True)
+        write_midi(MUSIC.encode(f"C4 {'hold ' * i} E4"), path)
+    (tmp_path / "sub" / "bad.midi").write_bytes(b"MThd\0\0")
+    (tmp_path / "notes.txt").write_text("not a melody")
+    records = list(MUSIC.read(tmp_path))
+    files = [f"{i:02d}.mid" for i in range(0, 20, 2)] + [f"sub/{i:02d}.mid" for i in range(1, 20, 2)] + ["sub/bad.midi"]
+    files[2] = "04.MID"
+    assert [record.name for record in records] == files
+    assert records[-1] == Rejected("sub/bad.midi", "broken MIDI file")
+    assert [record.text for record in records[:-1]] == [one(tmp_path / name).text for name in files[:-1]]
+
+
+def test_paths_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        MUSIC.read(tmp_path / "nowhere.mid")
+    with pytest.raises(UserError, match=r"no \.mid, \.midi or \.abc file"):
+        MUSIC.read(tmp_path)
+    (tmp_path / "a.xyz").write_text("")
+    with pytest.raises(UserError, match="cannot read melodies"):
+        MUSIC.read(tmp_path / "a.xyz")
+
+
+def test_npz(tmp_path):
+    tokens = np.array([[14, 1, 0], [2, 37, 1]], np.uint8)
+    np.savez(tmp_path / "a.npz", tokens=tokens, other=np.zeros(3))
+    assert list(MUSIC.read(tmp_path / "a.npz")) == [Record("a.npz:0", "C4 hold off"), Record("a.npz:1", "C3 B5 hold")]
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        np.zeros(5, np.int32),
+        np.zeros((2, 3)),
+        np.array([[38]]),
+        np.array([[-1]]),
+        np.array([[2**40]]),
+        np.array([[None]], object),
+        np.array([["C4"]]),
+    ],
+)
+def test_npz_with_wrong_tokens(tmp_path, tokens):
+    np.savez(tmp_path / "a.npz", tokens=tokens)
+    with pytest.raises(UserError, match=r"a\.npz"):
+        MUSIC.read(tmp_path / "a.npz")
+
+
+def test_npz_that_is_none(tmp_path):
+    np.savez(tmp_path / "a.npz", melody=np.zeros((2, 3), int))
+    with pytest.raises(UserError, match="no array 'tokens'"):
+        MUSIC.read(tmp_path / "a.npz")
+    whole = (tmp_path / "a.npz").read_bytes()
+    for content in (b"", b"PK", whole[:60], whole[: len(whole) // 2]):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(UserError, match="cannot read"):
+            MUSIC.read(tmp_path / "a.npz")
+
+
+def test_txt_and_csv(tmp_path):
+    (tmp_path / "a.txt").write_text("C4 hold\n\n  E4   off \nC4 X9\n")
+    expected = [Record("a.txt:1", "C4 hold"), Record("a.txt:3", "E4 off"), Rejected("a.txt:4", "unknown token")]
+    assert list(MUSIC.read(tmp_path / "a.txt")) == expected
+    (tmp_path / "a.csv").write_text('text,log_prior\nC4 hold,-3\n"",1\nH5,2\n')
+    expected = [Record("a.csv:2", "C4 hold"), Rejected("a.csv:3", "empty"), Rejected("a.csv:4", "unknown token")]
+    assert list(MUSIC.read(tmp_path / "a.csv")) == expected
+    for name, content in (
+        ("b.csv", b"smiles\nCC\n"),
+        ("c.csv", b""),
+        ("d.csv", b"text\n\xff\xfe\n"),
+        ("e.txt", b"\xff"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=name):
+            MUSIC.read(tmp_path / name)
+
+
+# --- key and register ---
+
+
+@settings(deadline=None)
+@given(st.integers(-30, 30))
+def test_a_piece_ends_in_the_same_key_wherever_it_stood(shift):
+    """Key is decided by what a piece sounds like, not by where it stands."""
+    pitches = [60, 64, 67, 65, 62, 59, 60, 60]
+    piece = Piece([Note(i, i + 1, p + shift) for i, p in enumerate(pitches)], len(pitches))
+    moved = [note.pitch for note in normalised(piece).notes]
+    assert [(p - 60) % 12 for p in moved] == [(p - 60) % 12 for p in pitches]
+    assert all(48 <= p <= 83 for p in moved)
+    assert -6 <= key_shift(piece.notes) <= 5
+
+
+def scale(tonic: int, degrees: list[int]) -> list[Note]:
+    """A scale up and down with a long tonic at both ends, from `tonic` (a MIDI pitch)."""
+    pitches = [*degrees, *degrees[-2::-1]]
+    notes = [Note(4 * i, 4 * i + 4, tonic + p) for i, p in enumerate(pitches)]
+    return [*notes, Note(4 * len(notes), 4 * len(notes) + 12, tonic)]
+
+
+def test_key_shift():
+    major, minor = [0, 2, 4, 5, 7, 9, 11, 12], [0, 2, 3, 5, 7, 8, 11, 12]
+    assert key_shift(scale(67, major)) == 5  # G up to C, not down a fifth and over the edge
+    assert key_shift(scale(66, major)) == -6
+    assert key_shift(scale(64, minor)) == 5  # harmonic E minor to A minor
+    dorian = [0, 2, 3, 5, 7, 9, 10, 12]
+    assert key_shift(scale(64, dorian), sharps=2) == -2  # to D dorian
+    pentatonic = [0, 2, 4, 7, 9, 12]  # fits three keys: the tonic decides
+    assert key_shift(scale(62, pentatonic)) == -2
+    assert key_shift(scale(62, pentatonic), sharps=1) == 5  # or the signature, where it fits
+    assert key_shift(scale(67, minor), sharps=1) == 2  # G minor under a signature of G major: the notes decide

@@ -1,0 +1,286 @@
+"""The melody rules against the published program's numbers, a literal reading of them, and their properties."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqtutor.domains.music.reward import REWARD_NAMES, MusicTheory
+from seqtutor.domains.music.rules import RULES
+from seqtutor.domains.music.tokens import NUM_TOKENS
+from seqtutor.errors import UserError
+
+GOLDEN = np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False)
+NAMES = (
+    "key",
+    "tonic",
+    "repeated_notes",
+    "autocorrelation",
+    "motif",
+    "repeated_motif",
+    "intervals",
+    "leaps",
+    "unique_extremes",
+)
+every_rule = pytest.mark.parametrize("name", NAMES)
+
+
+@st.composite
+def compositions(draw, max_length=40):
+    """Tokens [N, T], often of few different ones, so that repetitions, motifs and rests are common."""
+    palette = draw(st.lists(st.integers(0, NUM_TOKENS - 1), min_size=1, max_size=6)) + draw(
+        st.sampled_from([[], [0], [1], [0, 1], list(range(NUM_TOKENS))])
+    )
+    count, length = draw(st.integers(1, 4)), draw(st.integers(1, max_length))
+    seed = draw(st.integers(0, 2**32 - 1))
+    return np.random.default_rng(seed).choice(np.array(palette, np.int32), (count, length))
+
+
+def lengths_of(tokens):
+    return np.full(len(tokens), tokens.shape[1], np.int32)
+
+
+# --- the published program's numbers -------------------------------------------------------------------------------
+
+
+@every_rule
+def test_matches_the_published_program(name):
+    ours, theirs = RULES[name](GOLDEN["tokens"]), GOLDEN[name]
+    exact = ~GOLDEN["autocorrelation_at_limit"] if name == "autocorrelation" else np.ones(theirs.shape, bool)
+    np.testing.assert_allclose(ours[exact], theirs[exact], rtol=0, atol=1e-5)
+
+
+def test_at_the_limit_autocorrelation_differs_by_whole_lags_only():
+    at_limit = GOLDEN["autocorrelation_at_limit"]
+    lags = (RULES["autocorrelation"](GOLDEN["tokens"]) - GOLDEN["autocorrelation"])[at_limit] / 0.45
+    np.testing.assert_allclose(lags, np.round(lags), atol=1e-5)
+    assert np.all((lags > -0.5) & (lags < 3.5))  # ours never penalises at the limit
+
+
+def test_total_matches_the_published_program():
+    tokens = GOLDEN["tokens"].astype(np.int32)
+    ours = MusicTheory({"music-theory": 1})(tokens, lengths_of(tokens)).total
+    exact = ~GOLDEN["autocorrelation_at_limit"]
+    np.testing.assert_allclose(ours[exact], GOLDEN["total"][exact], rtol=0, atol=1e-5)
+
+
+# --- a literal reading of the rules, note by note ------------------------------------------------------------------
+
+
+def literal_repeated_notes(x, a):
+    equal, others = 0, set()
+    for token in reversed(x):
+        if token == a:
+            equal += 1
+        elif token < 2:
+            others.add(token)
+        else:
+            break
+    return -100 if (a == 0 and equal > 1) or equal > (6 if others else 4) else 0
+
+
+def literal_autocorrelation(x, a):
+    y = [*x, a]
+    m, mean = len(y), Fraction(sum(y), len(y))
+    y = [int(value * m - mean * m) for value in y]  # deviations from the mean, m times as large: whole numbers
+    variance = sum(value * value for value in y)
+    sums = [abs(sum(y[i] * y[i + lag] for i in range(m - lag))) for lag in (1, 2, 3)]
+    return -3 * sum(s / variance for s in sums if 20 * s > 3 * variance) if variance else 0
+
+
+def literal_motif(x, a, repeated=False):
+    window = [*x, a][-8:]
+    pitches = len({token for token in window if token >= 2})
+    if len(window) < 8 or pitches < 3:
+        return 0
+    before = [*x, a][:-8]
+    stood = any(before[i : i + 8] == window for i in range(len(before) - 7))
+    return (4 + pitches - 3 if stood else 0) if repeated else 3 + 0.3 * (pitches - 3)
+
+
+def literal_intervals(x, a):
+    pitches = [token for token in x if token >= 2]
+    if not pitches:
+        return 0
+    previous, distance = pitches[-1], abs(a - pitches[-1])
+    c, e, g = (previous in chord for chord in ({2, 14, 26}, {6, 18, 30}, {9, 21, 33}))
+    if a < 2:
+        return ((0.75, 1.5) if c or g else (0.25, 0.375))[a]
+    if (distance == 7 and (c or g)) or (distance == 4 and (c or e)):
+        return {7: 0.5, 4: 0.75}[distance]
+    return -5 if distance > 12 else {4: 0.45, 2: 0.40, 5: 0.35, 9: 0.25, 7: 0.10, 11: -1.5}.get(distance, 0)
+
+
+def literal_leaps(row):
+    rewards, direction, origin, since = [0], 0, None, 0
+    for t in range(1, len(row)):
+        a, pitches, reward = row[t], [token for token in row[:t] if token >= 2], 0
+        if a >= 2 and pitches and abs(a - pitches[-1]) >= 7:
+            way = 1 if a > pitches[-1] else -1
+            if direction == 0:
+                direction, origin = way, pitches[-1]
+            elif way == direction:
+                reward = -5
+            else:
+                reward, direction = 5 if since > 6 else 0, 0
+            since = 0
+        else:
+            since += 1
+            if a >= 2 and ((direction > 0 and a <= origin) or (direction < 0 and a >= origin)):
+                reward, direction = 5, 0
+        rewards.append(reward)
+    return rewards
+
+
+def literal_extremes(row):
+    pitches = [token for token in row if token >= 2]
+    return 3 * (row.count(max(row)) == 1) + 3 * (bool(pitches) and pitches.count(min(pitches)) == 1)
+
+
+def literal(row):
+    """Every rule's rewards of one row of tokens, but for key and tonic."""
+    prefixes = [(row[:t], row[t]) for t in range(len(row))]
+    return {
+        "repeated_notes": [literal_repeated_notes(x, a) for x, a in prefixes],
+        "autocorrelation": [literal_autocorrelation(x, a) for x, a in prefixes],
+        "motif": [literal_motif(x, a) for x, a in prefixes],
+        "repeated_motif": [literal_motif(x, a, repeated=True) for x, a in prefixes],
+        "intervals": [literal_intervals(x, a) for x, a in prefixes],
+        "leaps": literal_leaps(row),
+        "unique_extremes": [0] * (len(row) - 1) + [literal_extremes(row)],
+    }
+
+
+@settings(deadline=None)
+@given(compositions())
+def test_matches_a_literal_reading(tokens):
+    for number, row in enumerate(tokens.tolist()):
+        for name, rewards in literal(row).items():
+            ours = RULES[name](tokens)[number]
+            np.testing.assert_allclose(ours, rewards, rtol=0, atol=1e-5, err_msg=name)
+
+
+# --- exact answers -------------------------------------------------------------------------------------------------
+
+
+def test_key_knows_c_major():
+    in_key = ["off", "hold"] + ["C", "D", "E", "F", "G", "A", "B"] * 3
+    rewards = RULES["key"](np.arange(NUM_TOKENS)[None])[0]
+    assert (rewards == 0).sum() == len(in_key)
+    assert rewards[[0, 1, 2, 4, 6, 7, 9, 11, 13, 14, 37]].tolist() == [0] * 11
+    assert rewards[[3, 5, 8, 10, 12, 15, 36]].tolist() == [-1] * 7
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([14], [3]),
+        ([1], [3]),
+        ([14, 0], [3, 3]),
+        ([14, 14, 14, 14], [3, 0, 0, 0]),
+        ([14, 1, 14, 1, 0, 1], [3, 0, 3, 3, 3, 3]),
+        ([2, 14, 14, 0, 1, 26], [0, 0, 3, 0, 3, 0]),
+    ],
+)
+def test_tonic_counts_from_both_ends(row, expected):
+    assert RULES["tonic"](np.array([row]))[0].tolist() == expected
+
+
+@every_rule
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 9, 33])
+@pytest.mark.parametrize("token", [0, 1, 14])
+def test_constant_rows_of_any_length(name, length, token):
+    rewards = RULES[name](np.full((2, length), token))
+    assert rewards.shape == (2, length) and rewards.dtype == np.float32
+    row, steps = rewards[0].tolist(), range(length)
+    if name in ("key", "autocorrelation", "motif", "repeated_motif", "leaps"):
+        assert row == [0] * length
+    if name == "repeated_notes":
+        assert row == [-100 if t > (1 if token == 0 else 4) else 0 for t in steps]
+    if name == "intervals":
+        assert row == [0] * length  # a unison is worth nothing
+    if name == "unique_extremes":
+        assert row == [0] * (length - 1) + [(3 if token < 2 else 6) if length == 1 else 0]
+
+
+# --- properties ----------------------------------------------------------------------------------------------------
+
+
+@every_rule
+@given(tokens=compositions())
+def test_a_batch_equals_its_rows(name, tokens):
+    rows = [RULES[name](row[None])[0] for row in tokens]
+    np.testing.assert_array_equal(RULES[name](tokens), rows)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("tonic", "unique_extremes")])
+@given(tokens=compositions(), data=st.data())
+def test_later_tokens_change_nothing(name, tokens, data):
+    cut = data.draw(st.integers(1, tokens.shape[1]))
+    np.testing.assert_array_equal(RULES[name](tokens)[:, :cut], RULES[name](tokens[:, :cut]))
+
+
+@given(tokens=compositions(), data=st.data())
+def test_tonic_sees_only_its_own_token(tokens, data):
+    t = data.draw(st.integers(0, tokens.shape[1] - 1))
+    others = np.zeros_like(tokens)
+    others[:, t] = tokens[:, t]
+    np.testing.assert_array_equal(RULES["tonic"](tokens)[:, t], RULES["tonic"](others)[:, t])
+
+
+@every_rule
+def test_memory_order_and_integer_type_do_not_matter(name):
+    tokens = GOLDEN["tokens"]
+    expected = RULES[name](tokens)
+    for other in (np.asfortranarray(tokens), tokens.astype(np.int8), tokens.astype(np.int32)):
+        np.testing.assert_array_equal(RULES[name](other), expected)
+
+
+# --- the weighted sum ----------------------------------------------------------------------------------------------
+
+
+def test_weights_add_up_and_order_is_canonical():
+    tokens = GOLDEN["tokens"][:50].astype(np.int32)
+    reward = MusicTheory({"leaps": 2, "music-theory": 0.5, "motif": -0.5})
+    assert reward.names == tuple(name for name in NAMES if name != "motif")
+    total, components = reward(tokens, lengths_of(tokens))
+    expected = sum((2.5 if name == "leaps" else 0.5) * RULES[name](tokens) for name in reward.names)
+    np.testing.assert_allclose(total, expected, atol=1e-4)
+    assert tuple(components) == reward.names
+    for name, component in components.items():
+        np.testing.assert_array_equal(component, RULES[name](tokens), err_msg=name)
+        assert component.dtype == total.dtype == np.float32
+
+
+def test_only_weighted_rules_are_reported():
+    reward = MusicTheory({"tonic": 1, "key": 2, "leaps": 0})
+    assert reward.names == ("key", "tonic")
+    assert ("music-theory", *NAMES) == REWARD_NAMES
+
+
+def test_a_row_is_scored_at_its_own_length():
+    tokens = GOLDEN["tokens"][:60].astype(np.int32)
+    lengths = np.arange(60, dtype=np.int32) % 33
+    total = MusicTheory({"music-theory": 1})(tokens, lengths).total
+    for row, length, rewards in zip(tokens, lengths, total, strict=True):
+        alone = sum(rule(row[None, :length])[0] for rule in RULES.values()) if length else np.zeros(0)
+        np.testing.assert_allclose(rewards[:length], alone, atol=1e-4)
+        assert not rewards[length:].any()
+
+
+def test_blocks_are_invisible(monkeypatch):
+    tokens = GOLDEN["tokens"].astype(np.int32)
+    reward = MusicTheory({"music-theory": 1})
+    whole = reward(tokens, lengths_of(tokens)).total
+    monkeypatch.setattr("seqtutor.domains.music.reward._BLOCK", 100)
+    np.testing.assert_array_equal(reward(tokens, lengths_of(tokens)).total, whole)
+
+
+def test_an_unknown_rule_is_refused_with_the_nearest():
+    with pytest.raises(UserError, match=r"unknown reward 'leap'.*leaps"):
+        MusicTheory({"leap": 1})
