@@ -100,7 +100,8 @@ class FunctionReward(Reward):
         else:
             n, t = tokens.shape
             raise UserError(
-                f"{self._where} returned shape {values.shape} for {n} sequences; return [{n}] or [{n}, {t}]"
+                f"{self._where} returned shape {values.shape} for {n} sequences of {t} tokens; "
+                f"return shape ({n},) or ({n}, {t})"
             )
         bad = np.flatnonzero(~np.isfinite(total).all(axis=1))
         if len(bad):

@@ -87,6 +87,7 @@ def test_the_first_of_several_voices(tmp_path):
         ("z4 z4", "M:4/4\nL:1/16\nK:C", "no notes"),
         ("", "M:4/4\nL:1/16\nK:C", "no notes"),
         ("C D", "K:C", "broken ABC"),  # neither a meter nor a note length
+        ("C ^ D", "M:4/4\nL:1/16\nK:C", "broken ABC"),  # an accidental of nothing
         ("[CEG", "M:4/4\nL:1/16\nK:C", "broken ABC"),
         ("C/2D/2E/2F/2 G/2A/2B/2c/2", "M:4/4\nL:1/16\nK:C", "rhythm off the sixteenth grid"),
         ("c''4", "M:4/4\nL:1/16\nK:C", "pitch out of range C3 to B5"),

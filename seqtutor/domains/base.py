@@ -192,6 +192,10 @@ class Domain(ABC):
         """Token ids a random one-token primer is drawn from, uniformly; empty where the domain has none."""
         return np.zeros(0, np.int32)
 
+    def files(self, path: Path) -> list[Path]:
+        """The files `read` and `prepare` take from a path, in the order their bytes are hashed: all below a folder."""
+        return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
     @abstractmethod
     def read(self, path: Path) -> Iterator[Record | Rejected]:
         """Reads every sequence of a file or folder as it is, to be judged, in a fixed order.

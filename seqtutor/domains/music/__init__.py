@@ -48,6 +48,10 @@ class Music(Domain):
         """Every pitch, the highest included."""
         return np.arange(FIRST_PITCH, NUM_TOKENS, dtype=np.int32)
 
+    def files(self, path: Path) -> list[Path]:
+        """The melodies below a folder; of music21's corpus only the collections of tunes."""
+        return reader.melody_files(path) if path.is_dir() else [path]
+
     def read(self, path: Path) -> Iterator[Record | Rejected]:
         """Melodies as they are, in their own key and register: what is judged must not be changed."""
         return reader.read(Path(path))

@@ -6,6 +6,8 @@ and of several voices the first one. Triplets go to the nearest sixteenth.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from fractions import Fraction
 from itertools import pairwise
@@ -37,14 +39,18 @@ def parse_abc(text: str) -> Piece:
     """The melody of one tune in ABC. Raises Unusable, and UserError if music21 is not installed."""
     abc = _music21()
     handler = abc.ABCHandler(abcVersion=_VERSION)
+    complaints = io.StringIO()  # music21 prints that it takes an unreadable pitch for a C, and goes on
     try:
-        handler.process(text)
+        with contextlib.redirect_stderr(complaints):
+            handler.process(text)
         voices = handler.splitByVoice()
         keys = [token for token in handler.tokens if isinstance(token, abc.ABCMetadata) and token.isKey()]
         sharps = keys[0].getKeySignatureParameters()[0] if keys else None
         notes = _notes(abc, voices[1].tokens if len(voices) > 1 else handler.tokens)
     except Exception as error:  # music21 raises many kinds on malformed ABC
         raise Unusable("broken ABC") from error
+    if complaints.getvalue():
+        raise Unusable("broken ABC")
     if not notes:
         raise Unusable("no notes")
     if off_grid(notes) > MAX_OFF_GRID:

@@ -1,0 +1,114 @@
+"""From a data set's name or a path to files on this machine, and their hash.
+
+A name is a named data set of the domain, or one that was imported: cache_dir()/imports.json holds
+{domain: {name: path}}. Anything else is a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqtutor.cache import cache_dir
+from seqtutor.domains.base import DataSet, Domain
+from seqtutor.errors import UserError, unknown_name
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data on this machine. `data_set` is None where it is no named data set but a path or an imported name."""
+
+    name: str
+    path: Path
+    data_set: DataSet | None = None
+
+
+def find(domain: type[Domain], name: str) -> Source:
+    """The source a name or path means. Raises UserError if there is none, or if it is not on this machine."""
+    named, imports = domain.data_sets(), imported(domain.name)
+    if name in named:
+        path = named[name].locate()
+        if path is None:
+            raise UserError(f"data set '{name}' is not on this machine; get it with `seqtutor data fetch {name}`")
+        return Source(name, path, named[name])
+    if name in imports:
+        path = imports[name]
+        if not path.exists():
+            raise UserError(f"data set '{name}' was imported from {path}, which is gone; import it again")
+        return Source(name, path)
+    if not name or not Path(name).exists():
+        raise unknown_name("data set or path", name, [*named, *imports], f"domain {domain.name}")
+    return Source(name, Path(name))
+
+
+def content_hash(domain: Domain, source: Source) -> tuple[str, str]:
+    """Reads every file of a source.
+
+    Returns: SHA-256 of the files' bytes, one file behind the other; and a key that tells apart file names and
+      where one file ends too.
+    Raises: UserError if a file cannot be read, or if a named data set is not what it should be.
+    """
+    content, listing = hashlib.sha256(), []
+    base = source.path if source.path.is_dir() else source.path.parent
+    try:
+        for file in domain.files(source.path):
+            size = 0
+            with open(file, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    content.update(block)
+                    size += len(block)
+            listing.append([file.relative_to(base).as_posix(), size])
+    except OSError as error:
+        raise UserError(f"cannot read {error.filename}: {error.strerror}") from None
+    found = content.hexdigest()
+    if source.data_set is not None and found != source.data_set.sha256:
+        raise _altered(source.name, source.path, source.data_set)
+    return found, hashlib.sha256(json.dumps([found, listing]).encode()).hexdigest()
+
+
+def _altered(name: str, path: Path, data_set: DataSet) -> UserError:
+    mend = "install seqtutor's data again" if data_set.fetch is None else f"get it with `seqtutor data fetch {name}`"
+    return UserError(f"data set '{name}' at {path} is not the known one (its sha256 differs); {mend}, or give its path as it is")
+
+
+def imported(domain_name: str) -> dict[str, Path]:
+    """Names given by `seqtutor data import`, with their paths. Raises UserError if the list is damaged."""
+    return {name: Path(path) for name, path in _read_imports().get(domain_name, {}).items()}
+
+
+def remember(domain: type[Domain], name: str, path: Path) -> None:
+    """Makes a name stand for a path from now on. Raises UserError if a named data set has that name."""
+    if name in domain.data_sets():
+        raise UserError(f"'{name}' is a data set of domain {domain.name} already; choose another --name")
+    every = _read_imports()
+    every.setdefault(domain.name, {})[name] = str(path.resolve())
+    text = json.dumps(every, indent=1, sort_keys=True) + "\n"
+    try:
+        _imports_file().parent.mkdir(parents=True, exist_ok=True)
+        temporary = _imports_file().with_name(f".imports.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, _imports_file())
+    except OSError as error:
+        raise UserError(f"cannot write {_imports_file()}: {error.strerror}; name another folder in SEQTUTOR_CACHE") from None
+
+
+def _imports_file() -> Path:
+    return cache_dir() / "imports.json"
+
+
+def _read_imports() -> dict[str, dict[str, str]]:
+    try:
+        every = json.loads(_imports_file().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {_imports_file()} ({error}); delete it and import again") from None
+    whole = isinstance(every, dict) and all(
+        isinstance(names, dict) and all(isinstance(path, str) for path in names.values()) for names in every.values()
+    )
+    if not whole:
+        raise UserError(f"{_imports_file()} is not a list of imports; delete it and import again")
+    return every

@@ -1,0 +1,110 @@
+"""What a reward spec means, and what a user's file may do wrong."""
+
+import numpy as np
+import pytest
+
+from seqtutor.domains import domain_class
+from seqtutor.errors import UserError
+from seqtutor.rewards import built_in, make_reward, parse
+
+
+@pytest.fixture
+def domain(letters):
+    return domain_class("letters")({"length": 4}).with_vocabulary("abz")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def make(text, name="mine.py"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return make
+
+
+TOKENS = np.array([[1, 2, 0, 0], [3, 1, 1, 1]], np.int32)  # ab. and zaaa
+LENGTHS = np.array([3, 4], np.int32)
+
+
+@pytest.mark.parametrize(
+    ("spec", "weights"),
+    [("qed", {"qed": 1}), ("qed:2,sa:1", {"qed": 2, "sa": 1}), (" sa : -0.5 , qed", {"sa": -0.5, "qed": 1})],
+)
+def test_names_and_weighted_sums(spec, weights):
+    assert parse(spec, ["qed", "sa", "logp"]) == weights
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("qde", "did you mean qed"), ("qed:2,s", "did you mean sa"), ("", "unknown reward"), ("qed:", "'' stands|''"),
+        ("qed:much", "'much'"), ("qed:nan", "'nan'"), ("qed:inf", "'inf'"), ("qed,qed", "twice"),
+    ],
+)  # fmt: skip
+def test_a_bad_spec_is_explained_in_one_line(spec, says):
+    with pytest.raises(UserError, match=says) as caught:
+        parse(spec, ["qed", "sa"])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_spec_is_the_default_and_weights_add_up(domain):
+    assert make_reward(domain, "").names == ("vowels",)
+    scored = make_reward(domain, "vowels:2,z:-3")(TOKENS, LENGTHS)
+    np.testing.assert_array_equal(scored.total, [[2, 0, 0, 0], [-3, 2, 2, 2]])
+
+
+def test_only_a_file_is_executed():
+    assert built_in("qed:2,sa:1") and built_in("") and built_in("music-theory")
+    assert not built_in("some/where.py:f")
+
+
+def test_a_number_a_sequence_is_the_reward_of_its_last_token(domain, write):
+    path = write("def size(tokens, texts):\n    return [len(text) for text in texts]\n")
+    reward = make_reward(domain, f"{path}:size")
+    scored = reward(TOKENS, LENGTHS)
+    np.testing.assert_array_equal(scored.total, [[0, 0, 2, 0], [0, 0, 0, 4]])
+    assert reward.names == ("size",) == tuple(scored.components)
+
+
+def test_a_number_a_token_counts_up_to_the_end(domain, write):
+    path = write("def ids(tokens, texts):\n    tokens += 1\n    return tokens\n")
+    tokens = TOKENS.copy()
+    np.testing.assert_array_equal(
+        make_reward(domain, f"{path}:ids")(tokens, LENGTHS).total, [[2, 3, 1, 0], [4, 2, 2, 2]]
+    )
+    np.testing.assert_array_equal(tokens, TOKENS)  # whatever the function does to its argument
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def f(tokens, texts):\n    return 1\n", r"shape \(\) for 3 .*return shape \(3,\) or \(3, 4\)"),
+        ("def f(tokens, texts):\n    return [1]\n", r"returned shape \(1,\)"),
+        ("def f(tokens, texts):\n    return tokens / 0 * 0\n", "not finite"),
+        ("def f(tokens, texts):\n    x = 1\n    return x[0]\n", "mine.py, line 3: f raised TypeError"),
+        ("def f(tokens):\n    return tokens\n", "f raised TypeError"),
+        ("def f(tokens, texts):\n    return ['x'] * len(texts)\n", "f raised ValueError"),
+        ("def f(:\n", "mine.py, line 1: the file raised SyntaxError"),
+        ("import no_such_module\n", "line 1: the file raised ModuleNotFoundError"),
+        ("def fun(tokens, texts):\n    return 0\n", "unknown function 'f' in .*did you mean fun"),
+        ("f = 3\n", "defines no function"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
+def test_what_is_wrong_with_a_file_is_said_before_the_run(domain, write, text, says):
+    with pytest.raises(UserError, match=says) as caught:
+        make_reward(domain, f"{write(text)}:f")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file(domain):
+    with pytest.raises(UserError, match="no reward file nowhere.py"):
+        make_reward(domain, "nowhere.py:f")
+
+
+def test_a_value_that_stops_being_finite_during_the_run(domain, write):
+    path = write("def f(tokens, texts):\n    return [float('nan') if text == 'ab' else 0.0 for text in texts]\n")
+    reward = make_reward(domain, f"{path}:f")
+    with pytest.raises(UserError, match="not finite for 'ab'"):
+        reward(TOKENS, LENGTHS)
