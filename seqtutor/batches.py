@@ -29,7 +29,7 @@ class Batches:
     """Batches of some of a corpus's sequences, cut into pieces. Every piece is in exactly one batch of an epoch."""
 
     def __init__(self, corpus: Corpus, indices: np.ndarray, batch: int, max_length: int, pad: int):
-        """Args: batch: pieces a batch (the smallest one has the rest); max_length: tokens a piece; pad: id behind the end."""
+        """Args: batch: pieces a batch (one has the rest); max_length: tokens a piece; pad: the id behind the end."""
         self._flat, self._batch, self._pad = corpus.tokens, batch, pad
         self._starts, self._lengths = pieces(corpus, indices, max_length)
 
@@ -55,10 +55,10 @@ class Batches:
     def padding(self, rng: np.random.Generator) -> float:
         """The share of padding among the cells of the epoch that rng gives."""
         cells = sum(len(rows) * int(self._lengths[rows].max()) for rows in self._plan(rng))
-        return 1 - self.tokens / max(1, cells)
+        return 1 - self.tokens / cells if cells else 0.0
 
     def _plan(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """The pieces of each batch: shuffled, sorted by length within each bucket, cut; then the batches are shuffled."""
+        """The pieces of each batch: shuffled, sorted by length in each bucket, cut; then the batches are shuffled."""
         order = rng.permutation(len(self._lengths))
         bucket = np.arange(len(order)) // (self._batch * BUCKET)
         order = order[np.lexsort((self._lengths[order], bucket))]

@@ -41,7 +41,7 @@ class ModelConfig(_Section):
 class PretrainConfig(_Section):
     """Maximum likelihood."""
 
-    epochs: int = Field(20, ge=1, description="passes over the training sequences, at the most")
+    epochs: float = Field(20, gt=0, description="passes over the training sequences, at the most; may be a fraction")
     batch: int = Field(128, ge=1, description="sequences a step")
     learning_rate: float = Field(3e-3, gt=0, description="highest rate; warm-up, then a half cosine to a hundredth")
     warmup: int = Field(100, ge=0, description="steps of linear warm-up")

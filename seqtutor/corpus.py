@@ -8,7 +8,7 @@ one that is damaged is made again.
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from seqtutor.cache import cache_dir
 from seqtutor.config import DataConfig
 from seqtutor.domains.base import Domain, Record, Rejected, Vocabulary
 from seqtutor.errors import UserError
+from seqtutor.tables import csv_file
 
 PARSER = 1  # raise it when parsing changes what it makes of a file
 BLOCK = 1 << 20  # tokens held as Python numbers while parsing
@@ -125,10 +127,9 @@ def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | No
 
 def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
     """Writes rejected.csv: columns name, reason."""
-    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(Rejected._fields)
-        rows.writerows(rejected)
+    with csv_file(path, Rejected._fields) as table:
+        for item in rejected:
+            table.add(item._asdict())
 
 
 def reasons(rejected: Sequence[Rejected], most: int = 5) -> str:
@@ -160,9 +161,7 @@ def _equal_groups(corpus: Corpus) -> np.ndarray:
     flat, width = corpus.tokens.tobytes(), corpus.tokens.itemsize
     ends = (corpus.offsets * width).tolist()
     numbers: dict[bytes, int] = {}
-    return np.array(
-        [numbers.setdefault(flat[a:b], len(numbers)) for a, b in zip(ends, ends[1:], strict=False)], np.int64
-    )
+    return np.array([numbers.setdefault(flat[a:b], len(numbers)) for a, b in pairwise(ends)], np.int64)
 
 
 def _key(domain: Domain, content: str) -> str:
@@ -274,7 +273,8 @@ def _write_cache(file: Path, parsed: _Parsed) -> None:
             )
         os.replace(temporary, file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise UserError(f"cannot write {file}: {error.strerror}; name another folder in SEQTUTOR_CACHE") from None
 
 

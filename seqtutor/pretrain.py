@@ -89,15 +89,16 @@ class Trainer:
         self._optimizer.build(self.network.variables)
         specs = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
         self._update = tf.function(self._update_graph, autograph=False, input_signature=specs)
-        self.total_steps = self.settings.epochs * len(self._train)
-        self.total_tokens = self.settings.epochs * self._train.tokens
+        self.total_steps = max(1, round(self.settings.epochs * len(self._train)))
+        self.total_tokens = round(self.settings.epochs * self._train.tokens)
         self.step, self.tokens_seen = 0, 0
         self.best, self._best_step, self._losses, self._started = math.inf, 0, [], time.perf_counter()
 
     def steps(self) -> Iterator[int]:
         """Trains step by step from where it is; yields the number of tokens of each."""
         per_epoch = len(self._train)
-        for epoch in range(self.step // per_epoch, self.settings.epochs):
+        while self.step < self.total_steps:
+            epoch = self.step // per_epoch
             rng = np.random.default_rng([self._config.seed, 0xE70C, epoch])
             for tokens, lengths in self._train.epoch(rng, start=self.step % per_epoch):
                 self._optimizer.learning_rate = learning_rate(self.settings, self.step, self.total_steps)
@@ -105,6 +106,8 @@ class Trainer:
                 count = int(lengths.sum())
                 self.step, self.tokens_seen = self.step + 1, self.tokens_seen + count
                 yield count
+                if self.step == self.total_steps:
+                    return
 
     def _update_graph(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:

@@ -71,7 +71,7 @@ def content_hash(domain: Domain, source: Source) -> tuple[str, str]:
 
 def _altered(name: str, path: Path, data_set: DataSet) -> UserError:
     mend = "install seqtutor's data again" if data_set.fetch is None else f"get it with `seqtutor data fetch {name}`"
-    return UserError(f"data set '{name}' at {path} is not the known one (its sha256 differs); {mend}, or give its path as it is")
+    return UserError(f"data set '{name}' at {path} is altered (its sha256 differs); {mend}, or give its path to use it")
 
 
 def imported(domain_name: str) -> dict[str, Path]:
@@ -79,10 +79,16 @@ def imported(domain_name: str) -> dict[str, Path]:
     return {name: Path(path) for name, path in _read_imports().get(domain_name, {}).items()}
 
 
-def remember(domain: type[Domain], name: str, path: Path) -> None:
-    """Makes a name stand for a path from now on. Raises UserError if a named data set has that name."""
+def check_new(domain: type[Domain], name: str) -> None:
+    """Raises UserError if a named data set of the domain has that name already, or if it can be no name."""
     if name in domain.data_sets():
         raise UserError(f"'{name}' is a data set of domain {domain.name} already; choose another --name")
+    if not name or name != Path(name).name:
+        raise UserError(f"'{name}' cannot be a data set's name; choose a --name without slashes")
+
+
+def remember(domain: type[Domain], name: str, path: Path) -> None:
+    """Makes a name stand for a path from now on."""
     every = _read_imports()
     every.setdefault(domain.name, {})[name] = str(path.resolve())
     text = json.dumps(every, indent=1, sort_keys=True) + "\n"
@@ -92,7 +98,7 @@ def remember(domain: type[Domain], name: str, path: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, _imports_file())
     except OSError as error:
-        raise UserError(f"cannot write {_imports_file()}: {error.strerror}; name another folder in SEQTUTOR_CACHE") from None
+        raise UserError(f"cannot write {_imports_file()}: {error.strerror}; name a folder in SEQTUTOR_CACHE") from None
 
 
 def _imports_file() -> Path:
@@ -102,7 +108,7 @@ def _imports_file() -> Path:
 def _read_imports() -> dict[str, dict[str, str]]:
     try:
         every = json.loads(_imports_file().read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {_imports_file()} ({error}); delete it and import again") from None

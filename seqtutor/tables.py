@@ -33,7 +33,7 @@ def csv_file(path: Path, columns: Sequence[str]) -> Iterator[Table]:
     """A CSV file to add rows to. It appears under its name when all went well; otherwise an old one stays."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             yield Table(file, columns)
         os.replace(temporary, path)
     finally:
@@ -52,7 +52,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
-    """Writes rejected.csv; where nothing was rejected, removes one of an earlier call."""
+    """Writes rejected.csv into a folder; where nothing was rejected, removes that of an earlier call."""
     path = folder / "rejected.csv"
     if not rejected:
         path.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ class LetterReward(Reward):
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         counts = np.arange(tokens.shape[1]) < lengths[:, None]
         parts = {name: ((self._symbols[tokens] == name) & counts).astype(np.float32) for name in self.names}
-        total = sum((parts[name] * np.float32(weight) for name, weight in self._weights.items()), np.zeros(tokens.shape))
+        total = sum((self._weights[name] * parts[name] for name in self.names), np.zeros(tokens.shape))
         return Rewards(total.astype(np.float32), parts)
 
 

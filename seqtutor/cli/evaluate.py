@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 )
 @click.argument("paths", metavar="RUN|FILE...", nargs=-1, required=True, type=options.PATH)
 @click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run; default: the first's evaluate.num.")
-@click.option(
-    "--reference", metavar="NAME|PATH", help="What novelty is against; default: the first run's training data."
-)
+@click.option("--reference", metavar="NAME|PATH", help="What novelty is against; default: the first run's data set.")
 @click.option("--domain", "domain_name", metavar="D", help="What the files hold, where no run says so.")
 @options.reward("the domain's, whatever the runs were tuned for")
 @options.settings()
@@ -110,15 +108,16 @@ def _subjects(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain
 
 
 def _reference(domain: Domain, name: str, first: LoadedRun | None) -> Callable[[], Iterable[str]] | None:
-    """The training texts for novelty: those named, or the first run's, if they are on this machine."""
+    """The texts that novelty is against: those named, or the first run's data set, if it is on this machine."""
     from seqtutor import corpus
 
+    free = type(domain)(domain.options)  # with no run's vocabulary: tokens unknown to the run count as well
     if name:
-        return corpus.load(domain, name).texts
+        return corpus.load(free, name).texts
     if first is None or not first.config.data.name:
         return None
     try:
-        return corpus.load(domain, first.config.data.name).texts
+        return corpus.load(free, first.config.data.name).texts
     except UserError as error:
         print(f"novelty is left out: {error}", file=sys.stderr)
         return None

@@ -137,7 +137,7 @@ def _fail(line: str, code: int, meta: dict[str, Any]) -> int:
 def _stdout_is_closed() -> bool:
     """Whether standard output's reader has gone, as with `| head`. If so, what is left to write goes nowhere."""
     try:
-        sys.stdout.flush()
+        print(flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True

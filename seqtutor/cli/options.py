@@ -48,6 +48,13 @@ def shared(out: str) -> Callable[[Command], Command]:
     return _all(
         click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed; default: the config's."),
         click.option("--out", type=PATH, metavar="DIR", help=f"Where to write; default: {out}."),
+        terminal(),
+    )
+
+
+def terminal() -> Callable[[Command], Command]:
+    """--quiet and -v, which every command takes."""
+    return _all(
         click.option("--quiet", is_flag=True, help="No progress on the terminal."),
         click.option(
             "-v",

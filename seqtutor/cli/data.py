@@ -1,0 +1,183 @@
+"""seqtutor data: list, info, fetch, import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seqtutor.cli import options
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seqtutor.corpus import Corpus
+    from seqtutor.domains.base import Domain
+
+BINS = 10  # of the histogram of lengths
+BAR = 40  # characters of its longest bar
+FREQUENT = 12  # tokens shown
+
+_DOMAIN = click.option("--domain", metavar="D", help="The domain, where several have data of that name.")
+
+
+@click.group(epilog=options.example("seqtutor data list"))
+def data() -> None:
+    """List, describe, fetch and import data sets."""
+
+
+@data.command("list", epilog=options.example("seqtutor data list"))
+@options.terminal()
+def list_(quiet: bool) -> None:
+    """Name every data set, with its size, licence and whether it is on this machine."""
+    from seqtutor import sources
+    from seqtutor.domains import domain_class, domain_names
+
+    rows = [("domain", "name", "sequences", "here", "licence")]
+    for domain in domain_names():
+        for name, item in domain_class(domain).data_sets().items():
+            rows.append((domain, name, f"{item.size:,}", "no" if item.locate() is None else "yes", item.licence))
+        for name, path in sources.imported(domain).items():
+            rows.append((domain, name, "", "yes" if path.exists() else "no", f"imported from {path}"))
+    click.echo(_table(rows))
+
+
+@data.command(epilog=options.example("seqtutor data info sample-molecules"))
+@click.argument("name")
+@_DOMAIN
+@options.terminal()
+def info(name: str, domain: str | None, quiet: bool) -> None:
+    """Describe a data set: licence, sha256, and what its sequences look like once it is here.
+
+    NAME is one that `seqtutor data list` shows. The first time, all of it is read, which may take minutes.
+    """
+    kind = _domain_of(name, domain)
+    facts = kind.data_sets().get(name)
+    path = facts.locate() if facts else None
+    if facts:
+        where = path or f"not on this machine; get it with `seqtutor data fetch {name}`"
+        rows = [("about", facts.description), ("licence", facts.licence), ("size", f"{facts.size:,} sequences"),
+                ("sha256", facts.sha256), ("where", str(where))]  # fmt: skip
+        click.echo(_table([("name", name), ("domain", kind.name), *rows]))
+    if path or not facts:
+        click.echo(_describe(_load(kind, name, quiet)))
+
+
+@data.command(epilog=options.example("seqtutor data fetch moses"))
+@click.argument("name")
+@_DOMAIN
+@options.terminal()
+def fetch(name: str, domain: str | None, quiet: bool) -> None:
+    """Get a data set and check its sha256. NAME is one that `seqtutor data list` shows."""
+    from seqtutor import sources
+    from seqtutor.errors import UserError
+
+    kind = _domain_of(name, domain)
+    facts = kind.data_sets().get(name)
+    if facts is None:
+        raise UserError(f"data set '{name}' was imported; there is nothing to fetch")
+    if facts.fetch is not None:
+        facts.fetch()
+    source = sources.find(kind, name)
+    sources.content_hash(kind(), source)
+    if not quiet:
+        click.echo(f"{name} is at {source.path}, sha256 as it should be")
+
+
+@data.command("import", epilog=options.example("seqtutor data import tunes/ --domain music --name mine"))
+@click.argument("path", type=options.PATH)
+@click.option("--domain", required=True, metavar="D", help="What kind of sequences they are: music, molecules.")
+@click.option("--name", help="Name for `data.name` and --data; default: that of the file or folder.")
+@click.option("--out", type=options.PATH, metavar="DIR", help="Where rejected.csv goes; default: the cache.")
+@options.terminal()
+def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: bool) -> None:
+    """Read a file or folder of your own into the cache and give it a name.
+
+    What could not be used is listed in rejected.csv with the reason.
+    """
+    from seqtutor import sources, tables
+    from seqtutor.cache import cache_dir
+    from seqtutor.domains import domain_class
+    from seqtutor.errors import UserError
+    from seqtutor.given import write_rejected
+
+    kind = domain_class(domain)
+    if not path.exists():
+        raise UserError(f"no file or folder {path} to import")
+    name = name or path.resolve().name.split(".")[0]
+    sources.check_new(kind, name)
+    corpus = _load(kind, str(path.resolve()), quiet)
+    folder = tables.make_folder(out or cache_dir() / "imported" / domain / name)
+    write_rejected(folder, corpus.rejected)
+    sources.remember(kind, name, path)
+    if not quiet:
+        click.echo(_describe(corpus))
+        listed = f"; the rejected are listed in {folder / 'rejected.csv'}" if corpus.rejected else ""
+        click.echo(f"imported as {name}: use `--data {name}`{listed}")
+
+
+def _domain_of(name: str, domain: str | None) -> type[Domain]:
+    """The domain that has a data set of that name. Raises UserError if none or several have."""
+    from seqtutor import sources
+    from seqtutor.domains import domain_class, domain_names
+    from seqtutor.errors import UserError, unknown_name
+
+    kinds = [domain_class(each) for each in ([domain] if domain else domain_names())]
+    known = {kind: [*kind.data_sets(), *sources.imported(kind.name)] for kind in kinds}
+    found = [kind for kind, names in known.items() if name in names]
+    if not found:
+        raise unknown_name("data set", name, {each for names in known.values() for each in names})
+    if len(found) > 1:
+        raise UserError(f"several domains have data '{name}': add --domain {' or '.join(kind.name for kind in found)}")
+    return found[0]
+
+
+def _load(kind: type[Domain], name: str, quiet: bool) -> Corpus:
+    from seqtutor import corpus
+    from seqtutor.progress import Progress
+
+    with Progress(None, "sequence", quiet) as progress:
+        return corpus.load(kind(), name, lambda count: progress.advance(by=count))
+
+
+def _describe(corpus: Corpus) -> str:
+    """What the sequences of a corpus look like, in lines of text."""
+    import numpy as np
+
+    from seqtutor.corpus import reasons
+
+    lengths, symbols = corpus.lengths, corpus.vocabulary.symbols
+    counts = np.bincount(corpus.tokens, minlength=len(symbols))
+    frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
+    why = f": {reasons(corpus.rejected)}" if corpus.rejected else ""
+    rows = [
+        ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens, {len(symbols)} different ones"),
+        ("rejected", f"{len(corpus.rejected):,}{why}"),
+        ("length", f"{lengths.min()} to {lengths.max()} tokens, mean {lengths.mean():.1f}"),
+        ("frequent", ", ".join(f"{symbols[i]} {counts[i] / counts.sum():.1%}" for i in frequent)),
+    ]
+    return f"{_table(rows)}\n\n{_histogram(lengths)}"
+
+
+def _histogram(lengths: np.ndarray) -> str:
+    """A bar for each range of lengths int [N]."""
+    import numpy as np
+
+    low, high = int(lengths.min()), int(lengths.max())
+    width = -(-(high - low + 1) // BINS)
+    counts = np.bincount((lengths - low) // width)
+    rows = [
+        (f"{first}-{min(high, first + width - 1)}", f"{count:,}", "#" * -(-count * BAR // counts.max()))
+        for first, count in zip(range(low, high + 1, width), counts, strict=True)
+    ]
+    return _table([("tokens", "sequences", ""), *rows])
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    """Columns two spaces apart; numbers flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    numeric = [all(row[i].replace(",", "").isdigit() or not row[i] for row in rows[1:]) for i in range(len(widths))]
+    put = [str.rjust if right else str.ljust for right in numeric]
+    lines = ["  ".join(just(cell, width) for just, cell, width in zip(put, row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,371 @@
+"""Data sets as arrays: exact tokens, the cache and its damage, vocabularies, names, splits, the `data` commands."""
+
+import hashlib
+import json
+from importlib import metadata
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqtutor import corpus, sources
+from seqtutor.cli.data import data
+from seqtutor.config import DataConfig
+from seqtutor.domains import GROUP
+from seqtutor.domains.base import DataSet, Record, Rejected, Vocabulary
+from seqtutor.errors import UserError
+from tests.toy import LETTERS, Toy
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Counts how often data is parsed."""
+    calls, prepare = [], Toy.prepare
+    monkeypatch.setattr(Toy, "prepare", lambda self, path: (calls.append(path), prepare(self, path))[1])
+    return calls
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch):
+    """Makes the domain offer one data set, `known`; it is at tmp_path/known.txt once it was fetched."""
+    path, content = tmp_path / "known.txt", b"ab\nba\n"
+
+    def fetch():
+        path.write_bytes(content)
+        return path
+
+    sha256 = hashlib.sha256(content).hexdigest()
+    item = DataSet("known", "two words", "free", 2, sha256, lambda: path if path.exists() else None, fetch)
+    monkeypatch.setattr(Toy, "data_sets", classmethod(lambda cls: {"known": item}))
+    return path
+
+
+def words(tmp_path, *lines, name="words.txt"):
+    path = tmp_path / name
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(path)
+
+
+def same(one, other):
+    return (
+        np.array_equal(one.tokens, other.tokens)
+        and np.array_equal(one.offsets, other.offsets)
+        and one.names == other.names
+        and one.rejected == other.rejected
+        and one.vocabulary == other.vocabulary
+    )
+
+
+def made(rows):
+    """A corpus of token rows, without any file."""
+    tokens = np.array([token for row in rows for token in row], np.uint8)
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    names = json.dumps([str(i) for i in range(len(rows))]).encode()
+    return corpus.Corpus(Toy().with_vocabulary(LETTERS), "made", "", tokens, offsets, [], None, names)
+
+
+def test_exact_tokens(tmp_path):
+    loaded = corpus.load(Toy(), words(tmp_path, "da", "", "bad", "x", "a"))
+    assert loaded.vocabulary == Vocabulary((".", "a", "b", "d"), end=0)  # numbered in order, not as they came
+    assert loaded.tokens.tolist() == [3, 1, 0, 2, 1, 3, 0, 1, 0]
+    assert loaded.offsets.tolist() == [0, 3, 7, 9]
+    assert loaded.lengths.tolist() == [3, 4, 2]
+    assert loaded.tokens.dtype == np.uint8 and loaded.offsets.dtype == np.int64
+    assert loaded[1].tolist() == [2, 1, 3, 0]
+    assert loaded.names == ["words.txt:1", "words.txt:3", "words.txt:5"]
+    assert loaded.rejected == [Rejected("words.txt:2", "blank"), Rejected("words.txt:4", "no letter: 'x'")]
+    assert list(loaded.texts()) == ["da", "bad", "a"]
+    assert loaded.sha256 == hashlib.sha256(b"da\n\nbad\nx\na\n").hexdigest()
+
+
+def test_end_token_inside_and_nothing_at_all_are_rejected(tmp_path, monkeypatch):
+    monkeypatch.setattr(Toy, "tokenize", lambda self, text: list(text.strip("-")))
+    loaded = corpus.load(Toy(), words(tmp_path, "a.b", "-", "ab", "ba"))
+    assert list(loaded.texts()) == ["ab", "ba"]
+    assert loaded.rejected == [Rejected("words.txt:1", "the end token '.' inside"), Rejected("words.txt:2", "empty")]
+
+
+def test_a_symbol_only_rejected_sequences_have_is_not_in_the_vocabulary(tmp_path):
+    loaded = corpus.load(Toy(), words(tmp_path, "ab", "ex"))
+    assert loaded.vocabulary.symbols == (".", "a", "b")
+
+
+@settings(deadline=None, max_examples=40)  # a first write may wait for the disk
+@given(lines=st.lists(st.text(LETTERS, min_size=1), min_size=1), block=st.sampled_from([1, 7, 1 << 20]))
+def test_round_trip(tmp_path_factory, lines, block):
+    folder = tmp_path_factory.mktemp("words")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQTUTOR_CACHE", str(folder / "cache"))
+        patch.setattr(corpus, "BLOCK", block)
+        parsed, cached = (corpus.load(Toy(), words(folder, *lines)) for _ in range(2))
+    assert list(parsed.texts()) == lines
+    assert same(parsed, cached)
+
+
+def test_many_symbols_need_a_wider_type(tmp_path, monkeypatch):
+    monkeypatch.setattr(Toy, "tokenize", lambda self, text: list(text))
+    lines = ["".join(map(chr, range(start, start + 100))) for start in range(0x4E00, 0x4E00 + 1000, 100)]
+    monkeypatch.setattr(corpus, "BLOCK", 50)  # early blocks are narrow, late ones wide
+    loaded = corpus.load(Toy(), words(tmp_path, *lines))
+    assert loaded.tokens.dtype == np.uint16
+    assert list(loaded.texts()) == lines
+
+
+def test_cached_data_is_not_parsed_again(tmp_path, reads):
+    path = words(tmp_path, "ab", "", "cab")
+    seen = []
+    first = corpus.load(Toy(), path, seen.append)
+    assert sum(seen) == 3
+    second = corpus.load(Toy(), path, seen.append)
+    assert len(reads) == 1 and sum(seen) == 3
+    assert same(first, second)
+
+
+@pytest.mark.parametrize("change", ["content", "option", "file name"])
+def test_cache_is_left_when_something_changes(tmp_path, reads, change):
+    corpus.load(Toy(), words(tmp_path, "ab", "cab"))
+    changed = {
+        "content": lambda: corpus.load(Toy(), words(tmp_path, "ab", "bab")),
+        "option": lambda: corpus.load(Toy({"length": 7}), words(tmp_path, "ab", "cab")),
+        "file name": lambda: corpus.load(Toy(), words(tmp_path, "ab", "cab", name="other.txt")),
+    }[change]()
+    assert len(reads) == 2
+    assert changed.names[0].startswith("other" if change == "file name" else "words")
+
+
+def test_damaged_cache_is_made_again(tmp_path, reads):
+    path = words(tmp_path, "abc", "", *["cab"] * 20)
+    whole = corpus.load(Toy(), path)
+    bytes_ = whole.cached_at.read_bytes()
+    damaged = [b"", b"junk", bytes_[: len(bytes_) // 2], bytes_[:-1]]
+    for at in range(0, len(bytes_), 13):
+        damaged.append(bytes_[:at] + bytes([bytes_[at] ^ 0x5A]) + bytes_[at + 1 :])
+    for content in damaged:
+        whole.cached_at.write_bytes(content)
+        assert same(corpus.load(Toy(), path), whole)
+    assert len(reads) > len(damaged) / 2  # the rest hit bytes that mean nothing, such as dates in the archive
+
+
+def test_cache_that_holds_pickles_is_not_read(tmp_path, reads):
+    path = words(tmp_path, "abc")
+    whole = corpus.load(Toy(), path)
+    with open(whole.cached_at, "wb") as file:
+        np.savez(file, tokens=np.array([{}], object), lengths=np.array([1]), names=[0], words=[0])
+    assert same(corpus.load(Toy(), path), whole)
+    assert len(reads) == 2
+
+
+def test_nothing_but_the_cache_is_left_behind(tmp_path, cache):
+    corpus.load(Toy(), words(tmp_path, "abc"))
+    assert [path.suffix for path in (cache / "corpora").iterdir()] == [".npz"]
+
+
+def test_a_cache_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_CACHE", words(tmp_path, "x", name="file"))
+    with pytest.raises(UserError, match=r"SEQTUTOR_CACHE$"):
+        corpus.load(Toy(), words(tmp_path, "abc"))
+
+
+def test_a_given_vocabulary_stays_and_unknown_tokens_are_rejected(tmp_path, reads):
+    path = words(tmp_path, "ab", "ad", "", "ba", "bcd", "b")
+    corpus.load(Toy(), path)
+    fixed = Vocabulary((".", "b", "a"), end=0)
+    loaded = corpus.load(Toy(vocabulary=fixed), path)
+    assert len(reads) == 1  # one parse serves every vocabulary
+    assert loaded.vocabulary is fixed
+    assert loaded.tokens.tolist() == [2, 1, 0, 1, 2, 0, 1, 0]
+    assert loaded.offsets.tolist() == [0, 3, 6, 8]
+    assert loaded.names == ["words.txt:1", "words.txt:4", "words.txt:6"]
+    assert loaded.rejected == [
+        Rejected("words.txt:3", "blank"),
+        Rejected("words.txt:2", "unknown token 'd'"),
+        Rejected("words.txt:5", "unknown token 'c'"),
+    ]
+
+
+def test_more_than_half_rejected_is_an_error(tmp_path):
+    path = words(tmp_path, "ab", "", "x", "", "ba")
+    with pytest.raises(UserError, match=r"words.txt: 3 of 5 .*\(2 blank, 1 no letter: 'x'\), words.txt:2 the first"):
+        corpus.load(Toy(), path)
+    assert len(corpus.load(Toy(), words(tmp_path, "ab", "", "x", "ba"))) == 2
+
+
+def test_an_empty_file_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="no sequences"):
+        corpus.load(Toy(), words(tmp_path))
+
+
+def test_reasons_are_counted():
+    rejected = [Rejected("", reason) for reason in ["x"] * 3 + ["y"] * 2 + list("abcdef")]
+    assert corpus.reasons(rejected, most=2) == "3 x, 2 y, 6 others"
+
+
+def test_a_folder_is_read_whole(tmp_path):
+    (tmp_path / "folder" / "below").mkdir(parents=True)
+    words(tmp_path, "ab", name="folder/z.txt")
+    words(tmp_path, "ba", name="folder/below/a.txt")
+    loaded = corpus.load(Toy(), str(tmp_path / "folder"))
+    assert list(loaded.texts()) == ["ba", "ab"]
+    assert loaded.sha256 == hashlib.sha256(b"ba\nab\n").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("knwon", "did you mean known"), ("", "did you mean known"), ("no/file.txt", "did you mean known")],
+)
+def test_unknown_names(named, name, message):
+    with pytest.raises(UserError, match=message):
+        corpus.load(Toy(), name)
+
+
+def test_data_set_that_is_not_here_or_altered(named):
+    with pytest.raises(UserError, match="`seqtutor data fetch known`"):
+        corpus.load(Toy(), "known")
+    Toy.data_sets()["known"].fetch()
+    assert list(corpus.load(Toy(), "known").texts()) == ["ab", "ba"]
+    named.write_text("ab\nbb\n")
+    with pytest.raises(UserError, match=r"known.txt is altered .*fetch known"):
+        corpus.load(Toy(), "known")
+    assert list(corpus.load(Toy(), str(named)).texts()) == ["ab", "bb"]  # by its path it is the user's own data
+
+
+def test_imported_names(tmp_path, cache, named):
+    path = words(tmp_path, "ab")
+    sources.remember(Toy, "mine", tmp_path / "words.txt")
+    assert list(corpus.load(Toy(), "mine").texts()) == ["ab"]
+    (tmp_path / "words.txt").unlink()
+    with pytest.raises(UserError, match=f"imported from {path}, which is gone"):
+        corpus.load(Toy(), "mine")
+    with pytest.raises(UserError, match="already"):
+        sources.check_new(Toy, "known")
+    for content in ("{", "[]", '{"toy": ["x"]}'):
+        (cache / "imports.json").write_text(content)
+        with pytest.raises(UserError, match="delete it"):
+            corpus.load(Toy(), "mine")
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), max_size=60),
+    validation=st.floats(0, 0.49), test=st.floats(0, 0.49), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_split_is_a_partition_by_content(rows, validation, test, seed):
+    whole, config = made(rows), DataConfig(validation=validation, test=test)
+    parts = corpus.split(whole, config, seed)
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(rows)))
+    distinct = [{tuple(rows[i]) for i in part} for part in parts.values()]
+    total = len({tuple(row) for row in rows})
+    assert sum(map(len, distinct)) == total  # no content in two of them
+    assert bool(distinct[0]) == bool(rows)
+    if total >= 3:
+        assert [len(part) > 0 for part in distinct[1:]] == [validation > 0, test > 0]
+        for part, share in zip(distinct[1:], (validation, test), strict=True):
+            assert abs(len(part) - share * total) <= 1
+    again = corpus.split(whole, config, seed)
+    assert all(np.array_equal(parts[name], again[name]) for name in parts)
+
+
+def test_split_depends_on_the_seed_alone():
+    whole = made([[i // 100, i // 10 % 10, i % 10] for i in range(1000)])
+    config = DataConfig(validation=0.1, test=0.2)
+    one, other = (corpus.split(whole, config, seed) for seed in (1, 2))
+    assert {name: len(part) for name, part in one.items()} == {"train": 700, "validation": 100, "test": 200}
+    assert not np.array_equal(one["test"], other["test"])
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs a `data` command with the toy domain installed as another package would."""
+    installed = metadata.entry_points
+
+    def entry_points(**chosen):
+        return [*installed(**chosen), metadata.EntryPoint("toy", "tests.toy:Toy", GROUP)]
+
+    monkeypatch.setattr(metadata, "entry_points", entry_points)
+    return lambda *args: CliRunner().invoke(data, args, catch_exceptions=False).output
+
+
+def test_list_and_fetch(run, named):
+    row = ["toy", "known", "2", "no", "free"]
+    assert row in [line.split() for line in run("list").splitlines()]
+    assert "get it with `seqtutor data fetch known`" in run("info", "known")
+    assert f"known is at {named}" in run("fetch", "known")
+    assert [*row[:3], "yes", "free"] in [line.split() for line in run("list").splitlines()]
+
+
+def test_fetch_checks_what_it_got(run, named, monkeypatch):
+    item = Toy.data_sets()["known"]
+    wrong = DataSet(item.name, item.description, item.licence, 2, "0" * 64, item.locate, item.fetch)
+    monkeypatch.setattr(Toy, "data_sets", classmethod(lambda cls: {"known": wrong}))
+    with pytest.raises(UserError, match="its sha256 differs"):
+        run("fetch", "known")
+
+
+def test_info_describes_the_sequences(run, named):
+    run("fetch", "known")
+    named_facts = dict(line.split(maxsplit=1) for line in run("info", "known").splitlines() if len(line.split()) > 1)
+    assert named_facts["licence"] == "free"
+    assert named_facts["usable"] == "2 sequences, 6 tokens, 3 different ones"
+    assert named_facts["length"] == "3 to 3 tokens, mean 3.0"
+    assert named_facts["frequent"] == ". 33.3%, a 33.3%, b 33.3%"
+    assert named_facts["3-3"].split() == ["2", "#" * 40]
+
+
+def test_import_remembers_the_name_and_lists_what_was_rejected(run, tmp_path, cache):
+    path = words(tmp_path, "ab", "x", "bada", "cab")
+    output = run("import", path, "--domain", "toy", "--name", "mine", "--out", str(tmp_path / "out"))
+    assert "1: 1 no letter: 'x'" in output and "imported as mine" in output
+    assert (tmp_path / "out" / "rejected.csv").read_text() == "name,reason\nwords.txt:2,no letter: 'x'\n"
+    assert list(corpus.load(Toy(), "mine").texts()) == ["ab", "bada", "cab"]
+    assert "3 sequences" in run("info", "mine")
+    assert f"imported from {path}" in run("list")
+    run("import", path, "--domain", "toy", "--quiet")  # by default the name of the file
+    assert len(corpus.load(Toy(), "words")) == 3
+    assert (cache / "imported" / "toy" / "words" / "rejected.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["info", "knwon"], "did you mean known"),
+        (["fetch", "mosses"], "did you mean moses"),
+        (["import", "nowhere.txt", "--domain", "toy"], "no file or folder nowhere.txt"),
+        (["import", "nowhere.txt", "--domain", "toi"], "did you mean toy"),
+    ],
+)
+def test_errors_say_the_mend(run, named, arguments, message):
+    with pytest.raises(UserError, match=message):
+        run(*arguments)
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["info"], ["fetch"], ["import"]])
+def test_help_has_an_example(command):
+    assert "Example:\n    seqtutor data" in CliRunner().invoke(data, [*command, "--help"]).output
+
+
+def test_names_in_several_domains_need_the_option(run, tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("C4 hold E4\n")
+    run("import", str(path), "--domain", "music", "--name", "both")
+    words(tmp_path, "ab")
+    run("import", str(path), "--domain", "toy", "--name", "both")
+    with pytest.raises(UserError, match="--domain music or toy"):
+        run("info", "both")
+    assert "1 sequences, 3 tokens" in run("info", "both", "--domain", "toy")
+
+
+def test_toy_reads_what_it_writes(tmp_path):
+    domain = Toy().with_vocabulary("ab")
+    tokens, lengths = np.array([[1, 2, 0], [2, 0, 0]], np.int32), np.array([3, 2], np.int32)
+    domain.writers()["txt"](tokens, lengths, tmp_path, 0)
+    assert list(domain.read(tmp_path)) == [Record("words.txt:1", "ab"), Record("words.txt:2", "b")]
+    scores = domain.reward({"a": 2.0, "b": 1.0})(tokens, lengths)
+    assert scores.total.tolist() == [[2, 1, 0], [1, 0, 0]]

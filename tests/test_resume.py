@@ -1,0 +1,103 @@
+"""Real processes killed at random moments and resumed end in the same bits as ones never stopped."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+HERE = Path(__file__).parent
+CONFIG = str(HERE.parent / "configs" / "music-quick.yaml")
+PRETRAIN = [
+    "pretrain", CONFIG, "--quiet", "--set", "model.units=16", "--set", "pretrain.epochs=6", "--set",
+    "pretrain.evaluate_every=20", "--set", "pretrain.samples=1",
+]  # fmt: skip
+TUNE = [
+    "tune", CONFIG, "--quiet", "--set", "tune.rounds=60", "--set", "tune.batch=16", "--set", "tune.minibatch=16", "--set",
+    "tune.buffer=64", "--set", "tune.evaluate_every=7", "--set", "tune.priority=0.5",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def killer():
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "killer.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+    def order(args, seconds=None):
+        process.stdin.write(json.dumps({"args": [str(a) for a in args], "seconds": seconds}) + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    yield order
+    process.stdin.close()
+    process.wait()
+
+
+def last_arrays(run):
+    newest = sorted((run / "checkpoints").glob("step-*"))[-1]
+    with np.load(newest / "arrays.npz", allow_pickle=False) as arrays:
+        return newest.name, dict(arrays)
+
+
+def history(run):
+    return pd.read_csv(run / "history.csv").drop(columns="seconds")
+
+
+def killed_often(killer, args, out, kills, rng):
+    """Runs to the end through `kills` SIGKILLs; returns how many hit a process at work."""
+    hits = 0
+    for _ in range(kills):
+        status = killer([*args, "--out", out, *(["--resume"] if out.exists() else [])], rng.uniform(0.5, 5.0))
+        hits += status == -9
+    assert killer([*args, "--out", out, "--resume"]) == 0
+    return hits
+
+
+def assert_same_run(whole, broken):
+    name, arrays = last_arrays(whole)
+    other_name, others = last_arrays(broken)
+    assert name == other_name
+    assert arrays.keys() == others.keys()
+    for key, value in arrays.items():
+        np.testing.assert_array_equal(value, others[key], err_msg=key)
+    pd.testing.assert_frame_equal(history(whole), history(broken), check_exact=True)
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_nothing(killer, tmp_path):
+    rng = random.Random(0)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert killer([*PRETRAIN, "--out", whole / "prior"]) == 0
+    hits = killed_often(killer, PRETRAIN, broken / "prior", 10, rng)
+    assert_same_run(whole / "prior", broken / "prior")
+    for out in (whole, broken):
+        assert {path.name: path.read_bytes() for path in (out / "prior" / "samples").iterdir()} == {
+            path.name: path.read_bytes() for path in (whole / "prior" / "samples").iterdir()
+        }
+    tune = [*TUNE, "--prior", whole / "prior"]
+    assert killer([*tune, "--out", whole / "psi"]) == 0
+    hits += killed_often(killer, tune, broken / "psi", 10, rng)
+    assert_same_run(whole / "psi", broken / "psi")
+    assert hits >= 10
+    for out in (whole, broken):
+        assert killer(["sample", out / "psi", "--num", "20", "--format", "csv", "--quiet"]) == 0
+    samples = [(out / "psi" / "samples" / "samples.csv").read_bytes() for out in (whole, broken)]
+    assert samples[0] == samples[1]
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_the_same(killer, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for out in (whole, broken):
+        assert killer([*PRETRAIN, "--out", out]) == 0
+    newest = sorted((broken / "checkpoints").glob("step-*"))[-1] / "arrays.npz"
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 255
+    newest.write_bytes(data)
+    assert killer([*PRETRAIN, "--out", broken, "--resume"]) == 0
+    assert_same_run(whole, broken)
