@@ -59,7 +59,8 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool = False) -> None:
         with open(temporary / "arrays.npz", "wb") as file:
             np.savez(file, **checkpoint.arrays)
             _flush(file)
-        meta = {"format": FORMAT, "step": checkpoint.step, "sha256": _sha256(temporary / "arrays.npz"), **checkpoint.meta}
+        sha256 = _sha256(temporary / "arrays.npz")
+        meta = {"format": FORMAT, "step": checkpoint.step, "sha256": sha256, **checkpoint.meta}
         with open(temporary / "checkpoint.json", "w", encoding="utf-8") as file:
             json.dump(meta, file, indent=1)
             _flush(file)
@@ -113,7 +114,7 @@ def _load(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     try:
         meta = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
         if meta["format"] != FORMAT:
-            raise UserError(f"{path} has format {meta['format']}, this seqtutor reads {FORMAT}; use the version that wrote it")
+            raise UserError(f"{path} has format {meta['format']}, not {FORMAT}; use the seqtutor that wrote it")
         if _sha256(path / "arrays.npz") != meta["sha256"]:
             raise ValueError("arrays.npz does not match its sha256")
         with np.load(path / "arrays.npz", allow_pickle=False) as arrays:

@@ -59,6 +59,7 @@ class TuneConfig(_Section):
     reward: str = Field("", description="built-in name, weighted sum (qed:2,sa:1) or file.py:function; empty: default")
     c: float = Field(1.0, gt=0, description="temperature: rewards count r / c, in nats")
     discount: float = Field(1.0, ge=0, le=1, description="a token")
+    trace: float = Field(0.0, ge=0, le=1, description="lambda: how far targets look ahead; 0 is one step")
     rounds: int = Field(300, ge=1)
     batch: int = Field(128, ge=1, description="sequences drawn a round")
     minibatch: int = Field(64, ge=1, description="sequences an update")
@@ -66,6 +67,7 @@ class TuneConfig(_Section):
     buffer: int = Field(4096, ge=1, description="sequences kept for replay")
     priority: float = Field(0.0, ge=0, le=1, description="exponent of prioritised replay; 0 draws uniformly")
     learning_rate: float = Field(1e-3, gt=0)
+    warmup: int = Field(10, ge=0, description="rounds over which the learning rate rises to its value")
     final_rate: float = Field(0.1, ge=0, le=1, description="the last round's learning rate, as a share of the first's")
     clip_norm: float = Field(5.0, gt=0, description="largest global gradient norm")
     weight_decay: float = Field(0.0, ge=0)
@@ -107,7 +109,7 @@ class Config(_Section):
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Reads a config file and applies `section.key=value` overrides. Raises UserError, in one line, on anything wrong."""
+    """Reads a config file and applies `section.key=value` overrides. Raises UserError on anything wrong."""
     tree = _read_tree(path)
     for item in overrides:
         _override(tree, item)

@@ -28,9 +28,8 @@ import seqtutor
 from seqtutor import sources
 from seqtutor.cache import cache_dir
 from seqtutor.config import DataConfig
-from seqtutor.domains.base import Domain, Record, Rejected, Vocabulary
+from seqtutor.domains.base import DUPLICATE, Domain, Record, Rejected, Vocabulary
 from seqtutor.errors import UserError
-from seqtutor.tables import csv_file
 
 PARSER = 1  # raise it when parsing changes what it makes of a file
 BLOCK = 1 << 20  # tokens held as Python numbers while parsing
@@ -105,7 +104,8 @@ def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | No
         otherwise the vocabulary is made from the data.
       progress: told how many more sequences have been read, while they are parsed; never called on a cache hit.
 
-    Raises UserError: unknown name, data that is not here or altered, no sequences, or more than half rejected.
+    Raises UserError: unknown name, data that is not here or altered, no sequences, or more of them bad than good
+    (repeated ones do not count).
     """
     source = sources.find(type(domain), name_or_path)
     sha256, content = sources.content_hash(domain, source)
@@ -123,13 +123,6 @@ def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | No
     _refuse_mostly_rejected(source.path, parsed)
     offsets = np.concatenate([[0], np.cumsum(parsed.lengths, dtype=np.int64)])
     return Corpus(domain, name_or_path, sha256, parsed.tokens, offsets, parsed.rejected, file, parsed.names)
-
-
-def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
-    """Writes rejected.csv: columns name, reason."""
-    with csv_file(path, Rejected._fields) as table:
-        for item in rejected:
-            table.add(item._asdict())
 
 
 def reasons(rejected: Sequence[Rejected], most: int = 5) -> str:
@@ -165,7 +158,9 @@ def _equal_groups(corpus: Corpus) -> np.ndarray:
 
 
 def _key(domain: Domain, content: str) -> str:
-    facts: list[Any] = [content, domain.name, sorted(domain.options.items()), PARSER, seqtutor.__version__]
+    names = domain.options if domain.preparation is None else domain.preparation
+    options = [(name, domain.options[name]) for name in sorted(names)]
+    facts: list[Any] = [content, domain.name, options, PARSER, seqtutor.__version__]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 
 
@@ -247,14 +242,13 @@ def _smallest(size: int) -> np.dtype:
 
 
 def _refuse_mostly_rejected(path: Path, parsed: _Parsed) -> None:
-    used, rejected = len(parsed.lengths), len(parsed.rejected)
-    if used + rejected == 0:
+    used, bad = len(parsed.lengths), [item for item in parsed.rejected if item.reason != DUPLICATE]
+    if used + len(bad) == 0:
         raise UserError(f"no sequences in {path}; is it the right file?")
-    if rejected > used:
-        first = parsed.rejected[0].name
+    if len(bad) > used:
         raise UserError(
-            f"{path}: {rejected} of {used + rejected} sequences cannot be used ({reasons(parsed.rejected)}), "
-            f"{first} the first of them; mend or leave out at least half"
+            f"{path}: {len(bad)} of {used + len(bad)} sequences cannot be used ({reasons(bad)}), "
+            f"{bad[0].name} the first of them; mend or leave out at least half"
         )
 
 

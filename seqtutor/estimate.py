@@ -41,8 +41,11 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
 class RatioSums:
     """Running sums of one statistic sum(a) / sum(b): add batches, then ask for the estimate."""
 
-    def __init__(self) -> None:
-        self._n, self._binary = 0, True
+    def __init__(self, share: bool = False) -> None:
+        """Args: share: a and b are 0 or 1, the statistic is a proportion; its interval is Wilson's, its error that
+        of Agresti & Coull (1998), p = (x + 2) / (n + 4), which is not 0 where all or none have the property.
+        """
+        self._share, self._n = share, 0
         self._a = self._b = self._aa = self._ab = self._bb = 0.0
 
     def add(self, a: np.ndarray, b: np.ndarray | None = None) -> None:
@@ -52,21 +55,41 @@ class RatioSums:
         self._n += a.size
         self._a, self._b = self._a + a.sum(), self._b + b.sum()
         self._aa, self._ab, self._bb = self._aa + a @ a, self._ab + a @ b, self._bb + b @ b
-        self._binary = self._binary and bool(np.all((a == 0) | (a == 1)) and np.all((b == 0) | (b == 1)))
 
     def estimate(self) -> Estimate:
-        """The ratio with its interval: Wilson's where every a_i and b_i is 0 or 1, else the normal one."""
+        """The ratio with its interval, which one sequence does not have; NaN where nothing was added."""
         if self._b == 0:
             return Estimate(math.nan, None, None, 0)
-        ratio = self._a / self._b
-        residual = max(0.0, self._aa - 2 * ratio * self._ab + ratio**2 * self._bb)
-        error = math.sqrt(residual / max(1, self._n - 1) * self._n) / abs(self._b)
-        count = int(self._b) if self._binary else self._n
-        if self._binary:
-            low, high = wilson(self._a, count)
-        else:
-            low, high = ratio - Z95 * error, ratio + Z95 * error
-        return Estimate(float(ratio), low, high, count, error)
+        if self._share:
+            return share(float(self._a), int(self._b))
+        ratio = float(self._a / self._b)
+        if self._n == 1:
+            return Estimate(ratio, None, None, 1)
+        residual = max(0.0, float(self._aa - 2 * ratio * self._ab + ratio**2 * self._bb))
+        error = math.sqrt(residual / (self._n - 1) * self._n) / abs(float(self._b))
+        return Estimate(ratio, ratio - Z95 * error, ratio + Z95 * error, self._n, error)
+
+
+def share(successes: float, n: int) -> Estimate:
+    """A proportion x / n with Wilson's interval and the standard error of Agresti & Coull."""
+    low, high = wilson(successes, n)
+    centre = (successes + 2) / (n + 4)
+    return Estimate(successes / n, low, high, n, math.sqrt(centre * (1 - centre) / (n + 4)))
+
+
+def share_distinct(counts: np.ndarray) -> Estimate:
+    """D / N for D different things among N; counts int [D]: how often each of them occurs.
+
+    Leaving out one of the f1 things that occur once, and only that, lowers D: the jackknife gives the standard
+    error sqrt(f1 (1 - f1 / N)) / N, which errs on the wide side. Where it is 0 the interval is Wilson's.
+    """
+    n, once = int(counts.sum()), int((counts == 1).sum())
+    if n == 0:
+        return Estimate(math.nan, None, None, 0)
+    value, error = counts.size / n, math.sqrt(once * (1 - once / n)) / n
+    if error == 0:
+        return share(counts.size, n)
+    return Estimate(value, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error), n, error)
 
 
 def p_value(first: Estimate, other: Estimate) -> float | None:

@@ -63,9 +63,7 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
             checkpoint.save(run.checkpoints, trainer.snapshot(), best=trainer.is_best())
             if interrupt.asked:
                 raise KeyboardInterrupt
-            if trainer.patience_over():
-                break
-    _summarise(trainer, run, config, corpus, parts["test"])
+    _summarise(trainer, run, config, corpus, parts)
 
 
 class Trainer:
@@ -95,9 +93,9 @@ class Trainer:
         self.best, self._best_step, self._losses, self._started = math.inf, 0, [], time.perf_counter()
 
     def steps(self) -> Iterator[int]:
-        """Trains step by step from where it is; yields the number of tokens of each."""
+        """Trains step by step from where it is until it is over; yields the number of tokens of each."""
         per_epoch = len(self._train)
-        while self.step < self.total_steps:
+        while not self.over():
             epoch = self.step // per_epoch
             rng = np.random.default_rng([self._config.seed, 0xE70C, epoch])
             for tokens, lengths in self._train.epoch(rng, start=self.step % per_epoch):
@@ -106,7 +104,7 @@ class Trainer:
                 count = int(lengths.sum())
                 self.step, self.tokens_seen = self.step + 1, self.tokens_seen + count
                 yield count
-                if self.step == self.total_steps:
+                if self.over():
                     return
 
     def _update_graph(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
@@ -140,9 +138,10 @@ class Trainer:
         """Whether the newest validation was the best one so far."""
         return self._best_step == self.step
 
-    def patience_over(self) -> bool:
-        """Whether as many validations as `patience` have passed without a better loss."""
-        return self.step - self._best_step >= self.settings.patience * self.settings.evaluate_every
+    def over(self) -> bool:
+        """Whether the epochs are over, or as many validations as `patience` have passed without a better loss."""
+        waited = self.step - self._best_step
+        return self.step >= self.total_steps or waited >= self.settings.patience * self.settings.evaluate_every
 
     def snapshot(self) -> Checkpoint:
         """Everything a resumed run needs."""
@@ -208,12 +207,13 @@ def _show_samples(trainer: Trainer, run: RunDir, progress: Progress) -> None:
         progress.say(f"  {text}")
 
 
-def _summarise(trainer: Trainer, run: RunDir, config: Config, corpus: Corpus, test: np.ndarray) -> None:
+def _summarise(trainer: Trainer, run: RunDir, config: Config, corpus: Corpus, parts: dict[str, np.ndarray]) -> None:
     """Judges the best weights on the test split and writes summary.json."""
     best = checkpoint.load_best(run.checkpoints)
     trainer.network.set(best.group("prior"))
-    figures: dict[str, Any] = {"best_step": best.step, "validation_loss": trainer.best}
-    batches = Batches(corpus, test, config.pretrain.batch, config.data.max_length, corpus.domain.vocabulary.pad)
+    judged_by = "validation_loss" if len(parts["validation"]) else "loss"
+    figures: dict[str, Any] = {"best_step": best.step, judged_by: trainer.best}
+    batches = Batches(corpus, parts["test"], config.pretrain.batch, config.data.max_length, corpus.vocabulary.pad)
     if len(batches):
         loss = trainer.likelihood.mean(batches)
         figures |= {"test_loss": loss, "test_bits": loss / math.log(2), "test_perplexity": math.exp(loss)}

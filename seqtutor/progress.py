@@ -10,11 +10,11 @@ from tqdm import tqdm
 class Progress:
     """A bar with rate and time left, used as a context manager."""
 
-    def __init__(self, total: int | None, unit: str, quiet: bool = False, done: int = 0):
-        """Args: total: of units, None if unknown; done: units an earlier run has behind it."""
+    def __init__(self, total: int | None, unit: str, quiet: bool = False, done: int = 0, what: str | None = None):
+        """Args: total: of units, None if unknown; done: units an earlier run has behind it; what: stands before."""
         self._bar = tqdm(
             total=total, initial=done, unit=f" {unit}", disable=quiet or not sys.stderr.isatty(), dynamic_ncols=True,
-            smoothing=0.05, file=sys.stderr, unit_scale=unit == "token",
+            smoothing=0.05, file=sys.stderr, unit_scale=unit == "token", desc=what,
         )  # fmt: skip
 
     def __enter__(self) -> Progress:

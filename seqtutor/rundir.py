@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import platform
 import shutil
@@ -50,9 +49,9 @@ class RunDir:
             return
         if there and not force:
             raise UserError(f"{self.path} holds a run already; use --resume, --force or another --out")
-        if there:
-            shutil.rmtree(self.path)
         try:
+            if there:
+                shutil.rmtree(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             tree = {**to_tree(config), "run": {**about, "versions": versions()}}
             write_text(self.path / "config.yaml", yaml.safe_dump(tree, sort_keys=False))
@@ -83,15 +82,26 @@ class History:
     """Appends rows to history.csv; the columns are those of the first row. Each row reaches the disk at once."""
 
     def __init__(self, path: Path, keep_until: int = -1):
-        """Rows with a step beyond keep_until (written after the checkpoint a run resumes from) are dropped."""
+        """Goes on with the rows that are there, up to the step of the checkpoint a run resumes from.
+
+        Rows with a step beyond keep_until are dropped, and so is a last line that a killed run left unfinished.
+        Raises UserError if the file is damaged otherwise.
+        """
         self._path, self._columns = path, None
-        rows = _read_rows(path)
-        if rows:
-            self._columns = list(rows[0])
-            text = [",".join(self._columns)] + [
-                ",".join(row.values()) for row in rows if len(row) == len(self._columns) and int(row["step"]) <= keep_until
-            ]
-            write_text(path, "\n".join(text) + "\n")
+        if path.exists():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            lines = text[: text.rfind("\n") + 1].splitlines()
+            if lines:
+                self._columns = lines[0].split(",")
+                lines = [lines[0], *self._up_to(keep_until, lines[1:])]
+            write_text(path, "".join(f"{line}\n" for line in lines))
+
+    def _up_to(self, step: int, rows: list[str]) -> list[str]:
+        try:
+            at = self._columns.index("step")
+            return [row for row in rows if int(row.split(",")[at]) <= step]
+        except (ValueError, IndexError):
+            raise UserError(f"{self._path} is damaged; delete it to resume without the rows so far") from None
 
     def add(self, row: dict[str, Any]) -> None:
         """Adds one row; `step` must be among its columns."""
@@ -101,13 +111,6 @@ class History:
                 self._columns = list(row)
                 file.write(",".join(self._columns) + "\n")
             file.write(",".join(values) + "\n")
-
-
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if None not in row.values() and None not in row]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -56,9 +56,9 @@ def make_run(words: None, tmp_path: Path) -> Callable[..., Path]:
     from seqtutor.model import SequenceModel
     from seqtutor.rundir import RunDir
 
-    def make(name: str = "prior", variant: str = "", domain: str = "words", **tune: object) -> Path:
+    def make(name: str = "prior", variant: str = "", domain: str = "words", data: str = "", **tune: object) -> Path:
         sections = {
-            "domain": {"name": domain}, "model": {"units": 8}, "sample": {"batch": 16},
+            "domain": {"name": domain}, "model": {"units": 8}, "sample": {"batch": 16}, "data": {"name": data},
             "tune": {"variant": variant or "psi", **tune},
         }  # fmt: skip
         resolved = config.from_tree(sections, "test")

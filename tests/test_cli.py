@@ -187,7 +187,7 @@ def test_score_with_a_run(make_run, word_file, tmp_path, capsys):
     assert "4 sequences (2 more rejected, see rejected.csv)" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["rejected.csv", "scores.csv", "scores.npz"]
     assert list(pd.read_csv(tmp_path / "s" / "scores.csv")) == ["name", "a", "total", "log_prob", "nll_per_token"]
-    assert "'toy'" not in error_of(capsys, *args, "--domain", "music")
+    assert "--domain is 'music', but" in error_of(capsys, *args, "--domain", "music")
 
 
 def test_a_user_file_as_reward(make_run, word_file, tmp_path):
@@ -222,13 +222,20 @@ def test_evaluate_runs_and_a_file_side_by_side(make_run, word_file, capsys):
 
 
 def test_evaluate_without_the_training_data(make_run, tmp_path, capsys):
-    """Two runs of one name have their paths as labels; a data set that is not here costs novelty only."""
-    first = make_run("a/prior")
-    other = make_run("b/a/prior")
-    config = first / "config.yaml"
+    """A data set that is not here costs novelty, and one line; but a reference that was asked for must be there."""
+    args = ["evaluate", str(make_run(data="gone.txt")), "--num", "5", "--out", str(tmp_path)]
+    assert run(args) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("novelty is left out: ")
+    assert err.count("\n") == 1
+    assert "novel" not in json.loads((tmp_path / "evaluation.json").read_text())["runs/prior"]
+    assert "gone2.txt" in error_of(capsys, *args, "--reference", "gone2.txt")
+
+
+def test_runs_of_one_name_are_labelled_by_their_paths(make_run, tmp_path):
+    first, other = make_run("a/prior"), make_run("b/a/prior")
     assert run(["evaluate", str(first), str(other), "--num", "5", "--out", str(tmp_path)]) == 0
     assert list(json.loads((tmp_path / "evaluation.json").read_text())) == [str(first), str(other)]
-    assert config.exists()
 
 
 def test_evaluate_refuses_a_mixture(make_run, word_file, capsys):

@@ -313,7 +313,7 @@ def test_info_describes_the_sequences(run, named):
     run("fetch", "known")
     named_facts = dict(line.split(maxsplit=1) for line in run("info", "known").splitlines() if len(line.split()) > 1)
     assert named_facts["licence"] == "free"
-    assert named_facts["usable"] == "2 sequences, 6 tokens, 3 different ones"
+    assert named_facts["usable"] == "2 sequences, 6 tokens; a vocabulary of 3"
     assert named_facts["length"] == "3 to 3 tokens, mean 3.0"
     assert named_facts["frequent"] == ". 33.3%, a 33.3%, b 33.3%"
     assert named_facts["3-3"].split() == ["2", "#" * 40]

@@ -117,7 +117,7 @@ def test_q_reaches_the_best_deterministic_policy():
         inputs = np.concatenate([[[ACTIONS]], tokens], axis=1).astype(np.int32)
         logits, _ = tuner.policy.unroll(tf.constant(inputs))
         tokens = np.concatenate([tokens, [[int(tf.argmax(logits[0, -1]))]]], axis=1)
-    found = int(np.flatnonzero((EVERY == tokens).all(axis=1))[0])
+    found = int(np.flatnonzero((tokens == EVERY).all(axis=1))[0])
     value = (r / c + log_p)[found]
     assert value >= (r / c + log_p).max() - 0.01 * abs((r / c + log_p).max())
 
@@ -126,7 +126,8 @@ def minibatch(rng, n=8):
     tokens = rng.integers(0, ACTIONS, (n, LENGTH)).astype(np.int32)
     lengths = rng.integers(1, LENGTH + 1, n).astype(np.int32)
     reward = rng.normal(size=(n, LENGTH)).astype(np.float32)
-    return tokens, lengths, np.zeros((n, 0), np.int32), reward, -rng.random((n, LENGTH), np.float32), np.ones(n, np.float32)
+    log_prior, weights = -rng.random((n, LENGTH), np.float32), np.ones(n, np.float32)
+    return tokens, lengths, np.zeros((n, 0), np.int32), reward, log_prior, weights
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))

@@ -13,7 +13,7 @@ from seqtutor.domains.base import Vocabulary
 from seqtutor.domains.molecules import statistics as module
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, examine
-from seqtutor.domains.molecules.statistics import MoleculeStatistics, diversity, hashes, reference_hashes, unique
+from seqtutor.domains.molecules.statistics import MoleculeStatistics, diversity, hashes, reference_hashes
 
 VOCABULARY = Vocabulary(("<end>", *"()123=CNOcno"), end=0)
 PARTS = ["C", "N", "O", "C(C)", "C(=O)", "c1ccccc1", "C1CCC1", "C1CCCCCCC1", "c1ccncc1", "("]
@@ -115,17 +115,6 @@ def test_nothing_valid_and_nothing_at_all(pool):
         assert math.isnan(found["novel"].value) and math.isnan(found["diversity"].value)
         assert found["qed"].n == 0 and found["valid"].n == len(texts)
     assert found["valid"].value == 0 and found["valid"].high > 0.5
-
-
-@pytest.mark.parametrize("counts", [[1, 1, 2, 5, 1, 3], [2, 2], [1] * 9, [7], [1, 2]])
-def test_unique_by_leaving_one_out(counts):
-    molecules = np.repeat(np.arange(len(counts)), counts)
-    n = molecules.size
-    without = np.array([len(set(np.delete(molecules, i))) for i in range(n)]) / n
-    found = unique(np.array(counts))
-    assert found.value == len(counts) / n and found.n == n
-    assert found.error == pytest.approx(np.std(without) * math.sqrt(n), abs=1e-12)
-    assert 0 <= found.low < found.high <= 1 and found.low <= found.value <= found.high
 
 
 def test_diversity_by_leaving_one_out():

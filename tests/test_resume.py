@@ -17,8 +17,8 @@ PRETRAIN = [
     "pretrain.evaluate_every=20", "--set", "pretrain.samples=1",
 ]  # fmt: skip
 TUNE = [
-    "tune", CONFIG, "--quiet", "--set", "tune.rounds=60", "--set", "tune.batch=16", "--set", "tune.minibatch=16", "--set",
-    "tune.buffer=64", "--set", "tune.evaluate_every=7", "--set", "tune.priority=0.5",
+    "tune", CONFIG, "--quiet", "--set", "tune.rounds=60", "--set", "tune.batch=16", "--set", "tune.minibatch=16",
+    "--set", "tune.buffer=64", "--set", "tune.evaluate_every=7", "--set", "tune.priority=0.5",
 ]  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def test_a_draw_depends_only_on_its_own_row():
 
 def test_log_prob_kl_and_entropy_are_those_of_the_policy():
     uniforms = np.random.default_rng(2).random((4, 12)).astype(np.float32)
-    drawn = Sampler(memory_step, zero_state, FIXED, 12, Exploration(temperature=3.0)).draw(uniforms, np.zeros((4, 0), int))
+    sampler = Sampler(memory_step, zero_state, FIXED, 12, Exploration(temperature=3.0))
+    drawn = sampler.draw(uniforms, np.zeros((4, 0), int))
     state, token = zero_state(4), tf.fill([4], FIXED.begin)
     for t in range(12):
         logits, prior, state = memory_step(token, state)

@@ -90,3 +90,25 @@ def test_logsumexp_falls_to_max_with_the_temperature():
         gaps.append(float(tf.reduce_max(targets.psi_target(*scaled) - targets.q_target(*scaled))))
     assert gaps[0] > gaps[1] > gaps[2] >= 0
     assert gaps[2] < 1e-12
+
+
+@given(arrays, st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_a_trace_sums_the_decayed_td_errors(rng, decay):
+    y, q = rng.normal(size=(2, 5)), rng.normal(size=(2, 5))
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], float)
+    expected = np.zeros((2, 5))
+    for b in range(2):
+        ahead = 0.0
+        for t in reversed(range(5)):
+            ahead = mask[b, t] * (y[b, t] - q[b, t]) + decay * ahead
+            expected[b, t] = q[b, t] + ahead
+    got = targets.with_trace(*map(tf.constant, (y, q, mask)), decay).numpy()
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+def test_no_trace_gives_the_one_step_targets_and_a_fixed_point_stays_one():
+    y, q = tf.constant([[1.0, 2.0, 3.0]]), tf.constant([[0.5, -1.0, 7.0]])
+    mask = tf.ones_like(y)
+    np.testing.assert_allclose(targets.with_trace(y, q, mask, 0.0), y)
+    np.testing.assert_allclose(targets.with_trace(y, y, mask, 0.9), y)

@@ -32,7 +32,7 @@ class LetterStatistics(Statistics):
     """The share of letters that are a, and of words that are in no reference."""
 
     def __init__(self, domain: Toy, reference: Iterable[str] | None):
-        self._domain, self._share, self._novel = domain, RatioSums(), RatioSums()
+        self._domain, self._share, self._novel = domain, RatioSums(), RatioSums(share=True)
         self._known = None if reference is None else set(reference)
 
     def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:

@@ -30,7 +30,7 @@ def data() -> None:
 @data.command("list", epilog=options.example("seqtutor data list"))
 @options.terminal()
 def list_(quiet: bool) -> None:
-    """Name every data set, with its size, licence and whether it is on this machine."""
+    """Name every data set, its size and its licence."""
     from seqtutor import sources
     from seqtutor.domains import domain_class, domain_names
 
@@ -48,7 +48,7 @@ def list_(quiet: bool) -> None:
 @_DOMAIN
 @options.terminal()
 def info(name: str, domain: str | None, quiet: bool) -> None:
-    """Describe a data set: licence, sha256, and what its sequences look like once it is here.
+    """Describe a data set and, once it is here, its sequences.
 
     NAME is one that `seqtutor data list` shows. The first time, all of it is read, which may take minutes.
     """
@@ -61,7 +61,7 @@ def info(name: str, domain: str | None, quiet: bool) -> None:
                 ("sha256", facts.sha256), ("where", str(where))]  # fmt: skip
         click.echo(_table([("name", name), ("domain", kind.name), *rows]))
     if path or not facts:
-        click.echo(_describe(_load(kind, name, quiet)))
+        click.echo(_describe(options.read_data(kind(), name, quiet)))
 
 
 @data.command(epilog=options.example("seqtutor data fetch moses"))
@@ -92,24 +92,24 @@ def fetch(name: str, domain: str | None, quiet: bool) -> None:
 @click.option("--out", type=options.PATH, metavar="DIR", help="Where rejected.csv goes; default: the cache.")
 @options.terminal()
 def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: bool) -> None:
-    """Read a file or folder of your own into the cache and give it a name.
+    """Read a file or folder of your own and give it a name.
 
-    What could not be used is listed in rejected.csv with the reason.
+    The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
+    with the reason.
     """
     from seqtutor import sources, tables
     from seqtutor.cache import cache_dir
     from seqtutor.domains import domain_class
     from seqtutor.errors import UserError
-    from seqtutor.given import write_rejected
 
     kind = domain_class(domain)
     if not path.exists():
         raise UserError(f"no file or folder {path} to import")
     name = name or path.resolve().name.split(".")[0]
     sources.check_new(kind, name)
-    corpus = _load(kind, str(path.resolve()), quiet)
+    corpus = options.read_data(kind(), str(path.resolve()), quiet)
     folder = tables.make_folder(out or cache_dir() / "imported" / domain / name)
-    write_rejected(folder, corpus.rejected)
+    tables.write_rejected(folder, corpus.rejected)
     sources.remember(kind, name, path)
     if not quiet:
         click.echo(_describe(corpus))
@@ -133,14 +133,6 @@ def _domain_of(name: str, domain: str | None) -> type[Domain]:
     return found[0]
 
 
-def _load(kind: type[Domain], name: str, quiet: bool) -> Corpus:
-    from seqtutor import corpus
-    from seqtutor.progress import Progress
-
-    with Progress(None, "sequence", quiet) as progress:
-        return corpus.load(kind(), name, lambda count: progress.advance(by=count))
-
-
 def _describe(corpus: Corpus) -> str:
     """What the sequences of a corpus look like, in lines of text."""
     import numpy as np
@@ -152,7 +144,7 @@ def _describe(corpus: Corpus) -> str:
     frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
     why = f": {reasons(corpus.rejected)}" if corpus.rejected else ""
     rows = [
-        ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens, {len(symbols)} different ones"),
+        ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens; a vocabulary of {len(symbols)}"),
         ("rejected", f"{len(corpus.rejected):,}{why}"),
         ("length", f"{lengths.min()} to {lengths.max()} tokens, mean {lengths.mean():.1f}"),
         ("frequent", ", ".join(f"{symbols[i]} {counts[i] / counts.sum():.1%}" for i in frequent)),

@@ -56,7 +56,7 @@ def evaluate(
         num or settings.num,
         seed if seed is not None else first.config.seed if first else 0,
         lambda of: make_reward(of, reward or ""),
-        _reference(domain, reference or settings.reference, first),
+        _reference(domain, reference or settings.reference, first, quiet),
     )
     folder = make_folder(out or (first.path if first else Path()))
     try:
@@ -107,17 +107,15 @@ def _subjects(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain
     ]
 
 
-def _reference(domain: Domain, name: str, first: LoadedRun | None) -> Callable[[], Iterable[str]] | None:
+def _reference(domain: Domain, name: str, first: LoadedRun | None, quiet: bool) -> Callable[[], Iterable[str]] | None:
     """The texts that novelty is against: those named, or the first run's data set, if it is on this machine."""
-    from seqtutor import corpus
-
     free = type(domain)(domain.options)  # with no run's vocabulary: tokens unknown to the run count as well
     if name:
-        return corpus.load(free, name).texts
+        return options.read_data(free, name, quiet).texts
     if first is None or not first.config.data.name:
         return None
     try:
-        return corpus.load(free, first.config.data.name).texts
+        return options.read_data(free, first.config.data.name, quiet).texts
     except UserError as error:
         print(f"novelty is left out: {error}", file=sys.stderr)
         return None

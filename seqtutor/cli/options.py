@@ -11,6 +11,8 @@ import click
 from seqtutor.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
+    from seqtutor.corpus import Corpus
+    from seqtutor.domains.base import Domain
     from seqtutor.load import LoadedRun
 
 VERBOSE = "seqtutor.verbose"  # where the context's meta says whether -v was given
@@ -101,6 +103,15 @@ def changed(run: LoadedRun, overrides: tuple[str, ...]) -> LoadedRun:
     if config != run.config.model_copy(update=free):
         raise UserError(f"--set: of a trained run only {' and '.join(f'{name}.*' for name in free)} can be changed")
     return replace(run, config=config)
+
+
+def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
+    """See `corpus.load`; shows how far it is."""
+    from seqtutor import corpus
+    from seqtutor.progress import Progress
+
+    with Progress(None, "sequence", quiet, what=f"reading {name}") as progress:
+        return corpus.load(domain, name, lambda count: progress.advance(by=count))
 
 
 def example(*lines: str) -> str:

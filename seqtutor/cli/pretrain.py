@@ -36,11 +36,17 @@ def pretrain(
     from seqtutor import runtime
 
     runtime.setup()
-    from seqtutor import corpus
+    from seqtutor import tables
+    from seqtutor.corpus import reasons
     from seqtutor.domains import domain_class
     from seqtutor.pretrain import pretrain as train
 
     name, given = resolved.domain["name"], {key: value for key, value in resolved.domain.items() if key != "name"}
-    texts = corpus.load(domain_class(name)(given), resolved.data.name)
+    corpus = options.read_data(domain_class(name)(given), resolved.data.name, quiet)
     run.create(resolved, {"kind": "prior"}, resume, force)
-    train(resolved, texts, run, resume, quiet)
+    tables.write_rejected(run.path, corpus.rejected)
+    if corpus.rejected and not quiet:
+        count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)
+        why = f"({reasons(corpus.rejected)}): see {run.path / 'rejected.csv'}"
+        click.echo(f"rejected {count:,} of {total:,} sequences {why}", err=True)
+    train(resolved, corpus, run, resume, quiet)

@@ -1,4 +1,4 @@
-"""Domains are found by name through the entry point group `seqtutor.domains`, so that a package of your own can add one."""
+"""Domains are found by name through the entry points `seqtutor.domains`, so a package of your own can add one."""
 
 from __future__ import annotations
 

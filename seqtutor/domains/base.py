@@ -78,6 +78,9 @@ class Rejected(NamedTuple):
     reason: str
 
 
+DUPLICATE = "duplicate"  # the one reason for which a sequence is rejected although nothing is wrong with it
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A named data set: what it is, and where to get it."""
@@ -92,7 +95,7 @@ class DataSet:
 
 
 class Rewards(NamedTuple):
-    """Rewards of a batch. total [N, T] = sum of components times their weights; components name -> [N, T], unweighted."""
+    """Rewards of a batch: total [N, T] = sum of weight times component; components: name -> [N, T], unweighted."""
 
     total: np.ndarray
     components: dict[str, np.ndarray]
@@ -107,7 +110,7 @@ class Reward(ABC):
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure: equal input gives equal output."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (optional hook)
         """Ends worker processes, if any."""
 
     def __enter__(self) -> Reward:
@@ -128,7 +131,7 @@ class Statistics(ABC):
     def result(self) -> dict[str, Estimate]:
         """Every statistic by name, in the order to print."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (optional hook)
         """Ends worker processes, if any."""
 
 
@@ -138,10 +141,11 @@ Writer = Callable[[np.ndarray, np.ndarray, Path, int], list[Path]]
 
 
 class Domain(ABC):
-    """A kind of sequence. Built from the config's `domain` section; `vocabulary` comes from it, the data or a checkpoint."""
+    """A kind of sequence, built from the config's `domain` section; its vocabulary may come from data or checkpoint."""
 
     name: ClassVar[str]
     defaults: ClassVar[Mapping[str, Any]]  # every option of the config's `domain` section with its default
+    preparation: ClassVar[tuple[str, ...] | None] = None  # the options that `prepare` depends on; None: all of them
     fixed_vocabulary: ClassVar[Vocabulary | None] = None  # None: made from the training data
     end_symbol: ClassVar[str | None] = None  # the symbol of the end token; None: all sequences have one length
     keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or stands before it

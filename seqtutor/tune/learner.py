@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from seqtutor.config import TuneConfig
 from seqtutor.model import SequenceModel, shift_right
-from seqtutor.tune.targets import LossOutput, td_loss
+from seqtutor.tune.targets import LossOutput, td_loss, with_trace
 from seqtutor.tune.variants import Variant
 
 
@@ -70,15 +70,16 @@ class Learner:
         inputs, before = shift_right(tokens, self._begin, primer), tf.shape(primer)[1]
         variant = self._variant
         q = variant.values(self.online.unroll(inputs))[:, before:]
-        next_q = _next(variant.values(self.target.unroll(inputs))[:, before:])
+        slow_q = variant.values(self.target.unroll(inputs))[:, before:]
         next_log_p = None
         if variant.adds_to_prior:
             prior = self.prior.unroll(inputs).logits
             next_log_p = tf.stop_gradient(_next(tf.nn.log_softmax(prior)[:, before:]))
         not_last = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1)
         discount = self._config.discount * not_last
-        target = variant.target(reward / self._config.c, log_prior, next_q, next_log_p, discount)
-        taken = tf.gather(q, tokens, batch_dims=2)
+        target = variant.target(reward / self._config.c, log_prior, _next(slow_q), next_log_p, discount)
+        taken, slow_taken = (tf.gather(values, tokens, batch_dims=2) for values in (q, slow_q))
+        target = with_trace(target, slow_taken, mask, self._config.discount * self._config.trace)
         return td_loss(taken, target, mask, weight, self._config.huber)
 
 

@@ -10,7 +10,6 @@ import time
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from seqtutor import checkpoint
 from seqtutor.checkpoint import Checkpoint
@@ -29,7 +28,9 @@ from seqtutor.tune.replay import Replay
 from seqtutor.tune.variants import VARIANTS
 
 
-def tune(config: Config, prior: LoadedRun, reward: Reward, run: RunDir, resume: bool = False, quiet: bool = False) -> None:
+def tune(
+    config: Config, prior: LoadedRun, reward: Reward, run: RunDir, resume: bool = False, quiet: bool = False
+) -> None:
     """Tunes a policy from a prior and writes history and checkpoints into the run's folder.
 
     Args:
@@ -142,9 +143,14 @@ def exploration(settings: TuneConfig) -> Exploration:
 
 
 def learning_rate(settings: TuneConfig, number: int) -> float:
-    """The rate of round `number`: linear from learning_rate to final_rate times it."""
+    """The rate of round `number`: a linear warm-up, then linear from learning_rate to final_rate times it.
+
+    The first steps of Adam have the size of the rate in every weight, however small and noisy the gradient; without a
+    warm-up they carry the policy several nats a sequence away from the prior before anything is learned.
+    """
     share = number / max(1, settings.rounds - 1)
-    return settings.learning_rate * (1.0 - share * (1.0 - settings.final_rate))
+    rise = min(1.0, (number + 1) / (settings.warmup + 1))
+    return settings.learning_rate * rise * (1.0 - share * (1.0 - settings.final_rate))
 
 
 def summarise(drawn: Rollout, scored: Rewards, c: float) -> dict[str, float]:

@@ -48,6 +48,26 @@ def rl_only_target(r_t, log_p_t, next_q, next_log_p, discount_t):
     return r_t + discount_t * tf.reduce_max(next_q, axis=-1)
 
 
+def with_trace(target, q_bar, mask, decay):
+    """Targets that look further than one step: y_t + sum_{k > t} (g lambda)^{k - t} (y_k - Q-(s_k, a_k)).
+
+    Q(lambda) with off-policy corrections (Harutyunyan et al. 2016, equation 5). Given a prefix, reward and next
+    state are certain, so all corrections vanish at the fixed point of the one-step target: the trace changes how
+    fast a reward is felt by the tokens before it, not what is learned. For the soft variants it is path
+    consistency (Nachum et al. 2017), valid for sequences from any policy.
+
+    Args:
+      target: [B, T] one-step targets y.
+      q_bar: [B, T] the target network's values of the tokens taken.
+      mask: [B, T], 1 where a token counts.
+      decay: g lambda; 0 gives the one-step targets back.
+    """
+    steps = tf.range(tf.shape(target)[1])
+    ahead = tf.cast(steps[:, None] - steps[None, :], target.dtype)  # k - t at [k, t]
+    weights = tf.where(ahead >= 0, tf.pow(tf.constant(decay, target.dtype), tf.maximum(ahead, 0.0)), 0.0)
+    return q_bar + tf.matmul((target - q_bar) * mask, weights)
+
+
 def td_loss(q_t, target, mask, weight, huber) -> LossOutput:
     """Mean Huber loss of q_t against a fixed target.
 

@@ -23,6 +23,7 @@ class Molecules(Domain):
         "length": 100,  # most tokens of a molecule, the end token included; MOSES needs 55
         "stereo": False,  # whether training data keeps its stereochemistry
     }
+    preparation = ("length", "stereo")
     end_symbol = smiles.END
     keeps_primer = True  # a primer is a scaffold that the molecule begins with
     reward_names = REWARD_NAMES

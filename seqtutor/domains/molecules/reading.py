@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from seqtutor.domains.base import Record, Rejected
+from seqtutor.domains.base import DUPLICATE, Record, Rejected
 from seqtutor.domains.molecules.pool import cores
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
@@ -66,7 +66,7 @@ def prepare(path: Path, rules: Rules, workers: int | None = None) -> Iterator[Re
     for item in _in_processes(read(path), rules, workers or cores()):
         if isinstance(item, Record):
             if item.text in seen:
-                item = Rejected(item.name, "duplicate")
+                item = Rejected(item.name, DUPLICATE)
             else:
                 seen.add(item.text)
         yield item

@@ -27,7 +27,7 @@ from seqtutor.domains.base import Statistics
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, columns
 from seqtutor.domains.molecules.reward import Decode, molecules_of
-from seqtutor.estimate import Z95, Estimate, RatioSums, wilson
+from seqtutor.estimate import Z95, Estimate, RatioSums, share_distinct
 
 SAMPLE = 2_000  # molecules that diversity is measured on, at the most
 BLOCK = 20_000  # SMILES of a reference read at once
@@ -44,7 +44,7 @@ class MoleculeStatistics(Statistics):
         """
         self._decode, self._end, self._pool = decode, end, pool
         self._reference = None if reference is None else np.unique(reference_hashes(reference, pool))
-        self._sums = {name: RatioSums() for name in ("valid", "length", *PROPERTIES)}
+        self._sums = {name: RatioSums(share=name == "valid") for name in ("valid", "length", *PROPERTIES)}
         self._best: dict[str, float] = {}
         self._hashes: list[np.ndarray] = []
         self._random = np.random.default_rng(seed)
@@ -82,9 +82,9 @@ class MoleculeStatistics(Statistics):
             found[name] = mean = self._sums[name].estimate()
             found[f"best_{name}"] = Estimate(self._best.get(name, math.nan), None, None, mean.n)
         distinct, counts = np.unique(np.concatenate([np.zeros(0, np.uint64), *self._hashes]), return_counts=True)
-        found["unique"] = unique(counts)
+        found["unique"] = share_distinct(counts)
         if self._reference is not None:
-            novel = RatioSums()
+            novel = RatioSums(share=True)
             novel.add(~np.isin(distinct, self._reference))
             found["novel"] = novel.estimate()
         found["diversity"] = diversity(fingerprints(self._sample))
@@ -115,16 +115,6 @@ def reference_hashes(reference: Iterable[str], pool: Pool) -> np.ndarray:
             block = [molecule.canonical for molecule in pool.canonical(block) if molecule.valid]
         found.append(hashes(block))
     return np.concatenate(found)
-
-
-def unique(counts: np.ndarray) -> Estimate:
-    """Different molecules per molecule; counts int [d]: how often each of the different ones occurs."""
-    n, once = int(counts.sum()), int(np.sum(counts == 1))
-    if n == 0:
-        return Estimate(math.nan, None, None, 0)
-    value, error = counts.size / n, math.sqrt(once * (1 - once / n)) / n
-    low, high = (max(0.0, value - Z95 * error), min(1.0, value + Z95 * error)) if error else wilson(counts.size, n)
-    return Estimate(value, low, high, n, error)
 
 
 def fingerprints(names: list[str]) -> np.ndarray:

@@ -21,6 +21,7 @@ class Music(Domain):
 
     name: ClassVar[str] = "music"
     defaults: ClassVar[Mapping[str, Any]] = {"length": DEFAULT_LENGTH}  # T, sixteenths
+    preparation: ClassVar[tuple[str, ...] | None] = ()  # tunes are read whole, whatever the length
     fixed_vocabulary: ClassVar[Vocabulary | None] = Vocabulary(SYMBOLS)
     reward_names: ClassVar[tuple[str, ...]] = REWARD_NAMES
     default_reward: ClassVar[str] = MUSIC_THEORY

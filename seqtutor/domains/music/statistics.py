@@ -15,7 +15,7 @@ from seqtutor.domains.music import rules
 from seqtutor.domains.music.reward import blocks_by_length
 from seqtutor.domains.music.tokens import FIRST_PITCH, MIDI_OFFSET, NOTE_OFF, NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
-from seqtutor.estimate import Z95, Estimate, RatioSums, wilson
+from seqtutor.estimate import Z95, Estimate, RatioSums, share_distinct
 
 _GROUPS = 64  # of compositions, left out one at a time by the jackknife
 _BREAK = NUM_TOKENS  # stands between reference melodies, so that no composition equals a stretch across two
@@ -104,6 +104,8 @@ _TABLE: dict[str, Ratio] = {
     "in_motif": _of_tokens("notes_in_motif"),
     "in_repeated_motif": _of_tokens("notes_in_repeated_motif"),
 }
+_OF_COMPOSITIONS = ("starts_with_tonic", "unique_highest", "unique_lowest")  # a composition has it or has it not
+_NONE = np.zeros(0, np.uint64)
 
 
 class MusicStatistics(Statistics):
@@ -119,8 +121,8 @@ class MusicStatistics(Statistics):
         """
         self._seed = seed
         self._reference = None if reference is None else _encode(reference)
-        self._novel = RatioSums()
-        self._table = {name: RatioSums() for name in _TABLE}
+        self._novel = RatioSums(share=True)
+        self._table = {name: RatioSums(share=name in _OF_COMPOSITIONS) for name in _TABLE}
         self._hashes: list[np.ndarray] = []
         self._positions = _PositionCounts()
         self._known = lru_cache(maxsize=2)(self._reference_hashes)  # by length, nearly always the same one
@@ -143,7 +145,7 @@ class MusicStatistics(Statistics):
         novel = {} if self._reference is None else {"novel": self._novel.estimate()}
         return {
             **{name: sums.estimate() for name, sums in self._table.items()},
-            "unique": _share_distinct(self._hashes),
+            "unique": share_distinct(np.unique(np.concatenate([_NONE, *self._hashes]), return_counts=True)[1]),
             **novel,
             "diversity": self._positions.diversity(),
         }
@@ -187,21 +189,6 @@ def _contains(known: np.ndarray, hashes: np.ndarray) -> np.ndarray:
     if not len(known):
         return np.zeros(len(hashes), bool)
     return known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes
-
-
-def _share_distinct(hashes: list[np.ndarray]) -> Estimate:
-    """D / N for D distinct compositions among N.
-
-    Leaving out one of the f1 compositions that occur once, and only that, lowers D: the jackknife gives the
-    standard error sqrt(f1 (1 - f1/N)) / N, which errs on the wide side. Where it is 0 the interval is Wilson's.
-    """
-    counts = np.unique(np.concatenate(hashes), return_counts=True)[1] if hashes else np.zeros(0, int)
-    n, once = int(counts.sum()), int((counts == 1).sum())
-    if n == 0:
-        return Estimate(math.nan, None, None, 0)
-    share, error = len(counts) / n, math.sqrt(once * (1 - once / n)) / n
-    low, high = (share - Z95 * error, min(1.0, share + Z95 * error)) if error else wilson(len(counts), n)
-    return Estimate(share, low, high, n, error)
 
 
 class _PositionCounts:

@@ -1,0 +1,42 @@
+"""The tuning loop around the learner: schedules, the replay ratio, what a row of history says."""
+
+import numpy as np
+import pytest
+
+from seqtutor.config import TuneConfig
+from seqtutor.domains.base import Rewards
+from seqtutor.rollout import Rollout
+from seqtutor.tune.loop import exploration, learning_rate, summarise
+
+
+def test_learning_rate_rises_then_falls_to_its_last_share():
+    settings = TuneConfig(rounds=101, warmup=4, learning_rate=1.0, final_rate=0.2)
+    rates = [learning_rate(settings, number) for number in range(101)]
+    np.testing.assert_allclose(rates[:4], [0.2, 0.4 * 0.992, 0.6 * 0.984, 0.8 * 0.976])
+    np.testing.assert_allclose(rates[50], 0.6)
+    np.testing.assert_allclose(rates[100], 0.2)
+    assert learning_rate(TuneConfig(rounds=1, warmup=0, learning_rate=3.0), 0) == 3.0
+
+
+def test_exploration_is_as_set():
+    assert exploration(TuneConfig(temperature=2.0)).epsilon is None
+    assert exploration(TuneConfig(temperature=2.0)).temperature == 2.0
+    assert exploration(TuneConfig(exploration="epsilon-greedy", epsilon=0.25)).epsilon == 0.25
+
+
+def test_a_row_of_history_by_hand():
+    tokens, lengths = np.array([[1, 2, 0], [1, 0, 0]], np.int32), np.array([3, 2], np.int32)
+    floats = np.array([[[1, 2, 3], [4, 5, 0]]] * 4, np.float32) * np.array([-1, -2, 1, 3])[:, None, None]
+    drawn = Rollout(tokens, lengths, *floats.astype(np.float32))
+    scored = Rewards(np.array([[0, 0, 8.0], [0, -2.0, 0]]), {"valid": np.array([[0, 0, 1], [0, 0, 0]])})
+    row = summarise(drawn, scored, c=2.0)
+    assert row["reward"] == 3.0
+    assert row["kl_sequence"] == pytest.approx(7.5)
+    assert row["objective"] == pytest.approx(3.0 / 2.0 - 7.5)
+    assert row["kl"] == pytest.approx(15 / 5)
+    assert row["log_prob"] == pytest.approx(-15 / 5)
+    assert row["log_prior"] == pytest.approx(-30 / 5)
+    assert row["entropy"] == pytest.approx(45 / 5)
+    assert row["length"] == 2.5
+    assert row["distinct"] == 1.0
+    assert row["reward_valid"] == 0.5
