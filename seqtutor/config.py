@@ -18,7 +18,7 @@ VARIANT_NAMES = ("q", "psi", "g", "rl-only")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(_Section):
@@ -150,7 +150,8 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})") from None
+        why = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise UserError(f"{path}{line}: not valid YAML ({why})") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path}: a config is a mapping of sections ({', '.join(Config.model_fields)})")
     base = tree.pop("extends", None)
