@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from seqtutor import checkpoint
 from seqtutor.batches import Batches
+from seqtutor.board import Board
 from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, PretrainConfig
 from seqtutor.corpus import Corpus, split
@@ -49,7 +50,7 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
     if resume and (saved := checkpoint.load_newest(run.checkpoints)):
         trainer.restore(saved)
         checkpoint.discard_after(run.checkpoints, trainer.step)
-    history = History(run.history_file, keep_until=trainer.step)
+    history, board = History(run.history_file, keep_until=trainer.step), Board(run.path / "tensorboard")
     with Interrupt() as interrupt, Progress(trainer.total_tokens, "token", quiet, trainer.tokens_seen) as progress:
         for tokens in trainer.steps():
             progress.advance(by=tokens)
@@ -58,6 +59,7 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
             if trainer.due():
                 row = trainer.validate()
                 history.add(row)
+                board.add(row)
                 _show_samples(trainer, run, progress)
                 progress.advance({"validation loss": row["validation_loss"]}, by=0)
             checkpoint.save(run.checkpoints, trainer.snapshot(), best=trainer.is_best())

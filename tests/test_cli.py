@@ -285,3 +285,34 @@ def test_pretrain_from_a_file_of_words(words, tmp_path, monkeypatch):
     assert Path("runs/tiny/prior/history.csv").exists()
     assert run(["pretrain", "tiny.yaml", "--data", "train.txt", *settings]) == 2  # a run is there already
     assert run(["pretrain", "tiny.yaml", "--data", "train.txt", *settings, "--force"]) == 0
+
+
+def test_pretrain_says_what_was_rejected(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
+    data, config, out = tmp_path / "train.txt", tmp_path / "tiny.yaml", tmp_path / "prior"
+    data.write_text("bad\n4\ncab\n\ndada\nabba\n4\n")
+    config.write_text(CONFIG + "pretrain: {epochs: 1}\n")
+    args = ["pretrain", str(config), "--data", str(data), "--out", str(out), "--force"]
+    assert run(args) == 0
+    said = f"rejected 3 of 7 sequences (2 no letter: '4', 1 blank): see {out / 'rejected.csv'}\n"
+    assert capsys.readouterr().err == said
+    assert pd.read_csv(out / "rejected.csv").name.tolist() == ["train.txt:2", "train.txt:4", "train.txt:7"]
+    assert run([*args, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert (out / "rejected.csv").exists()
+    data.write_text("bad\ncab\ndada\nabba\n")
+    assert run(args) == 0
+    assert capsys.readouterr().err == ""
+    assert not (out / "rejected.csv").exists()
+
+
+def test_progress_names_what_is_read(monkeypatch, capsys):
+    from seqtutor.progress import Progress
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with Progress(None, "sequence", what="reading tunes") as progress:
+        progress.advance(by=3)
+    assert "reading tunes: 3 sequence" in capsys.readouterr().err
+    with Progress(None, "sequence", quiet=True, what="reading tunes") as progress:
+        progress.advance(by=3)
+    assert capsys.readouterr().err == ""

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from seqtutor import corpus, sources
 from seqtutor.cli.data import data
 from seqtutor.config import DataConfig
-from seqtutor.domains import GROUP
-from seqtutor.domains.base import DataSet, Record, Rejected, Vocabulary
+from seqtutor.domains import GROUP, domain_class
+from seqtutor.domains.base import DUPLICATE, DataSet, Record, Rejected, Vocabulary
 from seqtutor.errors import UserError
 from tests.toy import LETTERS, Toy
 
@@ -141,6 +141,21 @@ def test_cache_is_left_when_something_changes(tmp_path, reads, change):
     assert changed.names[0].startswith("other" if change == "file name" else "words")
 
 
+@pytest.mark.parametrize(("matter", "parses"), [(None, 2), (("length",), 2), ((), 1)])
+def test_only_options_that_matter_make_data_be_parsed_again(tmp_path, reads, monkeypatch, matter, parses):
+    monkeypatch.setattr(Toy, "preparation", matter)
+    path = words(tmp_path, "ab", "cab")
+    loaded = [corpus.load(Toy({"length": length}), path) for length in (6, 7)]
+    assert len(reads) == parses
+    assert loaded[1].domain.length == 7
+
+
+@pytest.mark.parametrize("name", ["music", "molecules"])
+def test_the_options_that_matter_are_options(name):
+    kind = domain_class(name)
+    assert set(kind.preparation) <= set(kind.defaults)
+
+
 def test_damaged_cache_is_made_again(tmp_path, reads):
     path = words(tmp_path, "abc", "", *["cab"] * 20)
     whole = corpus.load(Toy(), path)
@@ -196,6 +211,24 @@ def test_more_than_half_rejected_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"words.txt: 3 of 5 .*\(2 blank, 1 no letter: 'x'\), words.txt:2 the first"):
         corpus.load(Toy(), path)
     assert len(corpus.load(Toy(), words(tmp_path, "ab", "", "x", "ba"))) == 2
+
+
+def test_repeated_sequences_are_listed_but_are_no_fault(tmp_path, monkeypatch):
+    read = Toy.read
+
+    def once(self, path):
+        seen = set()
+        for item in read(self, path):
+            repeated = item[1] in seen
+            seen.add(item[1])
+            yield Rejected(item.name, DUPLICATE) if repeated else item
+
+    monkeypatch.setattr(Toy, "prepare", once)
+    loaded = corpus.load(Toy(), words(tmp_path, "ab", *["ab"] * 9))
+    assert list(loaded.texts()) == ["ab"]
+    assert corpus.reasons(loaded.rejected) == "9 duplicate"
+    with pytest.raises(UserError, match=r"2 of 3 sequences cannot be used \(2 no letter: 'x'\), words.txt:4 the first"):
+        corpus.load(Toy(), words(tmp_path, "ab", *["ab"] * 2, "x", "x1"))
 
 
 def test_an_empty_file_is_an_error(tmp_path):

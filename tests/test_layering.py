@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
-    ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime"],
+    ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board"],
     ["domains.base"],
     ["domains", "domains.music", "domains.molecules"],
     ["config", "sources", "rewards", "tables"],
@@ -25,7 +25,8 @@ LAYERS = [
 ]
 HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
 MAY_IMPORT_TENSORFLOW = {
-    "model", "rollout", "policy", "tune.targets", "tune.variants", "tune.learner", "tune.loop", "pretrain", "score",
+    "board", "model", "rollout", "policy", "tune.targets", "tune.variants", "tune.learner", "tune.loop", "pretrain",
+    "score",
 }  # fmt: skip
 
 

@@ -101,8 +101,8 @@ def test_a_trace_sums_the_decayed_td_errors(rng, decay):
     for b in range(2):
         ahead = 0.0
         for t in reversed(range(5)):
+            expected[b, t] = y[b, t] + decay * ahead
             ahead = mask[b, t] * (y[b, t] - q[b, t]) + decay * ahead
-            expected[b, t] = q[b, t] + ahead
     got = targets.with_trace(*map(tf.constant, (y, q, mask)), decay).numpy()
     np.testing.assert_allclose(got, expected, atol=1e-9)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor import checkpoint
+from seqtutor.board import Board
 from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain, Reward, Rewards
@@ -46,11 +47,12 @@ def tune(
         tuner.restore(saved)
         done = saved.step
         checkpoint.discard_after(run.checkpoints, done)
-    history = History(run.history_file, keep_until=done)
+    history, board = History(run.history_file, keep_until=done), Board(run.path / "tensorboard")
     with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
         for number in range(done, config.tune.rounds):
-            row = tuner.round(number)
+            row, distributions = tuner.round(number)
             history.add(row)
+            board.add(row, distributions)
             progress.advance({"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]})
             last = number + 1 == config.tune.rounds
             if last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0:
@@ -76,8 +78,8 @@ class Tuner:
         self._replay = Replay(settings.buffer, settings.priority)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
 
-    def round(self, number: int) -> dict[str, Any]:
-        """One round: its row of history.csv."""
+    def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
         started, settings = time.perf_counter(), self._config.tune
         rng = np.random.default_rng([self._config.seed, 0x70E, number])
         primers = self._primer.draw(settings.batch, rng)
@@ -97,7 +99,8 @@ class Tuner:
         row = {"step": number + 1, "tokens": step, "seconds": time.perf_counter() - started}
         for name in ("loss", "td_error"):
             row[name] = float(np.mean([out[name] for out in learned])) if learned else float("nan")
-        return row | summarise(whole, scored, settings.c)
+        sums = {"sequence_reward": scored.total.sum(axis=1), "sequence_kl": whole.kl.sum(axis=1)}
+        return row | summarise(whole, scored, settings.c), {**sums, "sequence_length": whole.lengths}
 
     def _updates(self) -> int:
         """How many minibatches make up the replay ratio this round, on the long average."""

@@ -64,8 +64,8 @@ def with_trace(target, q_bar, mask, decay):
     """
     steps = tf.range(tf.shape(target)[1])
     ahead = tf.cast(steps[:, None] - steps[None, :], target.dtype)  # k - t at [k, t]
-    weights = tf.where(ahead >= 0, tf.pow(tf.constant(decay, target.dtype), tf.maximum(ahead, 0.0)), 0.0)
-    return q_bar + tf.matmul((target - q_bar) * mask, weights)
+    weights = tf.where(ahead > 0, tf.pow(tf.constant(decay, target.dtype), tf.maximum(ahead, 1.0)), 0.0)
+    return target + tf.matmul((target - q_bar) * mask, weights)
 
 
 def td_loss(q_t, target, mask, weight, huber) -> LossOutput:
