@@ -70,7 +70,7 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool = False) -> None:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     if best:
-        _mark_best(folder, checkpoint.step)
+        mark_best(folder, checkpoint.step)
     kept = {path.name for path in _saved(folder)[-KEEP:]} | {f"step-{_best_step(folder) or 0:08d}"}
     for path in _saved(folder):
         if path.name not in kept:
@@ -124,7 +124,8 @@ def _load(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
         return None
 
 
-def _mark_best(folder: Path, step: int) -> None:
+def mark_best(folder: Path, step: int) -> None:
+    """Says which checkpoint is the best; `save` does it, but a run may be killed between the two."""
     temporary = folder / ".best.json"
     temporary.write_text(json.dumps({"step": step}), encoding="utf-8")
     os.replace(temporary, folder / "best.json")

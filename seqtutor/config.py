@@ -92,7 +92,7 @@ class EvaluateConfig(_Section):
     """Statistics of drawn sequences."""
 
     num: int = Field(1000, ge=2, description="sequences")
-    reference: str = Field("", description="data set or path for novelty; empty: the training data of the run")
+    reference: str = Field("", description="data set or path for novelty; empty: the data set of the run, all of it")
 
 
 class Config(_Section):

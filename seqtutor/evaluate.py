@@ -6,9 +6,12 @@ Of every sequence tau of length T, in nats:
     kl_sequence    sum_t KL(pi(. | s_t) || p(. | s_t)), exact in each state visited; kl_token is this a token
     objective      r(tau) / c - kl_sequence, c being the run's; what every variant with a prior maximises
     nll_prior      -log p a token;  nll_policy: -log pi a token;  entropy: of pi, a token
-    length         T
+    length         tokens, the end token included
+    log_z_bound    a lower bound on the objective of the best policy, from the sequences drawn (seqtutor.optimum)
+    effective      the effective sample size behind it, as a share
 
 "A token" is a ratio of sums over the tokens that were drawn. Then follow the domain's own statistics.
+Where all sequences can be listed, also log_z, the best objective there is, and kl_optimum = KL(pi || pi*), exactly.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from seqtutor.domains.base import Domain, Reward
 from seqtutor.estimate import Estimate, RatioSums, p_value
 from seqtutor.given import Given
 from seqtutor.load import LoadedRun
+from seqtutor.optimum import LogZBound, kl, optimum
 from seqtutor.progress import Progress
 from seqtutor.rundir import write_text
 from seqtutor.sample import Draw, Drawn, draw, primer_of
@@ -72,6 +76,7 @@ class Sums:
         """Args: c: the run's temperature; None for a file, which has neither policy nor prior."""
         self._c = c
         self._sums: dict[str, RatioSums] = defaultdict(RatioSums)
+        self._bound = LogZBound()
 
     def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: Drawn | None) -> None:
         """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn."""
@@ -93,14 +98,18 @@ class Sums:
             ("kl_token", of.kl), ("entropy", of.entropy), ("nll_policy", -of.log_prob), ("nll_prior", -of.log_prior),
         ):  # fmt: skip
             self._sums[name].add(values.sum(axis=1), drawn.count)
+        self._bound.add(total / self._c + (of.log_prior - of.log_prob).sum(axis=1, dtype=np.float64))
 
     def result(self) -> dict[str, Estimate]:
         """Every figure by name."""
-        return {name: sums.estimate() for name, sums in self._sums.items()}
+        found = {name: sums.estimate() for name, sums in self._sums.items()}
+        if self._c is None:
+            return found
+        return found | {"log_z_bound": self._bound.estimate(), "effective": self._bound.effective()}
 
 
 def evaluate(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
-    """Every subject's figures and statistics, by label. Memory does not grow with the number of sequences."""
+    """Every subject's figures and statistics, by label. Memory grows by the 8 bytes a sequence that `unique` takes."""
     return {subject.label: _measure(subject, study, quiet) for subject in subjects}
 
 
@@ -114,9 +123,25 @@ def _measure(subject: Subject, study: Study, quiet: bool) -> dict[str, Estimate]
                 sums.add(tokens, lengths, reward, drawn)
                 statistics.update(tokens, lengths)
                 progress.advance(by=len(tokens))
-        return {**sums.result(), **statistics.result()}
+            exact = _exact(run, reward) if run else {}
+        return {**sums.result(), **exact, **statistics.result()}
     finally:
         statistics.close()
+
+
+def _exact(run: LoadedRun, reward: Reward) -> dict[str, Estimate]:
+    """log Z and KL(pi || pi*) of a run whose sequences can all be listed, begun without a primer; else nothing."""
+    every = run.domain.every()
+    if every is None or primer_of(run) != "start":
+        return {}
+    log_pi, log_p = (
+        each.numpy().sum(axis=1, dtype=np.float64)
+        for each in run.policy.log_probs(every, np.zeros((len(every), 0), np.int32))
+    )
+    total = reward(every, np.full(*every.shape)).total.sum(axis=1, dtype=np.float64)
+    best = optimum(log_p, total, run.config.tune.c)
+    exact = {"log_z": best.log_z, "kl_optimum": kl(log_pi, best.log_pi)}
+    return {name: Estimate(value, value, value, len(every), 0.0) for name, value in exact.items()}
 
 
 def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.ndarray, Drawn | None]]:

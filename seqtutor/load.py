@@ -17,6 +17,7 @@ from seqtutor.errors import UserError
 from seqtutor.model import SequenceModel
 from seqtutor.policy import Policy
 from seqtutor.rollout import Exploration, Sampler
+from seqtutor.rundir import versions
 from seqtutor.tune.variants import VARIANTS
 
 
@@ -44,9 +45,9 @@ class LoadedRun:
 
 
 def describe(config: Config, domain: Domain) -> dict[str, Any]:
-    """The part of a checkpoint's meta that `load_run` rebuilds a run from."""
+    """The part of a checkpoint's meta that `load_run` rebuilds a run from, and the versions that wrote it."""
     vocabulary = {"symbols": list(domain.vocabulary.symbols), "end": domain.vocabulary.end}
-    return {"config": to_tree(config), "vocabulary": vocabulary}
+    return {"config": to_tree(config), "vocabulary": vocabulary, "versions": versions()}
 
 
 def load_run(path: Path) -> LoadedRun:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from seqtutor.model import SequenceModel, State
+from seqtutor.model import SequenceModel, State, shift_right
 from seqtutor.tune.variants import Variant
 
 
@@ -38,3 +38,9 @@ class Policy:
         if self.tuned is None:
             return prior, prior
         return self.variant.policy_logits(self.tuned.unroll(inputs), prior), prior
+
+    def log_probs(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """log pi(a_t | primer, a_1 .. a_{t-1}) and log p of the same, both [B, T]; tokens [B, T], primers [B, P]."""
+        inputs = shift_right(tokens, self.prior.actions, primers)
+        after = [tf.nn.log_softmax(logits[:, tf.shape(primers)[1] :]) for logits in self.unroll(inputs)]
+        return tf.gather(after[0], tokens, batch_dims=2), tf.gather(after[1], tokens, batch_dims=2)

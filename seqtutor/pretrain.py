@@ -50,6 +50,8 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
     if resume and (saved := checkpoint.load_newest(run.checkpoints)):
         trainer.restore(saved)
         checkpoint.discard_after(run.checkpoints, trainer.step)
+        if trainer.is_best():  # the run may have been killed before it was marked
+            checkpoint.mark_best(run.checkpoints, trainer.step)
     history, board = History(run.history_file, keep_until=trainer.step), Board(run.path / "tensorboard")
     with Interrupt() as interrupt, Progress(trainer.total_tokens, "token", quiet, trainer.tokens_seen) as progress:
         for tokens in trainer.steps():
@@ -59,7 +61,7 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
             if trainer.due():
                 row = trainer.validate()
                 history.add(row)
-                board.add(row)
+                board.add(row, trainer.network.get())
                 _show_samples(trainer, run, progress)
                 progress.advance({"validation loss": row["validation_loss"]}, by=0)
             checkpoint.save(run.checkpoints, trainer.snapshot(), best=trainer.is_best())

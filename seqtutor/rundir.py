@@ -15,6 +15,11 @@ import seqtutor
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.errors import UserError
 
+# What a run and the commands that read it write into its folder: all that --force may remove.
+CONTENTS = (
+    "checkpoints", "tensorboard", "samples", "history.csv", "summary.json", "rejected.csv", "evaluation.json",
+    "evaluation.csv", "report.html", "config.yaml",
+)  # fmt: skip
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "rdkit", "pretty_midi", "click")
 
 
@@ -37,26 +42,36 @@ class RunDir:
     def create(self, config: Config, about: dict[str, Any], resume: bool, force: bool) -> None:
         """Makes the folder and writes config.yaml.
 
-        Raises UserError if a run is there already and neither resume nor force is given (force starts afresh),
-        or if resume is asked for with another config than the run's.
+        Raises UserError if a run is there already and neither resume nor force is given (force starts afresh; files
+        that are not a run's stay), if resume is asked for with another config or kind than the run's, or if the
+        config.yaml that is there is not a run's.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file; choose another --out")
         there = (self.path / "config.yaml").exists()
+        if there and "run" not in self._tree():
+            raise UserError(f"{self.path / 'config.yaml'} is not a run's; choose another --out")
         if there and resume:
-            if to_tree(self.config()) != to_tree(config):
+            if to_tree(self.config()) != to_tree(config) or self.about()["kind"] != about["kind"]:
                 raise UserError(f"{self.path} was started with other settings; resume with the same, or use --force")
             return
         if there and not force:
             raise UserError(f"{self.path} holds a run already; use --resume, --force or another --out")
         try:
             if there:
-                shutil.rmtree(self.path)
+                self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
             tree = {**to_tree(config), "run": {**about, "versions": versions()}}
             write_text(self.path / "config.yaml", yaml.safe_dump(tree, sort_keys=False))
         except OSError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+
+    def _clear(self) -> None:
+        for path in (self.path / name for name in CONTENTS):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def config(self) -> Config:
         """The resolved config. Raises UserError if this is no run folder."""

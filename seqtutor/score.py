@@ -12,7 +12,6 @@ import tensorflow as tf
 from seqtutor.domains.base import Reward
 from seqtutor.given import Batch, Given
 from seqtutor.load import LoadedRun
-from seqtutor.model import shift_right
 from seqtutor.progress import Progress
 from seqtutor.tables import csv_file, make_folder, write_arrays, write_rejected
 
@@ -57,14 +56,11 @@ def score(
 
 def log_probabilities(run: LoadedRun) -> LogProb:
     """A function of a batch: log pi(a_t | primer, a_1 .. a_{t-1}) float32 [N, T], 0 behind each sequence's end."""
-    begin = run.domain.vocabulary.begin
     ids = tf.TensorSpec([None, None], tf.int32)
 
     @tf.function(input_signature=[ids, ids], autograph=False)
     def graph(tokens: tf.Tensor, primers: tf.Tensor) -> tf.Tensor:
-        logits, _ = run.policy.unroll(shift_right(tokens, begin, primers))
-        after = logits[:, tf.shape(primers)[1] :]
-        return tf.gather(tf.nn.log_softmax(after), tokens, batch_dims=2)
+        return run.policy.log_probs(tokens, primers)[0]
 
     def log_prob(batch: Batch) -> np.ndarray:
         values = graph(tf.constant(batch.tokens), tf.constant(batch.primers)).numpy()

@@ -32,7 +32,9 @@ def find(domain: type[Domain], name: str) -> Source:
     if name in named:
         path = named[name].locate()
         if path is None:
-            raise UserError(f"data set '{name}' is not on this machine; get it with `seqtutor data fetch {name}`")
+            fetched = f"get it with `seqtutor data fetch {name}`"
+            mend = fetched if named[name].fetch else "it is in seqtutor's repository: install from there, editable"
+            raise UserError(f"data set '{name}' is not on this machine; {mend}")
         return Source(name, path, named[name])
     if name in imports:
         path = imports[name]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from seqtutor.config import VARIANT_NAMES, changed, from_tree, load, to_tree
 from seqtutor.errors import UserError
-from seqtutor.tune.variants import VARIANTS
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 MUSIC = {"domain": {"name": "music"}}
@@ -48,10 +47,6 @@ def test_presets_are_there():
     assert {f"{domain}{kind}" for domain in ("music", "molecules") for kind in ("", "-published", "-quick")} <= {
         path.stem for path in CONFIGS
     }
-
-
-def test_there_is_a_variant_for_every_name():
-    assert set(VARIANT_NAMES) == set(VARIANTS)
 
 
 @pytest.mark.parametrize(

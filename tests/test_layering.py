@@ -11,10 +11,10 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 LAYERS = [
     ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board"],
     ["domains.base"],
-    ["domains", "domains.music", "domains.molecules"],
+    ["domains", "domains.music", "domains.molecules", "domains.chain"],
     ["config", "sources", "rewards", "tables"],
     ["corpus"],
-    ["model", "rundir", "checkpoint", "batches", "tune.targets", "tune.replay"],
+    ["model", "optimum", "rundir", "checkpoint", "batches", "tune.targets", "tune.replay"],
     ["tune.variants", "rollout"],
     ["policy", "primers", "tune.learner"],
     ["load"],

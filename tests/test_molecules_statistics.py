@@ -68,7 +68,7 @@ def test_against_brute_force(pool):
     assert 0.4 < len(valid) / 300 < 0.9 and any(len(text) >= 60 for text in texts)
 
     assert found["valid"].value == pytest.approx(len(valid) / 300) and found["valid"].n == 300
-    assert found["length"].value == pytest.approx(np.mean([min(60, len(text)) for text in texts]))
+    assert found["characters"].value == pytest.approx(np.mean([min(60, len(text)) for text in texts]))
     for i, name in enumerate(PROPERTIES):
         values = np.array([molecule.values[i] for molecule in valid])
         mean, best = found[name], found[f"best_{name}"]

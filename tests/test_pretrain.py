@@ -252,3 +252,13 @@ def test_an_interrupted_run_ends_in_the_same_bits(setup, monkeypatch):
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     for file in (whole.path / "samples").iterdir():
         assert file.read_bytes() == (broken.path / "samples" / file.name).read_bytes()
+
+
+def test_a_run_killed_before_its_best_checkpoint_was_marked(setup):
+    config, loaded, run = setup(chain_words(200, seed=4), **RESUMED)
+    pretrain(config, loaded, run, quiet=True)
+    best = json.loads((run.checkpoints / "best.json").read_text())["step"]
+    assert best == checkpoint.load_newest(run.checkpoints).step
+    (run.checkpoints / "best.json").write_text('{"step": 1}')
+    pretrain(config, loaded, run, resume=True, quiet=True)
+    assert json.loads((run.checkpoints / "best.json").read_text()) == {"step": best}

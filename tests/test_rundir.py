@@ -76,6 +76,30 @@ def test_other_files_in_the_folder_stay(run):
     assert (run.path / "mine.txt").read_text() == "keep"
 
 
+def test_force_removes_a_run_and_nothing_else(run):
+    run.create(CONFIG, ABOUT, resume=False, force=False)
+    for name in ("checkpoints", "samples", "mine"):
+        (run.path / name).mkdir()
+        (run.path / name / "file").write_text("x")
+    run.create(OTHER, ABOUT, resume=False, force=True)
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "mine"]
+    assert run.config() == OTHER
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_config_of_the_users_own_is_not_taken_for_a_run(run, force):
+    run.path.mkdir(parents=True)
+    (run.path / "config.yaml").write_text("domain: {name: music}\n")
+    assert "is not a run's; choose another --out" in error_of(lambda: run.create(CONFIG, ABOUT, False, force))
+    assert (run.path / "config.yaml").read_text() == "domain: {name: music}\n"
+
+
+def test_a_prior_is_not_resumed_as_a_tuned_run(run):
+    run.create(CONFIG, ABOUT, resume=False, force=False)
+    tuned = {"kind": "tuned", "prior": "runs/x"}
+    assert "started with other settings" in error_of(lambda: run.create(CONFIG, tuned, resume=True, force=False))
+
+
 def test_places_that_cannot_be_a_run(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):

@@ -200,6 +200,10 @@ class Domain(ABC):
         """The files `read` and `prepare` take from a path, in the order their bytes are hashed: all below a folder."""
         return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
+    def every(self) -> np.ndarray | None:
+        """Every sequence there is, int32 [K, T], where they can be listed: then the best policy is known exactly."""
+        return None
+
     @abstractmethod
     def read(self, path: Path) -> Iterator[Record | Rejected]:
         """Reads every sequence of a file or folder as it is, to be judged, in a fixed order.

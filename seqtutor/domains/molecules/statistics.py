@@ -1,6 +1,6 @@
 """Statistics of a set of molecules: the paper's Table 2, and uniqueness, novelty and diversity beside it.
 
-`valid` is a share of all sequences and `length` their mean length in characters. The rest is of the valid ones:
+`valid` is a share of all sequences and `characters` their mean length. The rest is of the valid ones:
 
 * mean and best (`best_...`: the largest, for SA the smallest) of every property.
 * `unique`: different molecules (canonical SMILES) per molecule, d / n. Leaving out one molecule changes d only
@@ -44,7 +44,7 @@ class MoleculeStatistics(Statistics):
         """
         self._decode, self._end, self._pool = decode, end, pool
         self._reference = None if reference is None else np.unique(reference_hashes(reference, pool))
-        self._sums = {name: RatioSums(share=name == "valid") for name in ("valid", "length", *PROPERTIES)}
+        self._sums = {name: RatioSums(share=name == "valid") for name in ("valid", "characters", *PROPERTIES)}
         self._best: dict[str, float] = {}
         self._hashes: list[np.ndarray] = []
         self._random = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ class MoleculeStatistics(Statistics):
         molecules = molecules_of(tokens, lengths, self._decode, self._end, self._pool)
         self._sums["valid"].add(np.array([molecule.valid for molecule in molecules], np.float64))
         texts = (self._decode(row[:length]) for row, length in zip(tokens, lengths, strict=True))
-        self._sums["length"].add(np.array([len(text) for text in texts]))
+        self._sums["characters"].add(np.array([len(text) for text in texts]))
         valid = [molecule for molecule in molecules if molecule.valid]
         if not valid:
             return
@@ -88,7 +88,7 @@ class MoleculeStatistics(Statistics):
             novel.add(~np.isin(distinct, self._reference))
             found["novel"] = novel.estimate()
         found["diversity"] = diversity(fingerprints(self._sample))
-        found["length"] = self._sums["length"].estimate()
+        found["characters"] = self._sums["characters"].estimate()
         return found
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from types import ModuleType
 from seqtutor.domains.music.melody import MAX_OFF_GRID, Note, Piece, Unusable, off_grid, quantise, skyline
 from seqtutor.errors import UserError
 
-MISSING = "the tunes need the package music21: pip install 'seqtutor[tunes]'"
+MISSING = "the tunes need the package music21: pip install music21"
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _PITCH = re.compile(r"([A-G])([#n-]*)(-?\d+)")  # as music21 writes it: "B-4" is B flat, "Bn4" B natural
 _VERSION = (2, 1, 0)  # of the ABC standard: an accidental holds to the bar line; music21's default drops it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -61,9 +62,15 @@ def _parse_all(files: list[Path], names: list[str], prepare: bool) -> Iterator[R
         return
     start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     workers = min(len(files), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context(start)) as pool:
-        for records in pool.map(parse, files, names, chunksize=4):
-            yield from records
+    # Ctrl-C is for the parent, which ends its workers
+    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    with ProcessPoolExecutor(workers, multiprocessing.get_context(start), **ignore) as pool:
+        try:
+            for records in pool.map(parse, files, names, chunksize=4):
+                yield from records
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _parse(file: Path, name: str, prepare: bool) -> list[Record | Rejected]:

@@ -1,0 +1,155 @@
+"""The teaching domain: short words over a few letters, all of which can be listed, so that the best policy is known.
+
+The reward is a random number for every prefix, fixed by a seed. The data set `chain` was drawn from a random
+second-order Markov chain (scripts/make-chain), so the prior learned from it is a random one too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Rewards, Statistics, Vocabulary, Writer
+from seqtutor.errors import UserError
+from seqtutor.estimate import Estimate, RatioSums, share_distinct
+
+LETTERS = "abcdefgh"
+MOST = 100_000  # words that are still listed
+SHA256 = "ea10da01263703f581b3da3399500bbe73bf8e67d3db005c7f6a55da8b87c8da"
+SAMPLE = Path(__file__).parents[2] / "data" / "chain" / "words.txt"
+
+
+class Chain(Domain):
+    """Words of `length` letters out of the first `letters` of the alphabet; `table` is the seed of the reward."""
+
+    name: ClassVar[str] = "chain"
+    defaults: ClassVar[Mapping[str, Any]] = {"letters": 4, "length": 6, "table": 0}
+    preparation: ClassVar[tuple[str, ...] | None] = ("letters", "length")
+    reward_names: ClassVar[tuple[str, ...]] = ("random",)
+    default_reward: ClassVar[str] = "random"
+
+    def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
+        """See `Domain`. Raises UserError if there are too many words to list them all."""
+        super().__init__(options, vocabulary)
+        letters, length = self.options["letters"], self.options["length"]
+        if not (2 <= letters <= len(LETTERS) and length >= 1 and letters**length <= MOST):
+            raise UserError(
+                f"domain.letters is {letters} and domain.length {length}: give 2 to {len(LETTERS)} letters, "
+                f"and at most {MOST} words in all"
+            )
+        self._vocabulary = Vocabulary(tuple(LETTERS[:letters]))
+
+    def with_vocabulary(self, symbols: Iterable[str]) -> Domain:
+        """Itself: the letters are an option, not what the data hold."""
+        return self
+
+    @property
+    def length(self) -> int:
+        """T, the letters of a word."""
+        return self.options["length"]
+
+    def tokenize(self, text: str) -> list[str]:
+        """The letters of a word. Raises ValueError for another length than T."""
+        if len(text) != self.length:
+            raise ValueError(f"{len(text)} letters instead of {self.length}")
+        return list(text)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The word of tokens [t]."""
+        return "".join(self.vocabulary.symbols[i] for i in tokens)
+
+    def every(self) -> np.ndarray:
+        """Every word there is, int32 [A^T, T]."""
+        return np.array(list(itertools.product(range(self.vocabulary.size), repeat=self.length)), np.int32)
+
+    def read(self, path: Path) -> Iterator[Record | Rejected]:
+        """A .txt or .csv file of one word a line; of samples.csv the column `text`."""
+        path = Path(path)
+        if not path.is_file() or path.suffix.lower() not in (".txt", ".csv"):
+            raise UserError(f"{path}: give a .txt file of one word a line, or a .csv with a column text")
+        return _read(path)
+
+    @classmethod
+    def data_sets(cls) -> dict[str, DataSet]:
+        """The words in data/."""
+        words = DataSet(
+            "chain", "words of 6 letters out of 4, from a random Markov chain", "Apache-2.0", 4000, SHA256,
+            lambda: SAMPLE if SAMPLE.exists() else None,
+        )  # fmt: skip
+        return {"chain": words}
+
+    def reward(self, weights: Mapping[str, float]) -> Reward:
+        """The random reward times its weight."""
+        return RandomReward(self, weights["random"])
+
+    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+        """The shares of distinct words and of words not in the reference."""
+        return WordStatistics(self, reference)
+
+    def writers(self) -> dict[str, Writer]:
+        """None but the general ones."""
+        return {}
+
+
+def _read(path: Path) -> Iterator[Record | Rejected]:
+    import pandas as pd
+
+    if path.suffix.lower() == ".csv":
+        try:
+            words = pd.read_csv(path, dtype=str, usecols=["text"], keep_default_na=False)["text"]
+        except (ValueError, OSError) as error:
+            raise UserError(f"{path}: no readable column text ({error})") from None
+        first = 2
+    else:
+        words, first = path.read_text(encoding="utf-8", errors="replace").splitlines(), 1
+    for number, word in enumerate(words, first):
+        name = f"{path.name}:{number}"
+        yield Record(name, word.strip()) if word.strip() else Rejected(name, "blank")
+
+
+class RandomReward(Reward):
+    """A standard normal number for every prefix, by the domain's `table` seed."""
+
+    names = ("random",)
+
+    def __init__(self, domain: Chain, weight: float):
+        rng, self._letters, self._weight = (
+            np.random.default_rng(domain.options["table"]),
+            domain.vocabulary.size,
+            weight,
+        )
+        self._tables = [rng.normal(size=self._letters ** (t + 1)) for t in range(domain.length)]
+
+    def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
+        """Rewards of tokens [N, T], the prefix read as a number in base A."""
+        part, prefix = np.zeros(tokens.shape, np.float32), np.zeros(len(tokens), np.int64)
+        for t, table in enumerate(self._tables[: tokens.shape[1]]):
+            prefix = prefix * self._letters + tokens[:, t]
+            part[:, t] = table[prefix]
+        return Rewards(np.float32(self._weight) * part, {"random": part})
+
+
+class WordStatistics(Statistics):
+    """How many words are distinct, and how many are in no reference."""
+
+    def __init__(self, domain: Chain, reference: Iterable[str] | None):
+        self._base = domain.vocabulary.size ** np.arange(domain.length)
+        self._counts = np.zeros(domain.vocabulary.size**domain.length, np.int64)
+        self._novel = RatioSums(share=True)
+        self._known = None if reference is None else {word for word in reference}
+        self._decode = domain.decode
+
+    def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
+        """Adds words."""
+        np.add.at(self._counts, tokens @ self._base, 1)
+        if self._known is not None:
+            self._novel.add(np.array([self._decode(row) not in self._known for row in tokens]))
+
+    def result(self) -> dict[str, Estimate]:
+        """`unique`, and `novel` where there is a reference."""
+        novel = {} if self._known is None else {"novel": self._novel.estimate()}
+        return {"unique": share_distinct(self._counts[self._counts > 0]), **novel}
