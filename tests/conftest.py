@@ -38,6 +38,14 @@ class Stems(Words):
     keeps_primer = True
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQTUTOR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Installs both domains beside the built-in ones, as another package would."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import seqtutor
 from seqtutor import checkpoint, corpus
 from seqtutor.batches import Batches
 from seqtutor.config import PretrainConfig, from_tree
@@ -130,6 +131,7 @@ def check_files(config, loaded, run, summary, parts):
 
     best = load_run(run.path)
     assert best.step == summary["best_step"]
+    assert checkpoint.load_best(run.checkpoints).meta["versions"]["seqtutor"] == seqtutor.__version__
     batches = Batches(loaded, parts["test"], 7, 128, loaded.vocabulary.pad)
     assert Likelihood(best.policy.prior, loaded.domain).mean(batches) == pytest.approx(summary["test_loss"], rel=1e-5)
 

@@ -68,9 +68,9 @@ class Learner:
     def loss(self, tokens, mask, primer, reward, log_prior, weight) -> LossOutput:
         """The variant's loss of a minibatch. Only the online network has a gradient."""
         inputs, before = shift_right(tokens, self._begin, primer), tf.shape(primer)[1]
-        variant = self._variant
-        q = variant.values(self.online.unroll(inputs))[:, before:]
-        slow_q = variant.values(self.target.unroll(inputs))[:, before:]
+        variant, scale = self._variant, self._config.value_scale
+        q = variant.values(self.online.unroll(inputs), scale)[:, before:]
+        slow_q = variant.values(self.target.unroll(inputs), scale)[:, before:]
         next_log_p = None
         if variant.adds_to_prior:
             prior = self.prior.unroll(inputs).logits

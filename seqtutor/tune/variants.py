@@ -38,10 +38,10 @@ class Variant:
     adds_to_prior: bool = False
     from_prior: bool = True
 
-    def values(self, scores: Scores) -> tf.Tensor:
-        """Action values [..., A] of a network's scores."""
+    def values(self, scores: Scores, value_scale: float = 1.0) -> tf.Tensor:
+        """Action values [..., A] of a network's scores; V is value_scale times the network's value."""
         logits = scores.logits if self.adds_to_prior else tf.nn.log_softmax(scores.logits)
-        return scores.value[..., None] + logits
+        return value_scale * scores.value[..., None] + logits
 
     def policy_logits(self, scores: Scores, prior_logits: tf.Tensor) -> tf.Tensor:
         """Logits [..., A] of the policy pi; prior_logits [..., A] are those of the prior in the same states."""
