@@ -73,6 +73,7 @@ class TuneConfig(_Section):
     weight_decay: float = Field(0.0, ge=0)
     huber: float = Field(10.0, gt=0, description="TD errors beyond this count linearly, in nats")
     value_scale: float = Field(1.0, gt=0, description="nats a unit of the value head: a large one learns levels fast")
+    value_shapes: bool = Field(True, description="the value's gradient shapes the recurrent layers, not its head alone")
     target_rate: float = Field(0.05, gt=0, le=1, description="share of the way the target network moves an update")
     exploration: Literal["boltzmann", "epsilon-greedy"] = "boltzmann"
     temperature: float = Field(1.0, gt=0, description="of Boltzmann exploration")

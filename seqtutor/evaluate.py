@@ -4,7 +4,7 @@ Of every sequence tau of length T, in nats:
 
     reward         r(tau), the sum of its tokens' rewards; reward_<component> likewise, unweighted
     kl_sequence    sum_t KL(pi(. | s_t) || p(. | s_t)), exact in each state visited; kl_token is this a token
-    objective      r(tau) / c - kl_sequence, c being the run's; what every variant with a prior maximises
+    objective      r(tau) / c - kl_sequence, c being one for all; what every variant with a prior maximises
     nll_prior      -log p a token;  nll_policy: -log pi a token;  entropy: of pi, a token
     length         tokens, the end token included
     log_z_bound    a lower bound on the objective of the best policy, from the sequences drawn (seqtutor.optimum)
@@ -20,7 +20,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,8 @@ class Study:
 
     Attributes:
       num: sequences drawn from each run; a file counts whole.
-      seed: of the draws and of the statistics that draw pairs.
+      seed: of the draws and of the statistics that sample; the next subject has the next seed, so that estimates
+        are independent.
       reward: makes the reward, with the token numbers of the domain given.
       reference: gives the training texts for novelty, anew at each call; None leaves novelty out.
     """
@@ -108,14 +109,25 @@ class Sums:
         return found | {"log_z_bound": self._bound.estimate(), "effective": self._bound.effective()}
 
 
+def common_c(subjects: Sequence[Subject]) -> float | None:
+    """The c of every objective in a table: the first tuned run's, or the first run's; None if there is no run."""
+    runs = [subject.what for subject in subjects if isinstance(subject.what, LoadedRun)]
+    runs.sort(key=lambda run: run.policy.tuned is None)  # stable: tuned ones first
+    return runs[0].config.tune.c if runs else None
+
+
 def evaluate(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
     """Every subject's figures and statistics, by label. Memory grows by the 8 bytes a sequence that `unique` takes."""
-    return {subject.label: _measure(subject, study, quiet) for subject in subjects}
+    c = common_c(subjects)
+    return {
+        subject.label: _measure(subject, replace(study, seed=study.seed + place), c, quiet)
+        for place, subject in enumerate(subjects)
+    }
 
 
-def _measure(subject: Subject, study: Study, quiet: bool) -> dict[str, Estimate]:
+def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
     run = subject.what if isinstance(subject.what, LoadedRun) else None
-    sums = Sums(run and run.config.tune.c)
+    sums = Sums(c if run else None)
     statistics = subject.domain.statistics(study.reference and study.reference(), study.seed)
     try:
         with study.reward(subject.domain) as reward, Progress(run and study.num, "sequence", quiet) as progress:
@@ -123,13 +135,13 @@ def _measure(subject: Subject, study: Study, quiet: bool) -> dict[str, Estimate]
                 sums.add(tokens, lengths, reward, drawn)
                 statistics.update(tokens, lengths)
                 progress.advance(by=len(tokens))
-            exact = _exact(run, reward) if run else {}
+            exact = _exact(run, reward, c) if run else {}
         return {**sums.result(), **exact, **statistics.result()}
     finally:
         statistics.close()
 
 
-def _exact(run: LoadedRun, reward: Reward) -> dict[str, Estimate]:
+def _exact(run: LoadedRun, reward: Reward, c: float) -> dict[str, Estimate]:
     """log Z and KL(pi || pi*) of a run whose sequences can all be listed, begun without a primer; else nothing."""
     every = run.domain.every()
     if every is None or primer_of(run) != "start":
@@ -139,7 +151,7 @@ def _exact(run: LoadedRun, reward: Reward) -> dict[str, Estimate]:
         for each in run.policy.log_probs(every, np.zeros((len(every), 0), np.int32))
     )
     total = reward(every, np.full(*every.shape)).total.sum(axis=1, dtype=np.float64)
-    best = optimum(log_p, total, run.config.tune.c)
+    best = optimum(log_p, total, c)
     exact = {"log_z": best.log_z, "kl_optimum": kl(log_pi, best.log_pi)}
     return {name: Estimate(value, value, value, len(every), 0.0) for name, value in exact.items()}
 
@@ -177,7 +189,7 @@ def write_results(results: Results, folder: Path) -> None:
                 table.add(row)
 
 
-def as_text(results: Results) -> str:
+def as_text(results: Results, c: float | None) -> str:
     """The table for the terminal: a metric a row, a subject a column, what differs from the first marked."""
     first = next(iter(results.values()))
     names = list(dict.fromkeys(name for metrics in results.values() for name in metrics))
@@ -187,7 +199,7 @@ def as_text(results: Results) -> str:
             _cell(metrics.get(name), None if metrics is first else first.get(name)) for metrics in results.values()
         ]
         rows.append([name, *cells])
-    lines = [aligned(rows), "value [95 % interval]"]
+    lines = [aligned(rows), "value [95 % interval]" + ("" if c is None else f"; objective with c = {c:g}")]
     if len(results) > 1:
         lines.append(f"* differs from the first at p < {SIGNIFICANT}, Welch's z test")
     return "\n".join(lines)

@@ -93,11 +93,12 @@ class SequenceModel:
             after.extend(new)
         return self._heads(inputs), tuple(after)
 
-    def unroll(self, tokens: tf.Tensor) -> Scores:
+    def unroll(self, tokens: tf.Tensor, detach_value: bool = False) -> Scores:
         """Every prefix of whole sequences, from the state before any input.
 
         Args:
           tokens: int32 [B, T], the inputs: begin, then the tokens one place to the right.
+          detach_value: the value's gradient stops at the value head and does not shape the recurrent layers.
         Returns:
           Scores with logits [B, T, A] and value [B, T]; entry t has read tokens[:, : t + 1].
         """
@@ -110,15 +111,16 @@ class SequenceModel:
             else:
                 projected = bias + (tf.gather(kernel, hidden) if i == 0 else tf.matmul(hidden, kernel))
                 hidden = _unroll_gru(projected, recurrent)
-        return self._heads(tf.transpose(hidden, [1, 0, 2]))
+        return self._heads(tf.transpose(hidden, [1, 0, 2]), detach_value)
 
     def _layer(self, i: int) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
         return tuple(self.weights[f"layer{i}/{part}"] for part in ("kernel", "recurrent", "bias"))
 
-    def _heads(self, hidden: tf.Tensor) -> Scores:
+    def _heads(self, hidden: tf.Tensor, detach_value: bool = False) -> Scores:
         w = self.weights
         logits = tf.tensordot(hidden, w["logits/kernel"], 1) + w["logits/bias"]
-        value = tf.tensordot(hidden, w["value/kernel"], 1) + w["value/bias"]
+        seen = tf.stop_gradient(hidden) if detach_value else hidden
+        value = tf.tensordot(seen, w["value/kernel"], 1) + w["value/bias"]
         return Scores(logits, value[..., 0])
 
 

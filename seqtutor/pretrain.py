@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +29,7 @@ from seqtutor.model import SequenceModel, shift_right
 from seqtutor.policy import Policy
 from seqtutor.progress import Progress
 from seqtutor.rollout import Sampler
-from seqtutor.rundir import History, RunDir, write_text
+from seqtutor.rundir import Clock, History, RunDir, write_text
 
 
 def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, quiet: bool = False) -> None:
@@ -52,6 +51,7 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
         checkpoint.discard_after(run.checkpoints, trainer.step)
         if trainer.is_best():  # the run may have been killed before it was marked
             checkpoint.mark_best(run.checkpoints, trainer.step)
+    clock = Clock(run.history_file, until=trainer.step)
     history, board = History(run.history_file, keep_until=trainer.step), Board(run.path / "tensorboard")
     with Interrupt() as interrupt, Progress(trainer.total_tokens, "token", quiet, trainer.tokens_seen) as progress:
         for tokens in trainer.steps():
@@ -60,6 +60,7 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
                 continue
             if trainer.due():
                 row = trainer.validate()
+                row = {"step": row["step"], "seconds": clock.seconds(), **row}
                 history.add(row)
                 board.add(row, trainer.network.get())
                 _show_samples(trainer, run, progress)
@@ -94,7 +95,7 @@ class Trainer:
         self.total_steps = max(1, round(self.settings.epochs * len(self._train)))
         self.total_tokens = round(self.settings.epochs * self._train.tokens)
         self.step, self.tokens_seen = 0, 0
-        self.best, self._best_step, self._losses, self._started = math.inf, 0, [], time.perf_counter()
+        self.best, self._best_step, self._losses = math.inf, 0, []
 
     def steps(self) -> Iterator[int]:
         """Trains step by step from where it is until it is over; yields the number of tokens of each."""
@@ -125,13 +126,15 @@ class Trainer:
 
     def validate(self) -> dict[str, Any]:
         """A row of history.csv: the mean training loss since the last one, and the validation loss."""
+        if not all(math.isfinite(loss) for loss in self._losses):
+            raise UserError("training diverged: the loss is not finite; lower pretrain.learning_rate")
         loss = self.likelihood.mean(self._validation) if len(self._validation) else float("nan")
         judged = loss if len(self._validation) else float(np.mean(self._losses))
         if judged < self.best:
             self.best, self._best_step = judged, self.step
         row = {
             "step": self.step, "epoch": self.step / len(self._train), "tokens": self.tokens_seen,
-            "seconds": time.perf_counter() - self._started, "loss": float(np.mean(self._losses)),
+            "loss": float(np.mean(self._losses)),
             "validation_loss": loss, "validation_bits": loss / math.log(2), "validation_perplexity": math.exp(loss),
             "learning_rate": learning_rate(self.settings, self.step, self.total_steps),
         }  # fmt: skip

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import os
 import platform
 import shutil
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -52,7 +55,7 @@ class RunDir:
         if there and "run" not in self._tree():
             raise UserError(f"{self.path / 'config.yaml'} is not a run's; choose another --out")
         if there and resume:
-            if to_tree(self.config()) != to_tree(config) or self.about()["kind"] != about["kind"]:
+            if to_tree(self.config()) != to_tree(config) or self._differs(about):
                 raise UserError(f"{self.path} was started with other settings; resume with the same, or use --force")
             return
         if there and not force:
@@ -65,6 +68,10 @@ class RunDir:
             write_text(self.path / "config.yaml", yaml.safe_dump(tree, sort_keys=False))
         except OSError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+
+    def _differs(self, about: dict[str, Any]) -> bool:
+        before = self.about()
+        return any(before.get(key) != value for key, value in about.items())
 
     def _clear(self) -> None:
         for path in (self.path / name for name in CONTENTS):
@@ -91,6 +98,24 @@ class RunDir:
         if not isinstance(tree, dict):
             raise UserError(f"{self.path / 'config.yaml'} is not a mapping")
         return tree
+
+
+class Clock:
+    """The seconds a run has worked, all its processes together, up to the last row of history.csv that counts."""
+
+    def __init__(self, path: Path, until: int):
+        """Goes on from the last row of history.csv with a step of at most `until`, if there is one."""
+        self._before, self._started = 0.0, time.perf_counter()
+        if path.exists() and until > 0:
+            with open(path, encoding="utf-8", errors="replace", newline="") as file:
+                for row in csv.DictReader(file):
+                    with contextlib.suppress(KeyError, TypeError, ValueError):  # a line cut off by a kill
+                        if int(row["step"]) <= until:
+                            self._before = float(row["seconds"])
+
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return self._before + time.perf_counter() - self._started
 
 
 class History:

@@ -111,11 +111,11 @@ def test_json_and_csv_say_the_same(estimates, tmp_path):
 
 
 def test_the_table_marks_what_differs(estimates):
-    lines = as_text(estimates).splitlines()
+    lines = as_text(estimates, 2.0).splitlines()
     assert lines[0].split() == ["first", "second", "third"]
     assert lines[1].split("  ")[0] == "x"
     assert lines[1].count("*") == 1
     assert "1.5 [1.4, 1.6] *" in lines[1]
     assert lines[2].split() == ["y", "2", "-", "-"]
     assert "Welch" in lines[-1]
-    assert "Welch" not in as_text({"first": estimates["first"]})
+    assert "Welch" not in as_text({"first": estimates["first"]}, None)

@@ -27,6 +27,10 @@ class Line:
     """All sequences of LENGTH tokens."""
 
     name, length, keeps_primer = "line", LENGTH, False
+
+    def valid(self, tokens, lengths):
+        return None
+
     vocabulary = Vocabulary(("a", "b", "c"))
 
     def random_primers(self):
@@ -192,7 +196,6 @@ def test_a_restored_tuner_goes_on_to_the_bit(name):
     resumed.restore(half.snapshot(3))
     for number in range(3, 6):
         a, b = whole.round(number)[0], resumed.round(number)[0]
-        del a["seconds"], b["seconds"]
         assert a == b
     for key, value in whole.snapshot(6).arrays.items():
         np.testing.assert_array_equal(value, resumed.snapshot(6).arrays[key], err_msg=key)

@@ -29,7 +29,7 @@ def test_a_row_of_history_by_hand():
     floats = np.array([[[1, 2, 3], [4, 5, 0]]] * 4, np.float32) * np.array([-1, -2, 1, 3])[:, None, None]
     drawn = Rollout(tokens, lengths, *floats.astype(np.float32))
     scored = Rewards(np.array([[0, 0, 8.0], [0, -2.0, 0]]), {"valid": np.array([[0, 0, 1], [0, 0, 0]])})
-    row = summarise(drawn, scored, c=2.0)
+    row = summarise(drawn, lengths, scored, c=2.0)
     assert row["reward"] == 3.0
     assert row["kl_sequence"] == pytest.approx(7.5)
     assert row["objective"] == pytest.approx(3.0 / 2.0 - 7.5)

@@ -113,7 +113,7 @@ def check_files(config, loaded, run, summary, parts):
     """history.csv, samples and the checkpoint marked best tell the same story as summary.json."""
     history = pd.read_csv(run.history_file)
     assert list(history) == [
-        "step", "epoch", "tokens", "seconds", "loss", "validation_loss", "validation_bits", "validation_perplexity",
+        "step", "seconds", "epoch", "tokens", "loss", "validation_loss", "validation_bits", "validation_perplexity",
         "learning_rate",
     ]  # fmt: skip
     per_epoch = math.ceil(len(parts["train"]) / 64)

@@ -41,7 +41,7 @@ def evaluate(
 
     runtime.setup()
     from seqtutor.config import EvaluateConfig
-    from seqtutor.evaluate import Study, as_text, write_results
+    from seqtutor.evaluate import Study, as_text, common_c, write_results
     from seqtutor.evaluate import evaluate as measure
     from seqtutor.given import Given
     from seqtutor.rewards import make_reward
@@ -65,7 +65,7 @@ def evaluate(
         bad = [item for subject in subjects if isinstance(subject.what, Given) for item in subject.what.rejected]
         write_rejected(folder, bad)
     write_results(results, folder)
-    click.echo(as_text(results))
+    click.echo(as_text(results, common_c(subjects)))
 
 
 def _load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:

@@ -43,7 +43,8 @@ def pretrain(
 
     name, given = resolved.domain["name"], {key: value for key, value in resolved.domain.items() if key != "name"}
     corpus = options.read_data(domain_class(name)(given), resolved.data.name, quiet)
-    run.create(resolved, {"kind": "prior"}, resume, force)
+    data = {"sha256": corpus.sha256, "sequences": len(corpus)}
+    run.create(resolved, {"kind": "prior", "data": data}, resume, force)
     tables.write_rejected(run.path, corpus.rejected)
     if corpus.rejected and not quiet:
         count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)

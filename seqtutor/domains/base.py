@@ -221,6 +221,10 @@ class Domain(ABC):
     def data_sets(cls) -> dict[str, DataSet]:
         """The named data sets of the domain."""
 
+    def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray | None:
+        """Which sequences are valid, bool [N], in a domain where some may not be; else None."""
+        return None
+
     @abstractmethod
     def reward(self, weights: Mapping[str, float]) -> Reward:
         """The weighted sum of built-in rewards or components. Names were checked against `reward_names`."""

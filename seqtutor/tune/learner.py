@@ -69,7 +69,7 @@ class Learner:
         """The variant's loss of a minibatch. Only the online network has a gradient."""
         inputs, before = shift_right(tokens, self._begin, primer), tf.shape(primer)[1]
         variant, scale = self._variant, self._config.value_scale
-        q = variant.values(self.online.unroll(inputs), scale)[:, before:]
+        q = variant.values(self.online.unroll(inputs, not self._config.value_shapes), scale)[:, before:]
         slow_q = variant.values(self.target.unroll(inputs), scale)[:, before:]
         next_log_p = None
         if variant.adds_to_prior:

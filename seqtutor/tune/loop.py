@@ -6,7 +6,7 @@ The state after a round is the weights, the optimizer and the replay; all random
 
 from __future__ import annotations
 
-import time
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from seqtutor.board import Board
 from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain, Reward, Rewards
+from seqtutor.errors import UserError
 from seqtutor.interrupt import Interrupt
 from seqtutor.load import LoadedRun, describe
 from seqtutor.model import SequenceModel
@@ -23,7 +24,7 @@ from seqtutor.policy import Policy
 from seqtutor.primers import Primer, with_primer
 from seqtutor.progress import Progress
 from seqtutor.rollout import Exploration, Rollout, Sampler
-from seqtutor.rundir import History, RunDir
+from seqtutor.rundir import Clock, History, RunDir
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.replay import Replay
 from seqtutor.tune.variants import VARIANTS
@@ -47,10 +48,12 @@ def tune(
         tuner.restore(saved)
         done = saved.step
         checkpoint.discard_after(run.checkpoints, done)
+    clock = Clock(run.history_file, until=done)
     history, board = History(run.history_file, keep_until=done), Board(run.path / "tensorboard")
     with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
         for number in range(done, config.tune.rounds):
             row, distributions = tuner.round(number)
+            row = {"step": row["step"], "seconds": clock.seconds(), **row}
             history.add(row)
             board.add(row, distributions)
             progress.advance({"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]})
@@ -77,30 +80,35 @@ class Tuner:
         self._primer = Primer(domain, settings.primer)
         self._replay = Replay(settings.buffer, settings.priority)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
+        self._tokens = 0  # drawn so far
 
     def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
-        started, settings = time.perf_counter(), self._config.tune
+        settings = self._config.tune
         rng = np.random.default_rng([self._config.seed, 0x70E, number])
         primers = self._primer.draw(settings.batch, rng)
         uniforms = rng.random((settings.batch, self._domain.length), np.float32)
         drawn = self._sampler.draw(uniforms, primers)
         whole, before = with_primer(drawn, primers, self._domain)
+        kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
         scored = self._reward(whole.tokens, whole.lengths)
         self._replay.add(
             {
-                "tokens": whole.tokens, "lengths": whole.lengths, "primer": before,
-                "reward": scored.total.astype(np.float32), "log_prior": whole.log_prior,
+                "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
+                "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
             }
         )  # fmt: skip
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
         learned = [self._learn(rng) for _ in range(self._updates())]
-        step = (number + 1) * settings.batch * self._domain.length
-        row = {"step": number + 1, "tokens": step, "seconds": time.perf_counter() - started}
+        count = whole.lengths - kept
+        self._tokens += int(count.sum())
+        row: dict[str, Any] = {"step": number + 1, "tokens": self._tokens}
         for name in ("loss", "td_error"):
             row[name] = float(np.mean([out[name] for out in learned])) if learned else float("nan")
         sums = {"sequence_reward": scored.total.sum(axis=1), "sequence_kl": whole.kl.sum(axis=1)}
-        return row | summarise(whole, scored, settings.c), {**sums, "sequence_length": whole.lengths}
+        valid = self._domain.valid(whole.tokens, whole.lengths)
+        row |= summarise(whole, count, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
+        return row, {**sums, "sequence_length": whole.lengths}
 
     def _updates(self) -> int:
         """How many minibatches make up the replay ratio this round, on the long average."""
@@ -117,6 +125,8 @@ class Tuner:
             rows["tokens"][:, :longest], rows["lengths"], rows["primer"], rows["reward"][:, :longest],
             rows["log_prior"][:, :longest], weight,
         )  # fmt: skip
+        if not math.isfinite(out["loss"]):
+            raise UserError("tuning diverged: the loss is not finite; lower tune.learning_rate, or raise tune.c")
         self._replay.update(at, out["td_error_by_sequence"].numpy())
         return {"loss": float(out["loss"]), "td_error": float(out["td_error"])}
 
@@ -126,18 +136,20 @@ class Tuner:
         optimizer = {str(i): v.numpy() for i, v in enumerate(learner.optimizer.variables)}
         arrays = checkpoint.join(
             prior=learner.prior.get(), online=learner.online.get(), target=learner.target.get(),
-            optimizer=optimizer, replay=self._replay.state(), loop={"owed": np.array(self._owed)},
+            optimizer=optimizer, replay=self._replay.state(),
+            loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **describe(self._config, self._domain)}, arrays)
 
     def restore(self, saved: Checkpoint) -> None:
         """The inverse of `snapshot`."""
+        self.learner.prior.set(saved.group("prior"))
         self.learner.online.set(saved.group("online"))
         self.learner.target.set(saved.group("target"))
         for i, variable in enumerate(self.learner.optimizer.variables):
             variable.assign(saved.arrays[f"optimizer/{i}"])
         self._replay.restore(saved.group("replay"))
-        self._owed = float(saved.arrays["loop/owed"])
+        self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
 
 
 def exploration(settings: TuneConfig) -> Exploration:
@@ -156,12 +168,14 @@ def learning_rate(settings: TuneConfig, number: int) -> float:
     return settings.learning_rate * rise * (1.0 - share * (1.0 - settings.final_rate))
 
 
-def summarise(drawn: Rollout, scored: Rewards, c: float) -> dict[str, float]:
+def summarise(drawn: Rollout, count: np.ndarray, scored: Rewards, c: float) -> dict[str, float]:
     """What a round drew, as it stood before it learned. Rewards, KL and objective a sequence; the rest a token.
 
-    objective = E[r] / c - KL(pi || p) a sequence: what every variant with a prior maximises (discount 1).
+    objective = E[r] / c - KL(pi || p) a sequence: what every variant with a prior maximises (discount 1). The
+    expectation is over the sequences drawn, so with another exploration than Boltzmann's at temperature 1 it is not
+    quite the policy's; `evaluate` draws from the policy itself. count [N]: tokens drawn of each sequence.
     """
-    tokens = drawn.lengths.sum()
+    tokens = count.sum()
     reward = float(scored.total.sum(axis=1).mean())
     kl = float(drawn.kl.sum(axis=1).mean())
     row = {

@@ -7,10 +7,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Statistics, Vocabulary, Writer
 from seqtutor.domains.molecules import corpus, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
-from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward
+from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics
 from seqtutor.errors import UserError
 
@@ -70,6 +72,11 @@ class Molecules(Domain):
     def reward(self, weights: Mapping[str, float]) -> Reward:
         """See `reward.MoleculeReward`."""
         return MoleculeReward(weights, self.decode, self.vocabulary.end, self._pool)
+
+    def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Which sequences ended and are molecules to RDKit."""
+        found = molecules_of(tokens, lengths, self.decode, self.vocabulary.end, self._pool)
+        return np.array([molecule.valid for molecule in found], bool)
 
     def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
         """See `statistics.MoleculeStatistics`."""
