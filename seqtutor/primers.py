@@ -24,6 +24,8 @@ class Primer:
             self._choices = domain.random_primers().reshape(-1, 1)
             if not len(self._choices):
                 raise UserError(f"domain '{domain.name}' has no random primer; use `start` or give tokens")
+        elif not spec.strip():
+            raise UserError("the primer is empty; give `start`, `random`, tokens or a file")
         elif spec != "start":
             self._choices = _given(domain, spec)
         self._random = spec == "random"

@@ -38,17 +38,17 @@ def shell(*args, **more):
 def test_help_is_quick_and_ends_with_an_example(command):
     """Imports decide how long it takes, so those are looked at and not the clock alone."""
     code = (
-        "import sys, time; start = time.perf_counter()\n"
+        "import sys, time; start = time.process_time()\n"
         "from seqtutor.cli.main import run\n"
         f"code = run({[command, '--help'] if command else ['--help']!r})\n"
-        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), time.perf_counter() - start)\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), time.process_time() - start)\n"
         "sys.exit(code)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     *text, last = done.stdout.splitlines()
     assert last.startswith("[] ")
-    assert float(last.split()[-1]) < 1.5  # 0.1 on a free machine
+    assert float(last.split()[-1]) < 0.5  # processor time: it does not depend on what else runs
     if command != "data":
         assert any(line.strip() == "Example:" for line in text[-4:])
         assert text[-1].strip().startswith(f"seqtutor {command or 'pretrain'}")

@@ -9,8 +9,8 @@ prefix before token t), the token a_t taken there, and the next state s_{t+1}:
   next_log_p   [B, T, A]  log p(. | s_{t+1}) under the frozen prior
   discount_t   [B, T]     g, and 0 where a_t is the last token: no target bootstraps across the end
 
-Each target is y_t [B, T], the value (s_t, a_t) should have. Source: Jaques et al., "Sequence Tutor", ICML
-2017, section 3: equation (8) for Q with the log prior, (9) for Psi, (10) for G.
+Each target is y_t [B, T], the value (s_t, a_t) should have. Source: Jaques et al., "Sequence Tutor: Conservative
+Fine-Tuning of Sequence Generation Models with KL-control", ICML 2017, the section on KL-control.
 """
 
 from __future__ import annotations
