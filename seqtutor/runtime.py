@@ -25,8 +25,9 @@ def setup() -> None:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing reaches standard error, not even what C++ writes: TensorFlow's own log level does not silence its look for
-    a GPU's driver where there is none. Python's exceptions still get out.
+    """Nothing reaches standard error, not even what C++ writes; Python's exceptions still get out.
+
+    TensorFlow's own log level does not silence its look for a GPU's driver where there is none.
     """
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
