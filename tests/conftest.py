@@ -8,10 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from seqtutor.domains import GROUP
 from seqtutor.domains.base import Record, Rejected
 from tests.toy import Toy
+
+# The same examples every time, and no time limit: the machine may be busy.
+settings.register_profile("seqtutor", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("seqtutor")
 
 SYMBOLS = "abcd"  # of the runs made here; the domain knows an e as well
 
