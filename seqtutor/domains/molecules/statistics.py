@@ -119,11 +119,12 @@ def reference_hashes(reference: Iterable[str], pool: Pool) -> np.ndarray:
 
 def fingerprints(names: list[str]) -> np.ndarray:
     """Morgan fingerprints of SMILES, radius 2, float32 [N, 1024] of zeros and ones."""
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem import rdFingerprintGenerator
 
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
-    rows = [generator.GetFingerprintAsNumPy(Chem.MolFromSmiles(name)) for name in names]
+    with rdBase.BlockLogs():
+        rows = [generator.GetFingerprintAsNumPy(Chem.MolFromSmiles(name)) for name in names]
     return np.array(rows, np.float32).reshape(-1, 1024)
 
 
