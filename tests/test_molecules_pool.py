@@ -181,7 +181,7 @@ def start(last_line: str, limit: float = 1000) -> tuple[subprocess.Popen, list[i
 
 def test_an_interrupted_parent_ends_at_once_with_its_workers():
     parent, workers = start("pending.result()")
-    time.sleep(0.3)
+    time.sleep(1.5)  # until it waits for the result
     parent.send_signal(signal.SIGINT)
     _, errors = parent.communicate(timeout=60)
     assert parent.returncode != 0 and errors.count("KeyboardInterrupt") == 1  # the parent's, no worker's
