@@ -143,7 +143,10 @@ def test_a_closed_pipe_is_quiet():
 def test_ctrl_c_in_a_process(tmp_path):
     os.mkfifo(tmp_path / "never.txt")  # reading it waits for ever
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "seqtutor", "pretrain", tmp_path / "never.txt"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-m", "seqtutor", "pretrain", tmp_path / "never.txt"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits "ignored"
     )
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(2.0)

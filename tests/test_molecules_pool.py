@@ -175,7 +175,14 @@ def start(last_line: str, limit: float = 1000) -> tuple[subprocess.Popen, list[i
     """A parent without a guarded main, its path set so that workers find this module; the pids of its workers."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-c", SCRIPT % (limit, __name__, last_line)]
-    parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits "ignored"
+    )
     return parent, [int(pid) for pid in parent.stdout.readline().split()]
 
 
