@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+import seqtutor.domains.music.rules as rules
 from seqtutor.domains.base import Statistics
-from seqtutor.domains.music import rules
 from seqtutor.domains.music.reward import blocks_by_length
 from seqtutor.domains.music.tokens import FIRST_PITCH, MIDI_OFFSET, NOTE_OFF, NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
