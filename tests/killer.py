@@ -1,8 +1,8 @@
 """Runs seqtutor commands in forked processes and kills them: a helper process of test_resume.py.
 
-Reads lines of JSON {"args": [...], "seconds": s or null} and answers each with the exit status as JSON: the process's
-exit code, or -9 where it was killed after s seconds. TensorFlow is imported once, here; a fork before it has started
-any thread of its own is as good as a new process and takes no five seconds.
+Reads lines of JSON {"args": [...], "seconds": s or null} and answers each with [status, seconds] as JSON: the process's
+exit code, or -9 where it was killed after s seconds, and how long it ran. TensorFlow is imported once, here; a fork
+before it has started any thread of its own is as good as a new process and takes no five seconds.
 """
 
 import json
@@ -17,11 +17,12 @@ from seqtutor.cli.main import run
 
 
 def wait(child, seconds):
-    deadline = None if seconds is None else time.monotonic() + seconds
+    begin = time.monotonic()
+    deadline = None if seconds is None else begin + seconds
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), time.monotonic() - begin
         if deadline is not None and time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
             deadline = None

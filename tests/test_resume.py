@@ -2,6 +2,8 @@
 
 import json
 import random
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,14 +50,19 @@ def history(run):
     return pd.read_csv(run / "history.csv").drop(columns="seconds")
 
 
-def killed_often(killer, args, out, kills, rng):
-    """Runs to the end through `kills` SIGKILLs; returns how many hit a process at work."""
-    hits = 0
-    for _ in range(kills):
-        status = killer([*args, "--out", out, *(["--resume"] if out.exists() else [])], rng.uniform(0.5, 5.0))
-        hits += status == -9
-    assert killer([*args, "--out", out, "--resume"]) == 0
-    return hits
+def kill_ten_times(killer, args, whole, seconds, out, rng):
+    """Ten SIGKILLs at moments of a run that takes `seconds`, each resumed; a run that ends first is begun anew."""
+    for _ in range(10):
+        while (status := resumed(killer, args, out, rng.uniform(0.0, 0.6 * seconds))[0]) == 0:
+            assert_same_run(whole, out)
+            shutil.rmtree(out)
+        assert status == -signal.SIGKILL
+    assert resumed(killer, args, out)[0] == 0
+    assert_same_run(whole, out)
+
+
+def resumed(killer, args, out, seconds=None):
+    return killer([*args, "--out", out, *(["--resume"] if out.exists() else [])], seconds)
 
 
 def assert_same_run(whole, broken):
@@ -72,20 +79,19 @@ def assert_same_run(whole, broken):
 def test_twenty_kills_change_nothing(killer, tmp_path):
     rng = random.Random(0)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert killer([*PRETRAIN, "--out", whole / "prior"]) == 0
-    hits = killed_often(killer, PRETRAIN, broken / "prior", 10, rng)
-    assert_same_run(whole / "prior", broken / "prior")
+    status, seconds = killer([*PRETRAIN, "--out", whole / "prior"])
+    assert status == 0
+    kill_ten_times(killer, PRETRAIN, whole / "prior", seconds, broken / "prior", rng)
     for out in (whole, broken):
         assert {path.name: path.read_bytes() for path in (out / "prior" / "samples").iterdir()} == {
             path.name: path.read_bytes() for path in (whole / "prior" / "samples").iterdir()
         }
     tune = [*TUNE, "--prior", whole / "prior"]
-    assert killer([*tune, "--out", whole / "psi"]) == 0
-    hits += killed_often(killer, tune, broken / "psi", 10, rng)
-    assert_same_run(whole / "psi", broken / "psi")
-    assert hits >= 10
+    status, seconds = killer([*tune, "--out", whole / "psi"])
+    assert status == 0
+    kill_ten_times(killer, tune, whole / "psi", seconds, broken / "psi", rng)
     for out in (whole, broken):
-        assert killer(["sample", out / "psi", "--num", "20", "--format", "csv", "--quiet"]) == 0
+        assert killer(["sample", out / "psi", "--num", "20", "--format", "csv", "--quiet"])[0] == 0
     samples = [(out / "psi" / "samples" / "samples.csv").read_bytes() for out in (whole, broken)]
     assert samples[0] == samples[1]
 
@@ -94,10 +100,10 @@ def test_twenty_kills_change_nothing(killer, tmp_path):
 def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_the_same(killer, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for out in (whole, broken):
-        assert killer([*PRETRAIN, "--out", out]) == 0
+        assert killer([*PRETRAIN, "--out", out])[0] == 0
     newest = sorted((broken / "checkpoints").glob("step-*"))[-1] / "arrays.npz"
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 255
     newest.write_bytes(data)
-    assert killer([*PRETRAIN, "--out", broken, "--resume"]) == 0
+    assert killer([*PRETRAIN, "--out", broken, "--resume"])[0] == 0
     assert_same_run(whole, broken)
