@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seqtutor.errors import UserError, unknown_name
 
-VARIANT_NAMES = ("q", "psi", "g", "rl-only")
+VARIANT_NAMES = ("q", "psi", "g", "pcl", "tb", "dap", "pg", "rl-only")
 
 
 class _Section(BaseModel):
@@ -60,6 +60,7 @@ class TuneConfig(_Section):
     c: float = Field(1.0, gt=0, description="temperature: rewards count r / c, in nats")
     discount: float = Field(1.0, ge=0, le=1, description="a token")
     trace: float = Field(0.0, ge=0, le=1, description="lambda: how far targets look ahead; 0 is one step")
+    path_length: int = Field(10, ge=1, description="tokens of a sub-path (pcl)")
     rounds: int = Field(300, ge=1)
     batch: int = Field(128, ge=1, description="sequences drawn a round")
     minibatch: int = Field(64, ge=1, description="sequences an update")

@@ -6,8 +6,9 @@ import keras
 import tensorflow as tf
 
 from seqtutor.config import TuneConfig
-from seqtutor.model import SequenceModel, shift_right
-from seqtutor.tune.targets import LossOutput, td_loss, with_trace
+from seqtutor.model import Scores, SequenceModel, shift_right
+from seqtutor.tune.losses import LossOutput, Taken
+from seqtutor.tune.targets import td_loss, with_trace
 from seqtutor.tune.variants import Variant
 
 
@@ -16,7 +17,8 @@ class Learner:
 
     Attributes:
       online: the network that learns.
-      target: its slowly moving copy, target <- (1 - tau) target + tau online after each update.
+      target: its slowly moving copy, target <- (1 - tau) target + tau online after each update; where the variant has
+        no targets it stays as it began.
       prior: frozen; it only gives log p.
     """
 
@@ -49,7 +51,7 @@ class Learner:
           tokens int32 [B, T], lengths int32 [B], primer int32 [B, P]; reward float32 [B, T], not divided by c;
           log_prior float32 [B, T], log p(a_t | s_t); weight float32 [B], importance weights.
         Returns:
-          loss and td_error (scalars: the mean |td_error|), td_error_by_sequence [B].
+          loss and td_error (scalars: the mean |td_error| a token), td_error_by_sequence [B].
         """
         return self._update(tokens, lengths, primer, reward, log_prior, weight)
 
@@ -57,10 +59,11 @@ class Learner:
         mask = tf.sequence_mask(lengths, tf.shape(tokens)[1], tf.float32)
         with tf.GradientTape() as tape:
             output = self.loss(tokens, mask, primer, reward, log_prior, weight)
-        gradients = tape.gradient(output.loss, self.online.variables)
+        gradients = tape.gradient(output.loss, self.online.variables, unconnected_gradients="zero")
         self.optimizer.apply(gradients, self.online.variables)
-        for slow, fast in zip(self.target.variables, self.online.variables, strict=True):
-            slow.assign_add(self._config.target_rate * (fast - slow))
+        if self._variant.target:
+            for slow, fast in zip(self.target.variables, self.online.variables, strict=True):
+                slow.assign_add(self._config.target_rate * (fast - slow))
         by_sequence = tf.reduce_sum(tf.abs(output.td_error), axis=1) / tf.reduce_sum(mask, axis=1)
         mean = tf.reduce_sum(tf.abs(output.td_error)) / tf.reduce_sum(mask)
         return {"loss": output.loss, "td_error": mean, "td_error_by_sequence": by_sequence}
@@ -68,19 +71,33 @@ class Learner:
     def loss(self, tokens, mask, primer, reward, log_prior, weight) -> LossOutput:
         """The variant's loss of a minibatch. Only the online network has a gradient."""
         inputs, before = shift_right(tokens, self._begin, primer), tf.shape(primer)[1]
-        variant, scale = self._variant, self._config.value_scale
-        q = variant.values(self.online.unroll(inputs, not self._config.value_shapes), scale)[:, before:]
-        slow_q = variant.values(self.target.unroll(inputs), scale)[:, before:]
+        online = _after(before, self.online.unroll(inputs, not self._config.value_shapes))
+        r_t = reward / self._config.c
+        if self._variant.loss:
+            log_pi = tf.gather(tf.nn.log_softmax(online.logits), tokens, batch_dims=2)
+            value = self._config.value_scale * online.value
+            return self._variant.loss(Taken(log_pi, value, r_t, log_prior, mask, weight), self._config)
+        return self._value_loss(online, tokens, mask, inputs, before, r_t, log_prior, weight)
+
+    def _value_loss(self, online, tokens, mask, inputs, before, r_t, log_prior, weight) -> LossOutput:
+        """Action values against the variant's target of the target network's; inputs [B, P + T], before = P."""
+        variant, config = self._variant, self._config
+        q = variant.values(online, config.value_scale)
+        slow_q = variant.values(_after(before, self.target.unroll(inputs)), config.value_scale)
         next_log_p = None
         if variant.adds_to_prior:
-            prior = self.prior.unroll(inputs).logits
-            next_log_p = tf.stop_gradient(_next(tf.nn.log_softmax(prior)[:, before:]))
+            prior = _after(before, self.prior.unroll(inputs)).logits
+            next_log_p = tf.stop_gradient(_next(tf.nn.log_softmax(prior)))
         not_last = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1)
-        discount = self._config.discount * not_last
-        target = variant.target(reward / self._config.c, log_prior, _next(slow_q), next_log_p, discount)
+        target = variant.target(r_t, log_prior, _next(slow_q), next_log_p, config.discount * not_last)
         taken, slow_taken = (tf.gather(values, tokens, batch_dims=2) for values in (q, slow_q))
-        target = with_trace(target, slow_taken, mask, self._config.discount * self._config.trace)
-        return td_loss(taken, target, mask, weight, self._config.huber)
+        target = with_trace(target, slow_taken, mask, config.discount * config.trace)
+        return td_loss(taken, target, mask, weight, config.huber)
+
+
+def _after(before: tf.Tensor, scores: Scores) -> Scores:
+    """The scores of what follows a primer of `before` tokens."""
+    return Scores(scores.logits[:, before:], scores.value[:, before:])
 
 
 def _next(values: tf.Tensor) -> tf.Tensor:

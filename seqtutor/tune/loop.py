@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from seqtutor import checkpoint
 from seqtutor.board import Board
@@ -26,7 +27,7 @@ from seqtutor.progress import Progress
 from seqtutor.rollout import Exploration, Rollout, Sampler
 from seqtutor.rundir import Clock, History, RunDir
 from seqtutor.tune.learner import Learner
-from seqtutor.tune.replay import Replay
+from seqtutor.tune.replay import Arrays, Replay
 from seqtutor.tune.variants import VARIANTS
 
 
@@ -72,6 +73,11 @@ class Tuner:
         self._config, self._domain, self._reward = config, domain, reward
         settings = config.tune
         variant = VARIANTS[settings.variant]
+        if variant.on_policy and (settings.exploration, settings.temperature) != ("boltzmann", 1.0):
+            raise UserError(
+                f"tune.variant {variant.name} learns from its own policy's sequences: "
+                "leave tune.exploration at boltzmann and tune.temperature at 1"
+            )
         self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin)
         self.policy = Policy(prior, self.learner.online, variant)
         self._sampler = Sampler(
@@ -92,14 +98,12 @@ class Tuner:
         whole, before = with_primer(drawn, primers, self._domain)
         kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
         scored = self._reward(whole.tokens, whole.lengths)
-        self._replay.add(
-            {
-                "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
-                "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
-            }
-        )  # fmt: skip
+        rows = {
+            "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
+            "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
+        }  # fmt: skip
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
-        learned = [self._learn(rng) for _ in range(self._updates())]
+        learned = self._learn(rows, rng)
         count = whole.lengths - kept
         self._tokens += int(count.sum())
         row: dict[str, Any] = {"step": number + 1, "tokens": self._tokens}
@@ -118,8 +122,19 @@ class Tuner:
         self._owed -= count * settings.minibatch
         return count
 
-    def _learn(self, rng: np.random.Generator) -> dict[str, float]:
-        at, rows, weight = self._replay.draw(self._config.tune.minibatch, rng)
+    def _learn(self, rows: Arrays, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
+        """Updates from a round's sequences: all at once on-policy, else from the replay that they join."""
+        if self.policy.variant.on_policy:
+            return [self._update(rows, np.ones(len(rows["lengths"]), np.float32))]
+        self._replay.add(rows)
+        learned = []
+        for _ in range(self._updates()):
+            at, rows, weight = self._replay.draw(self._config.tune.minibatch, rng)
+            learned.append(self._update(rows, weight))
+            self._replay.update(at, learned[-1]["td_error_by_sequence"].numpy())
+        return learned
+
+    def _update(self, rows: Arrays, weight: np.ndarray) -> dict[str, tf.Tensor]:
         longest = rows["lengths"].max()
         out = self.learner.update(
             rows["tokens"][:, :longest], rows["lengths"], rows["primer"], rows["reward"][:, :longest],
@@ -127,8 +142,7 @@ class Tuner:
         )  # fmt: skip
         if not math.isfinite(out["loss"]):
             raise UserError("tuning diverged: the loss is not finite; lower tune.learning_rate, or raise tune.c")
-        self._replay.update(at, out["td_error_by_sequence"].numpy())
-        return {"loss": float(out["loss"]), "td_error": float(out["td_error"])}
+        return out
 
     def snapshot(self, step: int) -> Checkpoint:
         """Everything a resumed run needs, after `step` rounds."""

@@ -1,4 +1,4 @@
-"""One-step targets of the value-based variants, and the loss that moves a network towards them.
+"""One-step targets of the variants that learn action values.
 
 Pure functions of tensors: no network, no optimizer, no configuration. Conventions, for a state s_t (the
 prefix before token t), the token a_t taken there, and the next state s_{t+1}:
@@ -15,17 +15,9 @@ Fine-Tuning of Sequence Generation Models with KL-control", ICML 2017, the secti
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
-
-class LossOutput(NamedTuple):
-    """A loss with what it was made of. loss: scalar; target, td_error (target minus prediction): [B, T]."""
-
-    loss: tf.Tensor
-    target: tf.Tensor
-    td_error: tf.Tensor
+from seqtutor.tune.losses import LossOutput, discounted_sums, huber_loss
 
 
 def q_target(r_t, log_p_t, next_q, next_log_p, discount_t):
@@ -62,20 +54,15 @@ def with_trace(target, q_bar, mask, decay):
       mask: [B, T], 1 where a token counts.
       decay: g lambda; 0 gives the one-step targets back.
     """
-    steps = tf.range(tf.shape(target)[1])
-    ahead = tf.cast(steps[:, None] - steps[None, :], target.dtype)  # k - t at [k, t]
-    weights = tf.where(ahead > 0, tf.pow(tf.constant(decay, target.dtype), tf.maximum(ahead, 1.0)), 0.0)
-    return target + tf.matmul((target - q_bar) * mask, weights)
+    later = tf.pad(((target - q_bar) * mask)[:, 1:], [[0, 0], [0, 1]])
+    return target + decay * discounted_sums(later, decay)
 
 
 def td_loss(q_t, target, mask, weight, huber) -> LossOutput:
-    """Mean Huber loss of q_t against a fixed target.
+    """Huber's loss of q_t against a fixed target; see `huber_loss`.
 
-      loss = sum_bt weight_b mask_bt h(y_bt - q_bt) / sum_bt mask_bt,
-      h(x) = x^2 / 2 for |x| <= huber, else huber (|x| - huber / 2).
-
-    Rewards and transitions are deterministic given the prefix, so a target is one number, not a
-    distribution, and h has the same minimum as the square; it only keeps rare large errors from ruling.
+    Rewards and transitions are deterministic given the prefix, so a target is one number, not a distribution, and
+    the loss has the same minimum as the square.
 
     Args:
       q_t: [B, T] the online network's values of the tokens taken; the only input with a gradient.
@@ -86,8 +73,4 @@ def td_loss(q_t, target, mask, weight, huber) -> LossOutput:
     """
     target = tf.stop_gradient(target)
     td_error = (target - q_t) * mask
-    size = tf.abs(td_error)
-    clipped = tf.minimum(size, huber)
-    each = clipped * (size - 0.5 * clipped)
-    loss = tf.reduce_sum(weight[:, None] * each) / tf.reduce_sum(mask)
-    return LossOutput(loss, target, td_error)
+    return LossOutput(huber_loss(td_error, mask, weight, huber), target, td_error)

@@ -1,4 +1,5 @@
-"""The table of KL-control variants. To add one, write its target (targets.py), a row here, its name in config.py.
+"""The table of KL-control variants. To add one, write its target (targets.py) or its loss (losses.py), a row here,
+and its name in config.py.
 
 A network scores a state with logits [A] and a value. How these become action values and a policy is what a
 row says. For `q`, `psi` and `rl-only`:
@@ -9,6 +10,8 @@ The level of the values lives in V alone, so a network that starts as the prior,
 prior's policy exactly, and logits move only where rewards tell actions apart. For `g` the heads start at 0:
 
     G(s, a) = V(s) + logits(a),   policy = softmax(log p + logits).
+
+The others have no action values: pi = softmax(logits), which starts as the prior, and V(s) is the network's value.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from seqtutor.config import TuneConfig
 from seqtutor.model import Scores
-from seqtutor.tune import targets
+from seqtutor.tune import losses, targets
+from seqtutor.tune.losses import LossOutput, Taken
 
 
 @dataclass(frozen=True)
@@ -27,16 +32,20 @@ class Variant:
     """One way of KL-control.
 
     Attributes:
-      target: one of the functions in targets.py.
+      target: one of the functions in targets.py, for a variant that learns action values by a target network;
+      loss: of losses.py with its settings, for one that needs neither. A row has one of the two.
       adds_to_prior: logits are a correction to the prior's (G), not a policy of their own.
       from_prior: the networks start from the prior's weights; else from random ones.
+      on_policy: each sequence drawn is learned from once, at once; else from a replay.
     """
 
     name: str
     summary: str
-    target: Callable[..., tf.Tensor]
+    target: Callable[..., tf.Tensor] | None = None
+    loss: Callable[[Taken, TuneConfig], LossOutput] | None = None
     adds_to_prior: bool = False
     from_prior: bool = True
+    on_policy: bool = False
 
     def values(self, scores: Scores, value_scale: float = 1.0) -> tf.Tensor:
         """Action values [..., A] of a network's scores; V is value_scale times the network's value."""
@@ -48,12 +57,32 @@ class Variant:
         return prior_logits + scores.logits if self.adds_to_prior else scores.logits
 
 
+def _pcl(taken: Taken, config: TuneConfig) -> LossOutput:
+    return losses.pcl_loss(taken, config.discount, config.path_length, config.huber)
+
+
+def _tb(taken: Taken, config: TuneConfig) -> LossOutput:
+    return losses.tb_loss(taken, config.huber)
+
+
+def _dap(taken: Taken, config: TuneConfig) -> LossOutput:
+    return losses.dap_loss(taken)
+
+
+def _pg(taken: Taken, config: TuneConfig) -> LossOutput:
+    return losses.pg_loss(taken, config.discount, config.huber)
+
+
 VARIANTS = {
     variant.name: variant
     for variant in (
         Variant("q", "Q-learning with the log prior in the reward", targets.q_target),
         Variant("psi", "psi-learning: soft values, log prior in the reward", targets.psi_target),
         Variant("g", "G-learning: soft values weighted by the prior", targets.g_target, adds_to_prior=True),
+        Variant("pcl", "path consistency on sub-paths of a sequence", loss=_pcl),
+        Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb),
+        Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True),
+        Variant("pg", "policy gradient with the KL term in the return", loss=_pg, on_policy=True),
         Variant("rl-only", "Q-learning without any prior: the control", targets.rl_only_target, from_prior=False),
     )
 }
