@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from seqtutor.errors import UserError, unknown_name
 
@@ -35,7 +35,23 @@ class ModelConfig(_Section):
 
     cell: Literal["lstm", "gru"] = "lstm"
     layers: int = Field(1, ge=1, le=16)
-    units: int = Field(100, ge=1, description="units of each layer")
+    units: int | tuple[int, ...] = Field(100, description="units of every layer, or a list with those of each")
+    reads_begin: bool = Field(True, description="the begin token is an input; else the first token follows state zero")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The units of each layer."""
+        return (self.units,) * self.layers if isinstance(self.units, int) else self.units
+
+    @field_validator("units", mode="after")
+    @classmethod
+    def _positive(cls, units: int | tuple[int, ...], info: ValidationInfo) -> int | tuple[int, ...]:
+        each = (units,) if isinstance(units, int) else units
+        if min(each, default=0) < 1:
+            raise ValueError("every layer has at least 1 unit")
+        if not isinstance(units, int) and len(units) != info.data.get("layers"):
+            raise ValueError(f"the list is for {len(units)} layers, model.layers is {info.data.get('layers')}")
+        return units
 
 
 class PretrainConfig(_Section):
@@ -205,7 +221,7 @@ def _check_domain(section: dict[str, Any], where: str) -> None:
 
 
 def _explain(error: Any, where: str) -> UserError:
-    path = [str(part) for part in error["loc"]]
+    path = [str(part) for part in error["loc"]][:2]  # section and key; behind them is how pydantic tried a union
     key = ".".join(path)
     if error["type"] == "extra_forbidden":
         model = Config if len(path) == 1 else Config.model_fields[path[0]].annotation
@@ -216,4 +232,5 @@ def _explain(error: Any, where: str) -> UserError:
     if error["type"] == "literal_error":
         allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         return unknown_name(key.split(".")[-1], str(error["input"]), allowed, f"{where}, {key}")
-    return UserError(f"{where}: {key} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}")
+    why = error["msg"].removeprefix("Value error, ")
+    return UserError(f"{where}: {key} is {error['input']!r}: {why[0].lower()}{why[1:]}")

@@ -30,8 +30,8 @@ class SequenceModel:
     """Weights and the two ways to run them: `step` (one token) and `unroll` (whole sequences); they agree.
 
     Attributes:
-      config: cell, layers, units.
-      actions: A. Inputs are ids 0 .. A, A being the begin token.
+      config: cell, layers, units; and whether the begin token is an input like others, or leaves the state zero.
+      actions: A. Inputs are ids 0 .. A, A being the begin token, which is the first input of a sequence and only that.
       weights: name -> tf.Variable, in a fixed order; `layer0/kernel` has a row for each input id.
     """
 
@@ -42,13 +42,14 @@ class SequenceModel:
         gates = 4 if self._lstm else 3
         rng = np.random.default_rng([seed, 0x5EED])
         shapes: dict[str, tuple[int, ...]] = {}
-        for i in range(config.layers):
-            inputs = actions + 1 if i == 0 else config.units
-            shapes[f"layer{i}/kernel"] = (inputs, gates * config.units)
-            shapes[f"layer{i}/recurrent"] = (config.units, gates * config.units)
-            shapes[f"layer{i}/bias"] = (gates * config.units,)
-        shapes["logits/kernel"], shapes["logits/bias"] = (config.units, actions), (actions,)
-        shapes["value/kernel"], shapes["value/bias"] = (config.units, 1), (1,)
+        inputs = actions + 1
+        for i, units in enumerate(config.sizes):
+            shapes[f"layer{i}/kernel"] = (inputs, gates * units)
+            shapes[f"layer{i}/recurrent"] = (units, gates * units)
+            shapes[f"layer{i}/bias"] = (gates * units,)
+            inputs = units
+        shapes["logits/kernel"], shapes["logits/bias"] = (inputs, actions), (actions,)
+        shapes["value/kernel"], shapes["value/bias"] = (inputs, 1), (1,)
         self.weights = {name: tf.Variable(_initial(name, shape, rng), name=name) for name, shape in shapes.items()}
 
     @property
@@ -78,7 +79,7 @@ class SequenceModel:
 
     def initial_state(self, batch: int | tf.Tensor) -> State:
         """The state before any input: zeros [B, units] each."""
-        return (tf.zeros([batch, self.config.units]),) * (self.config.layers * (2 if self._lstm else 1))
+        return tuple(tf.zeros([batch, units]) for units in self.config.sizes for _ in range(2 if self._lstm else 1))
 
     def step(self, tokens: tf.Tensor, state: State) -> tuple[Scores, State]:
         """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state."""
@@ -88,7 +89,11 @@ class SequenceModel:
             kernel, recurrent, bias = self._layer(i)
             projected = bias + (tf.gather(kernel, tokens) if i == 0 else tf.matmul(inputs, kernel))
             cell = _lstm_cell if self._lstm else _gru_cell
-            new = cell(projected, recurrent, *state[i * per_layer : (i + 1) * per_layer])
+            old = state[i * per_layer : (i + 1) * per_layer]
+            new = cell(projected, recurrent, *old)
+            if not self.config.reads_begin:
+                read = (tokens != self.actions)[:, None]
+                new = [tf.where(read, *pair) for pair in zip(new, old, strict=True)]
             inputs = new[0]
             after.extend(new)
         return self._heads(inputs), tuple(after)
@@ -102,7 +107,7 @@ class SequenceModel:
         Returns:
           Scores with logits [B, T, A] and value [B, T]; entry t has read tokens[:, : t + 1].
         """
-        hidden = tf.transpose(tokens)  # [T, B]
+        hidden = tf.transpose(tokens if self.config.reads_begin else tokens[:, 1:])  # [T, B]
         for i in range(self.config.layers):
             kernel, recurrent, bias = self._layer(i)
             if self._lstm:
@@ -111,6 +116,8 @@ class SequenceModel:
             else:
                 projected = bias + (tf.gather(kernel, hidden) if i == 0 else tf.matmul(hidden, kernel))
                 hidden = _unroll_gru(projected, recurrent)
+        if not self.config.reads_begin:
+            hidden = tf.pad(hidden, [[1, 0], [0, 0], [0, 0]])  # nothing was read yet: h is 0
         return self._heads(tf.transpose(hidden, [1, 0, 2]), detach_value)
 
     def _layer(self, i: int) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
@@ -175,4 +182,5 @@ def _unroll_gru(projected: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
         return t + 1, h, hs.write(t, h)
 
     start = (tf.constant(0), tf.zeros([batch, units]), hs)
-    return tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)[2].stack()
+    _, _, hs = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
+    return tf.reshape(hs.stack(), [steps, batch, units])  # says the shape where there are no steps

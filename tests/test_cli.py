@@ -79,7 +79,7 @@ def test_without_arguments_it_shows_the_help(capsys):
         (["sample", "runs/x", "--nmu", "3"], "--num"),
         (["sample", "runs/x"], "Missing option '--num'"),
         (["sample", "runs/x", "--num", "0"], "--num"),
-        (["tune", "x.yaml", "--prior", "y", "--variant", "ps"], "unknown variant 'ps'; did you mean psi?"),
+        (["tune", "x.yaml", "--prior", "y", "--variant", "ps"], "unknown variant 'ps'; did you mean psi"),
         (["pretrain", "no-such.yaml"], "unknown config file 'no-such.yaml'"),
         (["score", "x.mid"], "--domain"),
         (["score", "x.mid", "--domain", "musik"], "unknown domain 'musik'; did you mean music?"),

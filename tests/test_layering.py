@@ -14,8 +14,9 @@ LAYERS = [
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
     ["config", "sources", "rewards", "tables"],
     ["corpus"],
-    ["model", "optimum", "rundir", "checkpoint", "batches", "tune.targets", "tune.replay"],
-    ["tune.variants", "rollout"],
+    ["model", "optimum", "rundir", "checkpoint", "batches", "tune.losses", "tune.replay", "magenta"],
+    ["tune.targets", "rollout"],
+    ["tune.variants"],
     ["policy", "primers", "tune.learner"],
     ["load"],
     ["pretrain", "tune.loop", "sample", "given"],
@@ -25,8 +26,8 @@ LAYERS = [
 ]
 HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
 MAY_IMPORT_TENSORFLOW = {
-    "board", "model", "rollout", "policy", "tune.targets", "tune.variants", "tune.learner", "tune.loop", "pretrain",
-    "score",
+    "board", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner", "tune.loop",
+    "pretrain", "score", "magenta",
 }  # fmt: skip
 
 

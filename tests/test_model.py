@@ -49,6 +49,27 @@ def test_a_batch_equals_its_rows_and_later_tokens_change_nothing(cell):
     np.testing.assert_allclose(model.unroll(tf.constant(TOKENS[:, :4])).logits, whole[:, :4], atol=2e-6)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("length", [1, 2, 9])
+def test_a_begin_token_that_is_not_read_leaves_the_state_zero(cell, length):
+    """Layers of several sizes; what follows equals a network that reads the same tokens without a begin token."""
+    config = ModelConfig(cell=cell, layers=2, units=(7, 4), reads_begin=False)
+    model = SequenceModel(config, ACTIONS, 3)
+    reading = SequenceModel(ModelConfig(cell=cell, layers=2, units=(7, 4)), ACTIONS)
+    rng = np.random.default_rng(3)
+    model.set({name: rng.normal(size=a.shape).astype(np.float32) * 0.7 for name, a in model.get().items()})
+    reading.set(model.get())
+    tokens = rng.integers(0, ACTIONS, (4, length)).astype(np.int32)
+    tokens[:, 0] = ACTIONS
+    scores = model.unroll(tf.constant(tokens))
+    logits, values = by_steps(model, tokens)
+    np.testing.assert_allclose(scores.logits, logits, atol=2e-6)
+    np.testing.assert_allclose(scores.value, values, atol=2e-6)
+    np.testing.assert_allclose(logits[:, 0], np.tile(model.get()["logits/bias"], (4, 1)), atol=1e-6)
+    if length > 1:
+        np.testing.assert_allclose(scores.logits[:, 1:], reading.unroll(tf.constant(tokens[:, 1:])).logits, atol=2e-6)
+
+
 def test_lstm_equals_keras():
     """One-hot inputs through keras.layers.LSTM with our kernels; its gates stand i, f, j, o, ours i, j, f, o."""
     model, units = random_model(layers=1), 7

@@ -25,6 +25,7 @@ COMMANDS = {
     "sample": ("seqtutor.cli.sample:sample", "Draw sequences from a run and write them as files."),
     "evaluate": ("seqtutor.cli.evaluate:evaluate", "Statistics of runs and files with 95 % intervals, side by side."),
     "score": ("seqtutor.cli.score:score", "Reward and log-probability of given sequences."),
+    "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
 }
 _HELP_ASKED = getattr(click.exceptions, "NoArgsIsHelpError", ())  # by a group without arguments; since click 8.2

@@ -1,0 +1,53 @@
+"""seqtutor import-magenta."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seqtutor.cli import options
+from seqtutor.errors import UserError
+
+
+@click.command(
+    "import-magenta",
+    epilog=options.example("seqtutor import-magenta note_rnn.ckpt --out runs/note_rnn/prior"),
+)
+@click.argument("checkpoint", type=options.PATH)
+@click.option(
+    "--events",
+    type=click.Choice(["rl-tuner", "note-seq"]),
+    default="rl-tuner",
+    show_default=True,
+    help="What the data called 0 and 1: note off and no event, or (note-seq's encoders) the other way round.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a run that is there already.")
+@options.shared("must be given")
+def import_magenta(checkpoint: Path, events: str, force: bool, seed: int | None, out: Path | None, quiet: bool) -> None:
+    """Make a prior of a checkpoint of Magenta's RL Tuner Note RNN, or of a one-hot melody_rnn (basic_rnn).
+
+    CHECKPOINT is its prefix, one of its files, or the folder it lies in. The prior can be tuned, sampled and
+    evaluated like one that `seqtutor pretrain` made.
+    """
+    if out is None:
+        raise UserError("say where the run goes: --out runs/NAME/prior")
+    from seqtutor import runtime
+
+    runtime.setup()
+    from seqtutor import magenta
+    from seqtutor.checkpoint import Checkpoint, join, save
+    from seqtutor.config import from_tree
+    from seqtutor.domains import domain_class
+    from seqtutor.load import describe
+    from seqtutor.rundir import RunDir
+
+    sizes, weights = magenta.convert(magenta.read(checkpoint), exchange=events == "note-seq")
+    model = {"layers": len(sizes), "units": list(sizes), "reads_begin": False}
+    tree = {"seed": seed or 0, "domain": {"name": "music"}, "model": model, "tune": {"primer": "random"}}
+    config = from_tree(tree, str(checkpoint))
+    run, domain = RunDir(out), domain_class("music")({})
+    run.create(config, {"kind": "prior", "imported": str(checkpoint), "events": events}, resume=False, force=force)
+    save(run.checkpoints, Checkpoint(0, {"kind": "prior", **describe(config, domain)}, join(prior=weights)))
+    if not quiet:
+        click.echo(f"{run.path}: a prior of {len(sizes)} layers, {', '.join(map(str, sizes))} units")
