@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor.domains.music.statistics import MusicStatistics, composition_statistics
+from seqtutor.domains.music.statistics import MusicStatistics, composition_statistics, encode
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
 
@@ -39,7 +39,7 @@ def text_of(tokens):
 def result_of(tokens, lengths=None, reference=None, batch=100, seed=0):
     tokens = np.asarray(tokens, np.int32)
     lengths = np.full(len(tokens), tokens.shape[1]) if lengths is None else np.asarray(lengths)
-    statistics = MusicStatistics(reference, seed)
+    statistics = MusicStatistics(None if reference is None else encode(reference), seed)
     for start in range(0, len(tokens), batch):
         statistics.update(tokens[start : start + batch], lengths[start : start + batch].astype(np.int32))
     return statistics.result()
@@ -122,7 +122,7 @@ def test_nothing_behind_a_length_counts():
 
 
 def test_no_compositions_have_no_statistics():
-    for name, estimate in MusicStatistics([], 0).result().items():
+    for name, estimate in MusicStatistics(encode([]), 0).result().items():
         assert math.isnan(estimate.value) and estimate.low is None and estimate.n == 0, name
 
 
@@ -191,7 +191,7 @@ def test_novel_at_each_compositions_own_length():
 
 def test_an_unknown_token_in_the_reference_is_refused():
     with pytest.raises(UserError, match=r"'H4' in reference melody 2"):
-        MusicStatistics(["C4 hold", "C4 H4"], 0)
+        encode(["C4 hold", "C4 H4"])
 
 
 # --- diversity -----------------------------------------------------------------------------------------------------

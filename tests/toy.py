@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +31,9 @@ class LetterReward(Reward):
 class LetterStatistics(Statistics):
     """The share of letters that are a, and of words that are in no reference."""
 
-    def __init__(self, domain: Toy, reference: Iterable[str] | None):
+    def __init__(self, domain: Toy, reference: set[str] | None):
         self._domain, self._share, self._novel = domain, RatioSums(), RatioSums(share=True)
-        self._known = None if reference is None else set(reference)
+        self._known = reference
 
     def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
         words = [self._domain.decode(row[:n]) for row, n in zip(tokens, lengths, strict=True)]
@@ -85,7 +85,7 @@ class Toy(Domain):
     def reward(self, weights: Mapping[str, float]) -> Reward:
         return LetterReward(self, weights)
 
-    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+    def statistics(self, reference: set[str] | None, seed: int) -> Statistics:
         return LetterStatistics(self, reference)
 
     def writers(self) -> dict[str, Writer]:

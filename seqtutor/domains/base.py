@@ -229,9 +229,13 @@ class Domain(ABC):
     def reward(self, weights: Mapping[str, float]) -> Reward:
         """The weighted sum of built-in rewards or components. Names were checked against `reward_names`."""
 
+    def reference(self, texts: Iterable[str]) -> Any:
+        """What `statistics` compares sequences with, made once of the texts of the training data: here, their set."""
+        return set(texts)
+
     @abstractmethod
-    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
-        """A new accumulator. `reference`: texts of the training data, for novelty; None leaves novelty out."""
+    def statistics(self, reference: Any | None, seed: int) -> Statistics:
+        """A new accumulator. `reference`: what `reference` made; None leaves out what needs it, such as novelty."""
 
     @abstractmethod
     def writers(self) -> dict[str, Writer]:

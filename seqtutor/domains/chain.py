@@ -86,7 +86,7 @@ class Chain(Domain):
         """The random reward times its weight."""
         return RandomReward(self, weights["random"])
 
-    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+    def statistics(self, reference: set[str] | None, seed: int) -> Statistics:
         """The shares of distinct words and of words not in the reference."""
         return WordStatistics(self, reference)
 
@@ -136,11 +136,11 @@ class RandomReward(Reward):
 class WordStatistics(Statistics):
     """How many words are distinct, and how many are in no reference."""
 
-    def __init__(self, domain: Chain, reference: Iterable[str] | None):
+    def __init__(self, domain: Chain, reference: set[str] | None):
         self._base = domain.vocabulary.size ** np.arange(domain.length)
         self._counts = np.zeros(domain.vocabulary.size**domain.length, np.int64)
         self._novel = RatioSums(share=True)
-        self._known = None if reference is None else {word for word in reference}
+        self._known = reference
         self._decode = domain.decode
 
     def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Sta
 from seqtutor.domains.molecules import corpus, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
-from seqtutor.domains.molecules.statistics import MoleculeStatistics
+from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference
 from seqtutor.errors import UserError
 
 
@@ -78,7 +78,11 @@ class Molecules(Domain):
         found = molecules_of(tokens, lengths, self.decode, self.vocabulary.end, self._pool)
         return np.array([molecule.valid for molecule in found], bool)
 
-    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+    def reference(self, texts: Iterable[str]) -> Reference:
+        """See `statistics.Reference`."""
+        return Reference(texts, self._pool)
+
+    def statistics(self, reference: Reference | None, seed: int) -> Statistics:
         """See `statistics.MoleculeStatistics`."""
         return MoleculeStatistics(reference, seed, self.decode, self.vocabulary.end, self._pool)
 

@@ -7,8 +7,8 @@
   if it is one of the f that occur once, so the jackknife's standard error is sqrt(f (1 - f/n)) / n; where that
   is 0 (f is 0 or n) the interval is Wilson's.
 * `novel`: the share of the different molecules that are not in the reference, as in MOSES.
-* `diversity`: one minus the mean Tanimoto similarity of all pairs out of at most 2,000 valid molecules, drawn by
-  the seed (Morgan fingerprints, radius 2, 1024 bits); standard error by the jackknife over molecules.
+* `diversity`, `snn`, `fragments`, `scaffolds` (see `similarity`): of at most 2,000 valid molecules, drawn by the seed;
+  the last three against at most 5,000 of the reference, those with the smallest hashes.
 
 Memory: 8 bytes a molecule, for the hash by which it is known again (two of 10^6 molecules share one with
 probability 3 in 10^8), and as much for each of the reference.
@@ -17,33 +17,72 @@ probability 3 in 10^8), and as much for each of the reference.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
 
 from seqtutor.domains.base import Statistics
+from seqtutor.domains.molecules import similarity
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, columns
 from seqtutor.domains.molecules.reward import Decode, molecules_of
-from seqtutor.estimate import Z95, Estimate, RatioSums, share_distinct
+from seqtutor.estimate import Estimate, RatioSums, share_distinct
 
-SAMPLE = 2_000  # molecules that diversity is measured on, at the most
+SAMPLE = 2_000  # molecules that similarities are measured on, at the most
+OF_REFERENCE = 5_000  # molecules of the reference that they are compared with, at the most
 BLOCK = 20_000  # SMILES of a reference read at once
 PROBE = 100  # of every block, so many are compared with their canonical form
 LOWER_IS_BETTER = {"sa"}
 
 
+class Reference:
+    """A set of molecules to compare with, read once.
+
+    Attributes:
+      hashes: uint64, sorted, of every different one.
+      sample: canonical SMILES of the OF_REFERENCE of them with the smallest hashes: as good as random ones, and the
+        same whatever their order.
+    """
+
+    def __init__(self, smiles: Iterable[str], pool: Pool):
+        """Args: smiles, of training data; pool, makes them canonical."""
+        parts, smallest = [np.zeros(0, np.uint64)], {}
+        for block in canonical_blocks(smiles, pool):
+            parts.append(hashes(block))
+            smallest |= dict(zip(parts[-1].tolist(), block, strict=True))
+            smallest = {key: smallest[key] for key in sorted(smallest)[:OF_REFERENCE]}
+        self.hashes = np.unique(np.concatenate(parts))
+        self.sample = [molecule.canonical for molecule in pool.canonical(list(smallest.values())) if molecule.valid]
+
+    @cached_property
+    def fingerprints(self) -> np.ndarray:
+        """Of the sample."""
+        return similarity.fingerprints(self.sample)
+
+    @cached_property
+    def fragments(self) -> Counter[str]:
+        """Of the sample, summed."""
+        return similarity.summed(similarity.fragments(self.sample))
+
+    @cached_property
+    def scaffolds(self) -> Counter[str]:
+        """Of the sample, summed."""
+        return similarity.summed(similarity.scaffolds(self.sample))
+
+
 class MoleculeStatistics(Statistics):
     """See the module."""
 
-    def __init__(self, reference: Iterable[str] | None, seed: int, decode: Decode, end: int, pool: Pool):
-        """Args: reference, SMILES of the training data, None to leave novelty out; seed, draws the sample for
-        diversity; decode, the text of token ids; end, id of the end token; pool, examines molecules.
+    def __init__(self, reference: Reference | None, seed: int, decode: Decode, end: int, pool: Pool):
+        """Args: reference, the training data, None to leave out what needs it; seed, draws the sample that
+        similarities are measured on; decode, the text of token ids; end, id of the end token; pool, examines molecules.
         """
         self._decode, self._end, self._pool = decode, end, pool
-        self._reference = None if reference is None else np.unique(reference_hashes(reference, pool))
+        self._reference = reference
         self._sums = {name: RatioSums(share=name == "valid") for name in ("valid", "characters", *PROPERTIES)}
         self._best: dict[str, float] = {}
         self._hashes: list[np.ndarray] = []
@@ -85,11 +124,22 @@ class MoleculeStatistics(Statistics):
         found["unique"] = share_distinct(counts)
         if self._reference is not None:
             novel = RatioSums(share=True)
-            novel.add(~np.isin(distinct, self._reference))
+            novel.add(~np.isin(distinct, self._reference.hashes))
             found["novel"] = novel.estimate()
-        found["diversity"] = diversity(fingerprints(self._sample))
+        found |= self._similarities(self._reference)
         found["characters"] = self._sums["characters"].estimate()
         return found
+
+    def _similarities(self, reference: Reference | None) -> dict[str, Estimate]:
+        prints = similarity.fingerprints(self._sample)
+        found = {"diversity": similarity.diversity(prints)}
+        if reference is None:
+            return found
+        return found | {
+            "snn": similarity.nearest(prints, reference.fingerprints),
+            "fragments": similarity.cosine(similarity.fragments(self._sample), reference.fragments),
+            "scaffolds": similarity.cosine(similarity.scaffolds(self._sample), reference.scaffolds),
+        }
 
     def close(self) -> None:
         """Ends the pool's worker processes; they start again when next needed."""
@@ -102,45 +152,15 @@ def hashes(names: Iterable[str]) -> np.ndarray:
     return np.frombuffer(digests, np.dtype("<u8"))
 
 
-def reference_hashes(reference: Iterable[str], pool: Pool) -> np.ndarray:
-    """Hashes of the reference's molecules by their canonical SMILES, uint64.
+def canonical_blocks(smiles: Iterable[str], pool: Pool) -> Iterator[list[str]]:
+    """Canonical SMILES of a reference, block by block.
 
     Those cost 0.3 ms each, too much for the million and a half of MOSES, of which all but 3 in 10,000 are
     canonical as they stand. So a full block is taken as it stands if at most one of its first PROBE is not.
     """
-    texts, found = iter(reference), [np.zeros(0, np.uint64)]
+    texts = iter(smiles)
     while block := list(islice(texts, BLOCK)):
         probe = zip(pool.canonical(block[:PROBE]), block, strict=False)
         if len(block) < BLOCK or sum(molecule.canonical != text for molecule, text in probe) > 1:
             block = [molecule.canonical for molecule in pool.canonical(block) if molecule.valid]
-        found.append(hashes(block))
-    return np.concatenate(found)
-
-
-def fingerprints(names: list[str]) -> np.ndarray:
-    """Morgan fingerprints of SMILES, radius 2, float32 [N, 1024] of zeros and ones."""
-    from rdkit import Chem, rdBase
-    from rdkit.Chem import rdFingerprintGenerator
-
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
-    with rdBase.BlockLogs():
-        rows = [generator.GetFingerprintAsNumPy(Chem.MolFromSmiles(name)) for name in names]
-    return np.array(rows, np.float32).reshape(-1, 1024)
-
-
-def diversity(prints: np.ndarray) -> Estimate:
-    """One minus the mean Tanimoto similarity of all pairs of rows; prints float32 [n, bits] of zeros and ones.
-
-    With h_i the mean similarity of molecule i to the others, leaving it out moves the mean of all pairs by
-    2 (mean(h) - h_i) / (n - 2), hence se^2 = (n - 1) / n * sum_i (2 (h_i - mean(h)) / (n - 2))^2.
-    """
-    n = len(prints)
-    if n < 3:
-        return Estimate(math.nan, None, None, n)
-    both, bits = prints @ prints.T, prints.sum(1)
-    either = bits[:, None] + bits[None, :] - both
-    similarity = np.divide(both, either, out=np.ones_like(both), where=either > 0).astype(np.float64)
-    to_others = (similarity.sum(1) - 1.0) / (n - 1)  # less each molecule's similarity to itself
-    value, spread = 1.0 - to_others.mean(), to_others - to_others.mean()
-    error = math.sqrt((n - 1) / n * np.sum((2.0 * spread / (n - 2)) ** 2))
-    return Estimate(float(value), value - Z95 * error, value + Z95 * error, n, error)
+        yield block

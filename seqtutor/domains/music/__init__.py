@@ -11,7 +11,7 @@ import numpy as np
 from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Statistics, Vocabulary, Writer
 from seqtutor.domains.music import corpus, reader, render
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
-from seqtutor.domains.music.statistics import MusicStatistics
+from seqtutor.domains.music.statistics import MusicStatistics, encode
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
 
@@ -70,7 +70,11 @@ class Music(Domain):
         """The weighted sum of the rules of music theory."""
         return MusicTheory(weights)
 
-    def statistics(self, reference: Iterable[str] | None, seed: int) -> Statistics:
+    def reference(self, texts: Iterable[str]) -> np.ndarray:
+        """See `statistics.encode`."""
+        return encode(texts)
+
+    def statistics(self, reference: np.ndarray | None, seed: int) -> Statistics:
         """The statistics of the paper's Table 1, and novelty and diversity."""
         return MusicStatistics(reference, seed)
 

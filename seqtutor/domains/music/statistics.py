@@ -114,13 +114,9 @@ class MusicStatistics(Statistics):
     Keeps 8 bytes a composition. Compositions of different lengths may be mixed; each is judged at its own length.
     """
 
-    def __init__(self, reference: Iterable[str] | None, seed: int):
-        """Args: reference melodies as texts, of any length (None: no `novel`); the seed of the hash.
-
-        Raises UserError for a reference with an unknown token.
-        """
-        self._seed = seed
-        self._reference = None if reference is None else _encode(reference)
+    def __init__(self, reference: np.ndarray | None, seed: int):
+        """Args: reference melodies in one row, as `encode` makes it (None: no `novel`); the seed of the hash."""
+        self._seed, self._reference = seed, reference
         self._novel = RatioSums(share=True)
         self._table = {name: RatioSums(share=name in _OF_COMPOSITIONS) for name in _TABLE}
         self._hashes: list[np.ndarray] = []
@@ -157,8 +153,11 @@ class MusicStatistics(Statistics):
         return np.sort(_window_hashes(sliding_window_view(self._reference.astype(np.intp), length), self._seed))
 
 
-def _encode(melodies: Iterable[str]) -> np.ndarray:
-    """All melodies in one row of token ids, int8, with _BREAK after each."""
+def encode(melodies: Iterable[str]) -> np.ndarray:
+    """Melodies as texts, of any length, in one row of token ids, int8, with _BREAK after each.
+
+    Raises UserError for an unknown token.
+    """
     ids = {symbol: token for token, symbol in enumerate(SYMBOLS)}
     row = array("b")
     for number, melody in enumerate(melodies, start=1):
