@@ -1,19 +1,14 @@
-"""Data sets as arrays: exact tokens, the cache and its damage, vocabularies, names, splits, the `data` commands."""
+"""Data sets as arrays: exact tokens, the cache and its damage, vocabularies, names."""
 
 import hashlib
-import json
-from importlib import metadata
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor import corpus, sources
-from seqtutor.cli.data import data
-from seqtutor.config import DataConfig
-from seqtutor.domains import GROUP, domain_class
+from seqtutor.domains import domain_class
 from seqtutor.domains.base import DUPLICATE, DataSet, Record, Rejected, Vocabulary
 from seqtutor.errors import UserError
 from tests.toy import LETTERS, Toy
@@ -62,14 +57,6 @@ def same(one, other):
         and one.rejected == other.rejected
         and one.vocabulary == other.vocabulary
     )
-
-
-def made(rows):
-    """A corpus of token rows, without any file."""
-    tokens = np.array([token for row in rows for token in row], np.uint8)
-    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    names = json.dumps([str(i) for i in range(len(rows))]).encode()
-    return corpus.Corpus(Toy().with_vocabulary(LETTERS), "made", "", tokens, offsets, [], None, names)
 
 
 def test_exact_tokens(tmp_path):
@@ -283,116 +270,6 @@ def test_imported_names(tmp_path, cache, named):
         (cache / "imports.json").write_text(content)
         with pytest.raises(UserError, match="delete it"):
             corpus.load(Toy(), "mine")
-
-
-@settings(deadline=None)
-@given(
-    rows=st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), max_size=60),
-    validation=st.floats(0, 0.49), test=st.floats(0, 0.49), seed=st.integers(0, 99),
-)  # fmt: skip
-def test_split_is_a_partition_by_content(rows, validation, test, seed):
-    whole, config = made(rows), DataConfig(validation=validation, test=test)
-    parts = corpus.split(whole, config, seed)
-    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(rows)))
-    distinct = [{tuple(rows[i]) for i in part} for part in parts.values()]
-    total = len({tuple(row) for row in rows})
-    assert sum(map(len, distinct)) == total  # no content in two of them
-    assert bool(distinct[0]) == bool(rows)
-    if total >= 3:
-        assert [len(part) > 0 for part in distinct[1:]] == [validation > 0, test > 0]
-        for part, share in zip(distinct[1:], (validation, test), strict=True):
-            assert abs(len(part) - share * total) <= 1
-    again = corpus.split(whole, config, seed)
-    assert all(np.array_equal(parts[name], again[name]) for name in parts)
-
-
-def test_split_depends_on_the_seed_alone():
-    whole = made([[i // 100, i // 10 % 10, i % 10] for i in range(1000)])
-    config = DataConfig(validation=0.1, test=0.2)
-    one, other = (corpus.split(whole, config, seed) for seed in (1, 2))
-    assert {name: len(part) for name, part in one.items()} == {"train": 700, "validation": 100, "test": 200}
-    assert not np.array_equal(one["test"], other["test"])
-
-
-@pytest.fixture
-def run(monkeypatch):
-    """Runs a `data` command with the toy domain installed as another package would."""
-    installed = metadata.entry_points
-
-    def entry_points(**chosen):
-        return [*installed(**chosen), metadata.EntryPoint("toy", "tests.toy:Toy", GROUP)]
-
-    monkeypatch.setattr(metadata, "entry_points", entry_points)
-    return lambda *args: CliRunner().invoke(data, args, catch_exceptions=False).output
-
-
-def test_list_and_fetch(run, named):
-    row = ["toy", "known", "2", "no", "free"]
-    assert row in [line.split() for line in run("list").splitlines()]
-    assert "get it with `seqtutor data fetch known`" in run("info", "known")
-    assert f"known is at {named}" in run("fetch", "known")
-    assert [*row[:3], "yes", "free"] in [line.split() for line in run("list").splitlines()]
-
-
-def test_fetch_checks_what_it_got(run, named, monkeypatch):
-    item = Toy.data_sets()["known"]
-    wrong = DataSet(item.name, item.description, item.licence, 2, "0" * 64, item.locate, item.fetch)
-    monkeypatch.setattr(Toy, "data_sets", classmethod(lambda cls: {"known": wrong}))
-    with pytest.raises(UserError, match="its sha256 differs"):
-        run("fetch", "known")
-
-
-def test_info_describes_the_sequences(run, named):
-    run("fetch", "known")
-    named_facts = dict(line.split(maxsplit=1) for line in run("info", "known").splitlines() if len(line.split()) > 1)
-    assert named_facts["licence"] == "free"
-    assert named_facts["usable"] == "2 sequences, 6 tokens; a vocabulary of 3"
-    assert named_facts["length"] == "3 to 3 tokens, mean 3.0"
-    assert named_facts["frequent"] == ". 33.3%, a 33.3%, b 33.3%"
-    assert named_facts["3-3"].split() == ["2", "#" * 40]
-
-
-def test_import_remembers_the_name_and_lists_what_was_rejected(run, tmp_path, cache):
-    path = words(tmp_path, "ab", "x", "bada", "cab")
-    output = run("import", path, "--domain", "toy", "--name", "mine", "--out", str(tmp_path / "out"))
-    assert "1: 1 no letter: 'x'" in output and "imported as mine" in output
-    assert (tmp_path / "out" / "rejected.csv").read_text() == "name,reason\nwords.txt:2,no letter: 'x'\n"
-    assert list(corpus.load(Toy(), "mine").texts()) == ["ab", "bada", "cab"]
-    assert "3 sequences" in run("info", "mine")
-    assert f"imported from {path}" in run("list")
-    run("import", path, "--domain", "toy", "--quiet")  # by default the name of the file
-    assert len(corpus.load(Toy(), "words")) == 3
-    assert (cache / "imported" / "toy" / "words" / "rejected.csv").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["info", "knwon"], "did you mean known"),
-        (["fetch", "mosses"], "did you mean moses"),
-        (["import", "nowhere.txt", "--domain", "toy"], "no file or folder nowhere.txt"),
-        (["import", "nowhere.txt", "--domain", "toi"], "did you mean toy"),
-    ],
-)
-def test_errors_say_the_mend(run, named, arguments, message):
-    with pytest.raises(UserError, match=message):
-        run(*arguments)
-
-
-@pytest.mark.parametrize("command", [[], ["list"], ["info"], ["fetch"], ["import"]])
-def test_help_has_an_example(command):
-    assert "Example:\n    seqtutor data" in CliRunner().invoke(data, [*command, "--help"]).output
-
-
-def test_names_in_several_domains_need_the_option(run, tmp_path):
-    path = tmp_path / "words.txt"
-    path.write_text("C4 hold E4\n")
-    run("import", str(path), "--domain", "music", "--name", "both")
-    words(tmp_path, "ab")
-    run("import", str(path), "--domain", "toy", "--name", "both")
-    with pytest.raises(UserError, match="--domain music or toy"):
-        run("info", "both")
-    assert "1 sequences, 3 tokens" in run("info", "both", "--domain", "toy")
 
 
 def test_toy_reads_what_it_writes(tmp_path):

@@ -56,7 +56,7 @@ def test_diversity_of_equal_and_of_disjoint_molecules():
 
 
 def test_the_diversity_of_moses_is_the_published_one():
-    """IntDiv of the training set is 0.8567 (Polykovskiy et al. 2020, table of metrics); here of every tenth of a sample."""
+    """IntDiv of the training set is 0.8567 (Polykovskiy et al. 2020, table of metrics); here of a sample."""
     path = Path(__file__).parent.parent / "data" / "molecules" / "moses-sample.smi.gz"
     with gzip.open(path, "rt") as file:
         names = [line.split()[0] for line in file][::10]  # neighbours in the file are alike

@@ -26,10 +26,10 @@ from itertools import islice
 import numpy as np
 
 from seqtutor.domains.base import Statistics
-from seqtutor.domains.molecules import similarity
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, columns
 from seqtutor.domains.molecules.reward import Decode, molecules_of
+from seqtutor.domains.molecules.similarity import cosine, diversity, fingerprints, fragments, nearest, scaffolds, summed
 from seqtutor.estimate import Estimate, RatioSums, share_distinct
 
 SAMPLE = 2_000  # molecules that similarities are measured on, at the most
@@ -61,17 +61,17 @@ class Reference:
     @cached_property
     def fingerprints(self) -> np.ndarray:
         """Of the sample."""
-        return similarity.fingerprints(self.sample)
+        return fingerprints(self.sample)
 
     @cached_property
     def fragments(self) -> Counter[str]:
         """Of the sample, summed."""
-        return similarity.summed(similarity.fragments(self.sample))
+        return summed(fragments(self.sample))
 
     @cached_property
     def scaffolds(self) -> Counter[str]:
         """Of the sample, summed."""
-        return similarity.summed(similarity.scaffolds(self.sample))
+        return summed(scaffolds(self.sample))
 
 
 class MoleculeStatistics(Statistics):
@@ -131,14 +131,14 @@ class MoleculeStatistics(Statistics):
         return found
 
     def _similarities(self, reference: Reference | None) -> dict[str, Estimate]:
-        prints = similarity.fingerprints(self._sample)
-        found = {"diversity": similarity.diversity(prints)}
+        prints = fingerprints(self._sample)
+        found = {"diversity": diversity(prints)}
         if reference is None:
             return found
         return found | {
-            "snn": similarity.nearest(prints, reference.fingerprints),
-            "fragments": similarity.cosine(similarity.fragments(self._sample), reference.fragments),
-            "scaffolds": similarity.cosine(similarity.scaffolds(self._sample), reference.scaffolds),
+            "snn": nearest(prints, reference.fingerprints),
+            "fragments": cosine(fragments(self._sample), reference.fragments),
+            "scaffolds": cosine(scaffolds(self._sample), reference.scaffolds),
         }
 
     def close(self) -> None:

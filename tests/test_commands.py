@@ -1,0 +1,186 @@
+"""What the commands do with runs and files: what they write, and what they refuse."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from seqtutor.cli.main import run
+
+CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
+
+
+def error_of(capsys, *args):
+    """The one line on standard error of a command that ends with exit code 2."""
+    assert run(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    return err
+
+
+def test_sample_writes_into_the_run_folder(make_run, capsys):
+    path = make_run(variant="psi", reward="b")
+    assert run(["sample", str(path), "--num", "5", "--format", "txt", "--seed", "3"]) == 0
+    assert "5 sequences in" in capsys.readouterr().out
+    table = pd.read_csv(path / "samples" / "samples.csv", keep_default_na=False)
+    assert len(table) == 5
+    assert list(table)[-2:] == ["b", "total"]
+    assert (path / "samples" / "words.txt").read_text().splitlines() == table.text.tolist()
+
+
+def test_seed_batch_and_temperature_decide_the_samples(make_run, tmp_path):
+    path = make_run()
+
+    def texts(*args):
+        out = tmp_path / "out"
+        assert run(["sample", str(path), "--num", "20", "--quiet", "--out", str(out), *args]) == 0
+        return (out / "samples.csv").read_text()
+
+    plain = texts()
+    assert plain == texts("--seed", "0") == texts("--set", "sample.temperature=1.0")
+    assert plain != texts("--seed", "1")
+    assert texts("--temperature", "0.3") == texts("--set", "sample.temperature=0.3") != plain
+
+
+def test_what_training_settled_cannot_be_changed(make_run, capsys):
+    line = error_of(capsys, "sample", str(make_run()), "--num", "2", "--set", "model.units=9")
+    assert "only sample.* and evaluate.*" in line
+
+
+def test_score_with_a_run(make_run, word_file, tmp_path, capsys):
+    args = ["score", str(word_file), "--model", str(make_run()), "--out", str(tmp_path / "s"), "--per-step"]
+    assert run(args) == 0
+    assert "4 sequences (2 more rejected, see rejected.csv)" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["rejected.csv", "scores.csv", "scores.npz"]
+    assert list(pd.read_csv(tmp_path / "s" / "scores.csv")) == ["name", "a", "total", "log_prob", "nll_per_token"]
+    assert "--domain is 'music', but" in error_of(capsys, *args, "--domain", "music")
+
+
+def test_a_user_file_as_reward(make_run, word_file, tmp_path):
+    (tmp_path / "mine.py").write_text("def size(tokens, texts):\n    return [len(text) for text in texts]\n")
+    args = [
+        "score",
+        str(word_file),
+        "--domain",
+        "words",
+        "--out",
+        str(tmp_path),
+        "--reward",
+        f"{tmp_path}/mine.py:size",
+    ]
+    assert run(args) == 0
+    assert pd.read_csv(tmp_path / "scores.csv")["size"].tolist() == [3, 3, 4, 4, 3]
+
+
+def test_evaluate_runs_and_a_file_side_by_side(make_run, word_file, capsys):
+    prior, tuned = make_run("prior"), make_run("psi", variant="psi")
+    args = ["evaluate", str(prior), str(tuned), str(word_file), "--num", "40", "--reference", str(word_file)]
+    assert run(args) == 0
+    table = capsys.readouterr().out
+    tree = json.loads((prior / "evaluation.json").read_text())
+    assert list(tree) == ["runs/prior", "runs/psi", "words.txt"] == table.splitlines()[0].split()
+    assert tree["runs/prior"]["kl_sequence"]["value"] == 0 < tree["runs/psi"]["kl_sequence"]["value"]
+    assert tree["words.txt"]["novel"]["value"] == 0
+    assert "kl_sequence" not in tree["words.txt"]
+    assert tree["runs/psi"]["reward"]["n"] == 40
+    assert (prior / "rejected.csv").exists()
+    assert set(pd.read_csv(prior / "evaluation.csv").run) == set(tree)
+
+
+def test_evaluate_without_the_training_data(make_run, tmp_path, capsys):
+    """A data set that is not here costs novelty, and one line; but a reference that was asked for must be there."""
+    args = ["evaluate", str(make_run(data="gone.txt")), "--num", "5", "--out", str(tmp_path)]
+    assert run(args) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("novelty is left out: ")
+    assert err.count("\n") == 1
+    assert "novel" not in json.loads((tmp_path / "evaluation.json").read_text())["runs/prior"]
+    assert "gone2.txt" in error_of(capsys, *args, "--reference", "gone2.txt")
+
+
+def test_runs_of_one_name_are_labelled_by_their_paths(make_run, tmp_path):
+    first, other = make_run("a/prior"), make_run("b/a/prior")
+    assert run(["evaluate", str(first), str(other), "--num", "5", "--out", str(tmp_path)]) == 0
+    assert list(json.loads((tmp_path / "evaluation.json").read_text())) == [str(first), str(other)]
+
+
+def test_evaluate_refuses_a_mixture(make_run, word_file, capsys):
+    line = error_of(capsys, "evaluate", str(make_run("a")), str(make_run("b", domain="stems")))
+    assert "several domains: 'words'" in line
+    assert "--domain" in error_of(capsys, "evaluate", str(word_file))
+
+
+def test_tune_checks_the_prior(make_run, tmp_path, capsys):
+    config = tmp_path / "c.yaml"
+    config.write_text(CONFIG)
+    tuned = make_run("psi", variant="psi")
+    assert "is a tuned run" in error_of(
+        capsys, "tune", str(config), "--prior", str(tuned), "--out", str(tmp_path / "o")
+    )
+    stems = make_run("stems", domain="stems")
+    assert "'words'" in error_of(capsys, "tune", str(config), "--prior", str(stems), "--out", str(tmp_path / "o"))
+    line = error_of(capsys, "tune", str(config), "--prior", str(stems), "--out", str(stems), "--force")
+    assert "own folder" in line
+    assert not (tmp_path / "o").exists()
+
+
+def test_tune_takes_model_and_flags(make_run, tmp_path, monkeypatch):
+    """The run lands in runs/<config's name>/<variant>, with the prior's model and the command's settings."""
+    config = tmp_path / "quick.yaml"
+    config.write_text(CONFIG.replace("8", "99") + "tune: {rounds: 1, batch: 8, minibatch: 8, c: 3.0}\n")
+    prior = make_run()
+    monkeypatch.chdir(tmp_path)
+    flags = ["--variant", "g", "--c", "0.5", "--reward", "a:2,b:1", "--seed", "4", "--set", "tune.rounds=2", "--quiet"]
+    assert run(["tune", str(config), "--prior", str(prior), *flags]) == 0
+    from seqtutor.load import load_run
+
+    loaded = load_run(Path("runs/quick/g"))
+    tune = loaded.config.tune
+    assert (tune.variant, tune.c, tune.reward, tune.rounds, tune.batch) == ("g", 0.5, "a:2,b:1", 2, 8)
+    assert (loaded.config.seed, loaded.config.model.units, loaded.step) == (4, 8, 2)
+    assert loaded.policy.tuned is not None
+
+
+def test_pretrain_from_a_file_of_words(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "train.txt").write_text("bad\ncab\ndada\nabba\n" * 20)
+    (tmp_path / "tiny.yaml").write_text(CONFIG + "data: {validation: 0, test: 0}\n")
+    settings = ["--set", "pretrain.epochs=1", "--set", "pretrain.batch=8", "--quiet"]
+    assert run(["pretrain", "tiny.yaml", "--data", "train.txt", *settings]) == 0
+    assert Path("runs/tiny/prior/history.csv").exists()
+    assert run(["pretrain", "tiny.yaml", "--data", "train.txt", *settings]) == 2  # a run is there already
+    assert run(["pretrain", "tiny.yaml", "--data", "train.txt", *settings, "--force"]) == 0
+
+
+def test_pretrain_says_what_was_rejected(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
+    data, config, out = tmp_path / "train.txt", tmp_path / "tiny.yaml", tmp_path / "prior"
+    data.write_text("bad\n4\ncab\n\ndada\nabba\n4\n")
+    config.write_text(CONFIG + "pretrain: {epochs: 1}\n")
+    args = ["pretrain", str(config), "--data", str(data), "--out", str(out), "--force"]
+    assert run(args) == 0
+    said = f"rejected 3 of 7 sequences (2 no letter: '4', 1 blank): see {out / 'rejected.csv'}\n"
+    assert capsys.readouterr().err == said
+    assert pd.read_csv(out / "rejected.csv").name.tolist() == ["train.txt:2", "train.txt:4", "train.txt:7"]
+    assert run([*args, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert (out / "rejected.csv").exists()
+    data.write_text("bad\ncab\ndada\nabba\n")
+    assert run(args) == 0
+    assert capsys.readouterr().err == ""
+    assert not (out / "rejected.csv").exists()
+
+
+def test_progress_names_what_is_read(monkeypatch, capsys):
+    from seqtutor.progress import Progress
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with Progress(None, "sequence", what="reading tunes") as progress:
+        progress.advance(by=3)
+    assert "reading tunes: 3 sequence" in capsys.readouterr().err
+    with Progress(None, "sequence", quiet=True, what="reading tunes") as progress:
+        progress.advance(by=3)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,73 @@
+"""Melodies in npz, txt and csv files, and paths that cannot be read."""
+
+import numpy as np
+import pytest
+
+from seqtutor.domains.base import Record, Rejected
+from seqtutor.domains.music import Music
+from seqtutor.errors import UserError
+
+MUSIC = Music()
+
+
+def test_paths_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        MUSIC.read(tmp_path / "nowhere.mid")
+    with pytest.raises(UserError, match=r"no \.mid, \.midi or \.abc file"):
+        MUSIC.read(tmp_path)
+    (tmp_path / "a.xyz").write_text("")
+    with pytest.raises(UserError, match="cannot read melodies"):
+        MUSIC.read(tmp_path / "a.xyz")
+
+
+def test_npz(tmp_path):
+    tokens = np.array([[14, 1, 0], [2, 37, 1]], np.uint8)
+    np.savez(tmp_path / "a.npz", tokens=tokens, other=np.zeros(3))
+    assert list(MUSIC.read(tmp_path / "a.npz")) == [Record("a.npz:0", "C4 hold off"), Record("a.npz:1", "C3 B5 hold")]
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        np.zeros(5, np.int32),
+        np.zeros((2, 3)),
+        np.array([[38]]),
+        np.array([[-1]]),
+        np.array([[2**40]]),
+        np.array([[None]], object),
+        np.array([["C4"]]),
+    ],
+)
+def test_npz_with_wrong_tokens(tmp_path, tokens):
+    np.savez(tmp_path / "a.npz", tokens=tokens)
+    with pytest.raises(UserError, match=r"a\.npz"):
+        MUSIC.read(tmp_path / "a.npz")
+
+
+def test_npz_that_is_none(tmp_path):
+    np.savez(tmp_path / "a.npz", melody=np.zeros((2, 3), int))
+    with pytest.raises(UserError, match="no array 'tokens'"):
+        MUSIC.read(tmp_path / "a.npz")
+    whole = (tmp_path / "a.npz").read_bytes()
+    for content in (b"", b"PK", whole[:60], whole[: len(whole) // 2]):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(UserError, match="cannot read"):
+            MUSIC.read(tmp_path / "a.npz")
+
+
+def test_txt_and_csv(tmp_path):
+    (tmp_path / "a.txt").write_text("C4 hold\n\n  E4   off \nC4 X9\n")
+    expected = [Record("a.txt:1", "C4 hold"), Record("a.txt:3", "E4 off"), Rejected("a.txt:4", "unknown token")]
+    assert list(MUSIC.read(tmp_path / "a.txt")) == expected
+    (tmp_path / "a.csv").write_text('text,log_prior\nC4 hold,-3\n"",1\nH5,2\n')
+    expected = [Record("a.csv:2", "C4 hold"), Rejected("a.csv:3", "empty"), Rejected("a.csv:4", "unknown token")]
+    assert list(MUSIC.read(tmp_path / "a.csv")) == expected
+    for name, content in (
+        ("b.csv", b"smiles\nCC\n"),
+        ("c.csv", b""),
+        ("d.csv", b"text\n\xff\xfe\n"),
+        ("e.txt", b"\xff"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=name):
+            MUSIC.read(tmp_path / name)
