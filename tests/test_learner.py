@@ -6,6 +6,7 @@ import tensorflow as tf
 from line import ACTIONS, LENGTH, Line, TableReward, log_probs, make_prior, settings
 
 from seqtutor.errors import UserError
+from seqtutor.model import shift_right
 from seqtutor.policy import Policy
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.loop import Tuner
@@ -62,6 +63,38 @@ def test_an_update_moves_the_target_by_its_rate_and_never_the_prior(name):
         np.testing.assert_allclose(after[key], old + 0.25 * (online[key] - old), atol=1e-6)
         np.testing.assert_array_equal(learner.prior.get()[key], prior[key])
     assert any(not np.array_equal(online[key], before[key]) for key in before)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in VARIANTS.items() if row.target))
+def test_the_token_that_was_drawn_is_the_one_learned_from(name):
+    """The error of place t is target minus the value of tokens[t], whichever action is the likeliest there."""
+    learner = Learner(VARIANTS[name], make_prior(), settings(name).tune, seed=0, begin=ACTIONS)
+    tokens, lengths, primer, *rest = map(tf.constant, minibatch(np.random.default_rng(3)))
+    out = learner.loss(tokens, tf.sequence_mask(lengths, LENGTH, tf.float32), primer, *rest)
+    values = learner._variant.values(learner.online.unroll(shift_right(tokens, ACTIONS))).numpy()
+    assert (values.argmax(axis=2) != tokens.numpy()).any()
+    for row, n in enumerate(lengths.numpy()):
+        for t in range(n):
+            expected = out.target[row, t] - values[row, t, tokens[row, t]]
+            assert float(out.td_error[row, t]) == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", WITH_PRIOR)
+def test_the_level_of_the_values_is_no_part_of_the_policy(name):
+    prior = make_prior()
+    tuner = Tuner(settings(name), Line(), prior, TableReward())
+    tuner.learner.online.weights["value/bias"].assign([1000.0])
+    np.testing.assert_allclose(log_probs(tuner.policy), log_probs(Policy(prior)), atol=1e-6)
+
+
+def test_the_replay_holds_whole_sequences_and_no_recurrent_state():
+    tuner = Tuner(settings("psi", batch=8), Line(), make_prior(), TableReward())
+    tuner.round(0)
+    rows = {name: array.shape for name, array in tuner.snapshot(1).group("replay").items() if name.startswith("rows/")}
+    assert rows == {
+        "rows/tokens": (8, LENGTH), "rows/lengths": (8,), "rows/primer": (8, 0), "rows/reward": (8, LENGTH),
+        "rows/log_prior": (8, LENGTH),
+    }  # fmt: skip
 
 
 def test_the_value_after_the_last_token_is_zero():
