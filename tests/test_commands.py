@@ -123,6 +123,8 @@ def test_tune_checks_the_prior(make_run, tmp_path, capsys):
     assert "'words'" in error_of(capsys, "tune", str(config), "--prior", str(stems), "--out", str(tmp_path / "o"))
     line = error_of(capsys, "tune", str(config), "--prior", str(stems), "--out", str(stems), "--force")
     assert "own folder" in line
+    line = error_of(capsys, "tune", str(config), "--prior", str(stems), "--set", "model.units=3")
+    assert "--set model.units=3: domain, data and model are the prior's" in line
     assert not (tmp_path / "o").exists()
 
 

@@ -50,7 +50,7 @@ def test_one_file_a_melody_up_to_its_length(tmp_path):
     lengths = np.array([6, 3], np.int32)
     paths = {kind: write(tokens, lengths, tmp_path, 9) for kind, write in MUSIC.writers().items()}
     assert {kind: [path.name for path in files] for kind, files in paths.items()} == {
-        kind: [f"melody-00009.{kind}", f"melody-00010.{kind}"] for kind in ("mid", "png", "wav")
+        kind: [f"melody-00010.{kind}", f"melody-00011.{kind}"] for kind in ("mid", "png", "wav")
     }
     assert [record.text for record in MUSIC.read(tmp_path)] == ["C4 C4 C4 C4 C4 C4", "F#4 F#4 F#4"]
     assert paths["wav"][1].stat().st_size < paths["wav"][0].stat().st_size
@@ -72,4 +72,4 @@ def test_piano_roll_shows_the_notes(tmp_path):
     width = columns[left].max() - columns[left].min()
     assert columns[right].min() - columns[left].min() == pytest.approx(2 * width, rel=0.05)  # and begins 8 steps on
     assert write(np.ones((1, 32), np.int32), np.array([32]), tmp_path, 1)[0].stat().st_size > 1000
-    assert not drawn(tmp_path / "melody-00001.png").any()
+    assert not drawn(tmp_path / "melody-00002.png").any()

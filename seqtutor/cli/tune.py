@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from seqtutor.load import LoadedRun
 
 
+OF_THE_PRIOR = ("domain", "data", "model")  # sections of the config that the prior's run settled
+
+
 @click.command(
     epilog=options.example("seqtutor tune configs/music.yaml --prior runs/music/prior --variant psi --c 2"),
 )
@@ -37,6 +40,9 @@ def tune(
     from seqtutor import config as configs
     from seqtutor.rundir import RunDir
 
+    for item in overrides:
+        if item.partition(".")[0].strip() in OF_THE_PRIOR:
+            raise UserError(f"--set {item}: {', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]} are the prior's")
     flags = {"tune.variant": variant, "tune.c": c, "tune.reward": reward, "seed": seed}
     overrides += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
     resolved = configs.load(config, overrides)
@@ -67,5 +73,4 @@ def _of_prior(config: Config, prior: LoadedRun) -> Config:
             f"the config's domain is '{config.domain['name']}', but --prior {prior.path} is of '{prior.domain.name}'; "
             "use a config of that domain"
         )
-    of_prior = prior.config
-    return config.model_copy(update={"domain": of_prior.domain, "data": of_prior.data, "model": of_prior.model})
+    return config.model_copy(update={name: getattr(prior.config, name) for name in (*OF_THE_PRIOR, "pretrain")})

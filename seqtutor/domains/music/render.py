@@ -45,7 +45,7 @@ def _write_each(
     start: int,
 ) -> list[Path]:
     """Writes each row up to its length with `write`; see `base.Writer`."""
-    paths = [folder / f"melody-{start + row:05d}.{extension}" for row in range(len(tokens))]
+    paths = [folder / f"melody-{start + row + 1:05d}.{extension}" for row in range(len(tokens))]
     for row, path in enumerate(paths):
         write(tokens[row, : lengths[row]], path)
     return paths
