@@ -1,10 +1,13 @@
 """Judging given sequences: the same numbers as drawing them gave, and bad lines told apart."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqtutor import given as given_module
+from seqtutor.cli.main import run
 from seqtutor.domains import domain_class
 from seqtutor.errors import UserError
 from seqtutor.given import Given
@@ -133,3 +136,21 @@ def test_no_sequence_at_all(words, tmp_path):
     (tmp_path / "x.txt").write_text("")
     with pytest.raises(UserError, match="holds no sequence"):
         scored(tmp_path / "x.txt", tmp_path)
+
+
+def test_the_command_matches_the_published_program_on_every_component_of_every_step(tmp_path):
+    with np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False) as arrays:
+        golden = dict(arrays)
+    np.savez(tmp_path / "melodies.npz", tokens=golden["tokens"])
+    flags = ["--domain", "music", "--per-step", "--out", str(tmp_path), "--quiet"]
+    assert run(["score", str(tmp_path / "melodies.npz"), *flags]) == 0
+    table = pd.read_csv(tmp_path / "scores.csv")
+    with np.load(tmp_path / "scores.npz", allow_pickle=False) as scores:
+        names = sorted(set(scores.files) & set(golden))
+        assert len(names) == 10  # nine rules and their total
+        for name in names:
+            exact = np.ones(golden["tokens"].shape, bool)
+            if name in ("autocorrelation", "total"):
+                exact = ~golden["autocorrelation_at_limit"]
+            np.testing.assert_allclose(scores[name][exact], golden[name][exact], rtol=0, atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(table[name], scores[name].sum(axis=1), rtol=1e-5, atol=1e-3, err_msg=name)
