@@ -7,7 +7,7 @@ expectations are sums. What is solved are the functions of the table of variants
 import numpy as np
 import pytest
 import tensorflow as tf
-from line import ACTIONS, EVERY, LENGTH, Line, TableReward, log_probs, make_prior, optimum, settings
+from line import ACTIONS, EVERY, LENGTH, LINE, REWARD, log_probs, make_prior, optimum, settings
 
 from seqtutor.model import Scores, shift_right
 from seqtutor.optimum import kl
@@ -34,7 +34,7 @@ def problem():
     table = np.zeros((ROWS, ACTIONS))
     table[STATES] = log_p
     table -= np.logaddexp.reduce(table, axis=1, keepdims=True)
-    reward = TableReward()(EVERY, None).total.astype(np.float64) / C
+    reward = REWARD(EVERY, None).total.astype(np.float64) / C
     tilted = np.take_along_axis(table[STATES], EVERY[..., None], 2)[..., 0].sum(axis=1) + reward.sum(axis=1)
     return table, reward, tilted - np.logaddexp.reduce(tilted)
 
@@ -132,7 +132,7 @@ def test_the_trained_network_reaches_the_exact_optimum_and_never_passes_its_boun
     prior, c = make_prior(), 1.0
     best, log_z, r, log_p = optimum(prior, c)
     config = settings(name, c=c, **TRAINED[name])
-    tuner = Tuner(config, Line(), prior, TableReward())
+    tuner = Tuner(config, LINE, prior, REWARD)
     for number in range(config.tune.rounds):
         tuner.round(number)
         if number % 20 == 0:
@@ -146,7 +146,7 @@ def test_q_reaches_the_best_deterministic_policy():
     """Greedily followed, Q finds the sequence of the highest r / c + log p."""
     prior, c = make_prior(), 1.0
     _, _, r, log_p = optimum(prior, c)
-    tuner = Tuner(settings("q", c=c), Line(), prior, TableReward())
+    tuner = Tuner(settings("q", c=c), LINE, prior, REWARD)
     for number in range(400):
         tuner.round(number)
     tokens = np.zeros((1, 0), np.int32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from line import ACTIONS, LENGTH, Line, TableReward, log_probs, make_prior, settings
+from line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 
 from seqtutor.errors import UserError
 from seqtutor.model import shift_right
@@ -19,13 +19,13 @@ SOFT = VARIANTS.keys() - {"q", "rl-only"}
 @pytest.mark.parametrize("name", WITH_PRIOR)
 def test_a_tuned_policy_starts_as_the_prior(name):
     prior = make_prior()
-    tuner = Tuner(settings(name), Line(), prior, TableReward())
+    tuner = Tuner(settings(name), LINE, prior, REWARD)
     np.testing.assert_allclose(log_probs(tuner.policy), log_probs(Policy(prior)), atol=1e-6)
 
 
 def test_rl_only_does_not_start_as_the_prior():
     prior = make_prior()
-    tuner = Tuner(settings("rl-only"), Line(), prior, TableReward())
+    tuner = Tuner(settings("rl-only"), LINE, prior, REWARD)
     assert np.abs(log_probs(tuner.policy) - log_probs(Policy(prior))).max() > 0.5
 
 
@@ -82,13 +82,13 @@ def test_the_token_that_was_drawn_is_the_one_learned_from(name):
 @pytest.mark.parametrize("name", WITH_PRIOR)
 def test_the_level_of_the_values_is_no_part_of_the_policy(name):
     prior = make_prior()
-    tuner = Tuner(settings(name), Line(), prior, TableReward())
+    tuner = Tuner(settings(name), LINE, prior, REWARD)
     tuner.learner.online.weights["value/bias"].assign([1000.0])
     np.testing.assert_allclose(log_probs(tuner.policy), log_probs(Policy(prior)), atol=1e-6)
 
 
 def test_the_replay_holds_whole_sequences_and_no_recurrent_state():
-    tuner = Tuner(settings("psi", batch=8), Line(), make_prior(), TableReward())
+    tuner = Tuner(settings("psi", batch=8), LINE, make_prior(), REWARD)
     tuner.round(0)
     rows = {name: array.shape for name, array in tuner.snapshot(1).group("replay").items() if name.startswith("rows/")}
     assert rows == {
@@ -112,23 +112,33 @@ def test_the_value_after_the_last_token_is_zero():
 @pytest.mark.parametrize("name", sorted(SOFT))
 def test_large_c_gives_the_prior_back(name):
     prior = make_prior()
-    tuner = Tuner(settings(name, c=1e6, rounds=20), Line(), prior, TableReward())
+    tuner = Tuner(settings(name, c=1e6, rounds=20), LINE, prior, REWARD)
     for number in range(20):
         row, distributions = tuner.round(number)
     assert row["kl_sequence"] < 0.02
-    assert set(row) >= {"step", "loss", "td_error", "reward", "objective", "kl", "entropy", "log_prior", "reward_table"}
+    assert set(row) >= {
+        "step",
+        "loss",
+        "td_error",
+        "reward",
+        "objective",
+        "kl",
+        "entropy",
+        "log_prior",
+        "reward_random",
+    }
     assert distributions["sequence_kl"].mean() == pytest.approx(row["kl_sequence"])
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_a_restored_tuner_goes_on_to_the_bit(name):
     config = settings(name, batch=16, minibatch=8, buffer=24, rounds=6, priority=0.5)
-    whole = Tuner(config, Line(), make_prior(), TableReward())
-    half = Tuner(config, Line(), make_prior(), TableReward())
+    whole = Tuner(config, LINE, make_prior(), REWARD)
+    half = Tuner(config, LINE, make_prior(), REWARD)
     for number in range(3):
         whole.round(number)
         half.round(number)
-    resumed = Tuner(config, Line(), make_prior(), TableReward())
+    resumed = Tuner(config, LINE, make_prior(), REWARD)
     resumed.restore(half.snapshot(3))
     for number in range(3, 6):
         a, b = whole.round(number)[0], resumed.round(number)[0]
@@ -141,4 +151,4 @@ def test_a_restored_tuner_goes_on_to_the_bit(name):
 @pytest.mark.parametrize("over", [{"temperature": 2.0}, {"exploration": "epsilon-greedy"}])
 def test_on_policy_variants_refuse_another_policy_to_explore_with(name, over):
     with pytest.raises(UserError, match="learns from its own policy"):
-        Tuner(settings(name, **over), Line(), make_prior(), TableReward())
+        Tuner(settings(name, **over), LINE, make_prior(), REWARD)
