@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from seqtutor.domains import GROUP
-from seqtutor.domains.base import Record, Rejected
+from seqtutor.domains.base import DataSet, Record, Rejected
 from tests.toy import Toy
 
 # The same examples every time, and no time limit: the machine may be busy.
@@ -96,4 +97,19 @@ def word_file(tmp_path: Path) -> Path:
     """Six words: the third is none, the last has a letter the runs do not know."""
     path = tmp_path / "words.txt"
     path.write_text("bad\ncab\n4\ndada\nabba\nbee\n")
+    return path
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes the domain offer one data set, `known`; it is at tmp_path/known.txt once it was fetched."""
+    path, content = tmp_path / "known.txt", b"ab\nba\n"
+
+    def fetch():
+        path.write_bytes(content)
+        return path
+
+    sha256 = hashlib.sha256(content).hexdigest()
+    item = DataSet("known", "two words", "free", 2, sha256, lambda: path if path.exists() else None, fetch)
+    monkeypatch.setattr(Toy, "data_sets", classmethod(lambda cls: {"known": item}))
     return path

@@ -10,19 +10,10 @@ import pytest
 
 from seqtutor.cli import main as cli
 from seqtutor.cli.main import COMMANDS, run
+from tests.commands import error_of
 
 HEAVY = ("tensorflow", "keras", "rdkit", "pandas", "music21", "matplotlib", "pretty_midi")
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
-
-
-def error_of(capsys, *args):
-    """The one line on standard error of a command that ends with exit code 2."""
-    assert run(args) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert err.startswith("error: ")
-    return err
 
 
 def shell(*args, **more):

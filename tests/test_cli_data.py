@@ -1,6 +1,5 @@
 """The `data` commands, with the toy domain installed as another package would."""
 
-import hashlib
 from importlib import metadata
 
 import pytest
@@ -11,34 +10,13 @@ from seqtutor.cli.data import data
 from seqtutor.domains import GROUP
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
-from tests.toy import Toy
+from tests.toy import Toy, word_list
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def named(tmp_path, monkeypatch):
-    """Makes the domain offer one data set, `known`; it is at tmp_path/known.txt once it was fetched."""
-    path, content = tmp_path / "known.txt", b"ab\nba\n"
-
-    def fetch():
-        path.write_bytes(content)
-        return path
-
-    sha256 = hashlib.sha256(content).hexdigest()
-    item = DataSet("known", "two words", "free", 2, sha256, lambda: path if path.exists() else None, fetch)
-    monkeypatch.setattr(Toy, "data_sets", classmethod(lambda cls: {"known": item}))
-    return path
-
-
-def words(tmp_path, *lines, name="words.txt"):
-    path = tmp_path / name
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return str(path)
 
 
 @pytest.fixture
@@ -80,7 +58,7 @@ def test_info_describes_the_sequences(run, named):
 
 
 def test_import_remembers_the_name_and_lists_what_was_rejected(run, tmp_path, cache):
-    path = words(tmp_path, "ab", "x", "bada", "cab")
+    path = word_list(tmp_path, "ab", "x", "bada", "cab")
     output = run("import", path, "--domain", "toy", "--name", "mine", "--out", str(tmp_path / "out"))
     assert "1: 1 no letter: 'x'" in output and "imported as mine" in output
     assert (tmp_path / "out" / "rejected.csv").read_text() == "name,reason\nwords.txt:2,no letter: 'x'\n"
@@ -115,7 +93,7 @@ def test_names_in_several_domains_need_the_option(run, tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("C4 hold E4\n")
     run("import", str(path), "--domain", "music", "--name", "both")
-    words(tmp_path, "ab")
+    word_list(tmp_path, "ab")
     run("import", str(path), "--domain", "toy", "--name", "both")
     with pytest.raises(UserError, match="--domain music or toy"):
         run("info", "both")

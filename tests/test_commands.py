@@ -6,18 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from seqtutor.cli.main import run
+from tests.commands import error_of
 
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
-
-
-def error_of(capsys, *args):
-    """The one line on standard error of a command that ends with exit code 2."""
-    assert run(args) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert err.startswith("error: ")
-    return err
 
 
 def test_sample_writes_into_the_run_folder(make_run, capsys):

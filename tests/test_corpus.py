@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from seqtutor import corpus, sources
 from seqtutor.domains import domain_class
-from seqtutor.domains.base import DUPLICATE, DataSet, Record, Rejected, Vocabulary
+from seqtutor.domains.base import DUPLICATE, Record, Rejected, Vocabulary
 from seqtutor.errors import UserError
-from tests.toy import LETTERS, Toy
+from tests.toy import LETTERS, Toy, word_list
 
 
 @pytest.fixture(autouse=True)
@@ -28,27 +28,6 @@ def reads(monkeypatch):
     return calls
 
 
-@pytest.fixture
-def named(tmp_path, monkeypatch):
-    """Makes the domain offer one data set, `known`; it is at tmp_path/known.txt once it was fetched."""
-    path, content = tmp_path / "known.txt", b"ab\nba\n"
-
-    def fetch():
-        path.write_bytes(content)
-        return path
-
-    sha256 = hashlib.sha256(content).hexdigest()
-    item = DataSet("known", "two words", "free", 2, sha256, lambda: path if path.exists() else None, fetch)
-    monkeypatch.setattr(Toy, "data_sets", classmethod(lambda cls: {"known": item}))
-    return path
-
-
-def words(tmp_path, *lines, name="words.txt"):
-    path = tmp_path / name
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return str(path)
-
-
 def same(one, other):
     return (
         np.array_equal(one.tokens, other.tokens)
@@ -60,7 +39,7 @@ def same(one, other):
 
 
 def test_exact_tokens(tmp_path):
-    loaded = corpus.load(Toy(), words(tmp_path, "da", "", "bad", "x", "a"))
+    loaded = corpus.load(Toy(), word_list(tmp_path, "da", "", "bad", "x", "a"))
     assert loaded.vocabulary == Vocabulary((".", "a", "b", "d"), end=0)  # numbered in order, not as they came
     assert loaded.tokens.tolist() == [3, 1, 0, 2, 1, 3, 0, 1, 0]
     assert loaded.offsets.tolist() == [0, 3, 7, 9]
@@ -75,13 +54,13 @@ def test_exact_tokens(tmp_path):
 
 def test_end_token_inside_and_nothing_at_all_are_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(Toy, "tokenize", lambda self, text: list(text.strip("-")))
-    loaded = corpus.load(Toy(), words(tmp_path, "a.b", "-", "ab", "ba"))
+    loaded = corpus.load(Toy(), word_list(tmp_path, "a.b", "-", "ab", "ba"))
     assert list(loaded.texts()) == ["ab", "ba"]
     assert loaded.rejected == [Rejected("words.txt:1", "the end token '.' inside"), Rejected("words.txt:2", "empty")]
 
 
 def test_a_symbol_only_rejected_sequences_have_is_not_in_the_vocabulary(tmp_path):
-    loaded = corpus.load(Toy(), words(tmp_path, "ab", "ex"))
+    loaded = corpus.load(Toy(), word_list(tmp_path, "ab", "ex"))
     assert loaded.vocabulary.symbols == (".", "a", "b")
 
 
@@ -92,7 +71,7 @@ def test_round_trip(tmp_path_factory, lines, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQTUTOR_CACHE", str(folder / "cache"))
         patch.setattr(corpus, "BLOCK", block)
-        parsed, cached = (corpus.load(Toy(), words(folder, *lines)) for _ in range(2))
+        parsed, cached = (corpus.load(Toy(), word_list(folder, *lines)) for _ in range(2))
     assert list(parsed.texts()) == lines
     assert same(parsed, cached)
 
@@ -101,13 +80,13 @@ def test_many_symbols_need_a_wider_type(tmp_path, monkeypatch):
     monkeypatch.setattr(Toy, "tokenize", lambda self, text: list(text))
     lines = ["".join(map(chr, range(start, start + 100))) for start in range(0x4E00, 0x4E00 + 1000, 100)]
     monkeypatch.setattr(corpus, "BLOCK", 50)  # early blocks are narrow, late ones wide
-    loaded = corpus.load(Toy(), words(tmp_path, *lines))
+    loaded = corpus.load(Toy(), word_list(tmp_path, *lines))
     assert loaded.tokens.dtype == np.uint16
     assert list(loaded.texts()) == lines
 
 
 def test_cached_data_is_not_parsed_again(tmp_path, reads):
-    path = words(tmp_path, "ab", "", "cab")
+    path = word_list(tmp_path, "ab", "", "cab")
     seen = []
     first = corpus.load(Toy(), path, seen.append)
     assert sum(seen) == 3
@@ -118,11 +97,11 @@ def test_cached_data_is_not_parsed_again(tmp_path, reads):
 
 @pytest.mark.parametrize("change", ["content", "option", "file name"])
 def test_cache_is_left_when_something_changes(tmp_path, reads, change):
-    corpus.load(Toy(), words(tmp_path, "ab", "cab"))
+    corpus.load(Toy(), word_list(tmp_path, "ab", "cab"))
     changed = {
-        "content": lambda: corpus.load(Toy(), words(tmp_path, "ab", "bab")),
-        "option": lambda: corpus.load(Toy({"length": 7}), words(tmp_path, "ab", "cab")),
-        "file name": lambda: corpus.load(Toy(), words(tmp_path, "ab", "cab", name="other.txt")),
+        "content": lambda: corpus.load(Toy(), word_list(tmp_path, "ab", "bab")),
+        "option": lambda: corpus.load(Toy({"length": 7}), word_list(tmp_path, "ab", "cab")),
+        "file name": lambda: corpus.load(Toy(), word_list(tmp_path, "ab", "cab", name="other.txt")),
     }[change]()
     assert len(reads) == 2
     assert changed.names[0].startswith("other" if change == "file name" else "words")
@@ -131,7 +110,7 @@ def test_cache_is_left_when_something_changes(tmp_path, reads, change):
 @pytest.mark.parametrize(("matter", "parses"), [(None, 2), (("length",), 2), ((), 1)])
 def test_only_options_that_matter_make_data_be_parsed_again(tmp_path, reads, monkeypatch, matter, parses):
     monkeypatch.setattr(Toy, "preparation", matter)
-    path = words(tmp_path, "ab", "cab")
+    path = word_list(tmp_path, "ab", "cab")
     loaded = [corpus.load(Toy({"length": length}), path) for length in (6, 7)]
     assert len(reads) == parses
     assert loaded[1].domain.length == 7
@@ -144,7 +123,7 @@ def test_the_options_that_matter_are_options(name):
 
 
 def test_damaged_cache_is_made_again(tmp_path, reads):
-    path = words(tmp_path, "abc", "", *["cab"] * 20)
+    path = word_list(tmp_path, "abc", "", *["cab"] * 20)
     whole = corpus.load(Toy(), path)
     bytes_ = whole.cached_at.read_bytes()
     damaged = [b"", b"junk", bytes_[: len(bytes_) // 2], bytes_[:-1]]
@@ -157,7 +136,7 @@ def test_damaged_cache_is_made_again(tmp_path, reads):
 
 
 def test_cache_that_holds_pickles_is_not_read(tmp_path, reads):
-    path = words(tmp_path, "abc")
+    path = word_list(tmp_path, "abc")
     whole = corpus.load(Toy(), path)
     with open(whole.cached_at, "wb") as file:
         np.savez(file, tokens=np.array([{}], object), lengths=np.array([1]), names=[0], words=[0])
@@ -166,18 +145,18 @@ def test_cache_that_holds_pickles_is_not_read(tmp_path, reads):
 
 
 def test_nothing_but_the_cache_is_left_behind(tmp_path, cache):
-    corpus.load(Toy(), words(tmp_path, "abc"))
+    corpus.load(Toy(), word_list(tmp_path, "abc"))
     assert [path.suffix for path in (cache / "corpora").iterdir()] == [".npz"]
 
 
 def test_a_cache_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQTUTOR_CACHE", words(tmp_path, "x", name="file"))
+    monkeypatch.setenv("SEQTUTOR_CACHE", word_list(tmp_path, "x", name="file"))
     with pytest.raises(UserError, match=r"SEQTUTOR_CACHE$"):
-        corpus.load(Toy(), words(tmp_path, "abc"))
+        corpus.load(Toy(), word_list(tmp_path, "abc"))
 
 
 def test_a_given_vocabulary_stays_and_unknown_tokens_are_rejected(tmp_path, reads):
-    path = words(tmp_path, "ab", "ad", "", "ba", "bcd", "b")
+    path = word_list(tmp_path, "ab", "ad", "", "ba", "bcd", "b")
     corpus.load(Toy(), path)
     fixed = Vocabulary((".", "b", "a"), end=0)
     loaded = corpus.load(Toy(vocabulary=fixed), path)
@@ -194,10 +173,10 @@ def test_a_given_vocabulary_stays_and_unknown_tokens_are_rejected(tmp_path, read
 
 
 def test_more_than_half_rejected_is_an_error(tmp_path):
-    path = words(tmp_path, "ab", "", "x", "", "ba")
+    path = word_list(tmp_path, "ab", "", "x", "", "ba")
     with pytest.raises(UserError, match=r"words.txt: 3 of 5 .*\(2 blank, 1 no letter: 'x'\), words.txt:2 the first"):
         corpus.load(Toy(), path)
-    assert len(corpus.load(Toy(), words(tmp_path, "ab", "", "x", "ba"))) == 2
+    assert len(corpus.load(Toy(), word_list(tmp_path, "ab", "", "x", "ba"))) == 2
 
 
 def test_repeated_sequences_are_listed_but_are_no_fault(tmp_path, monkeypatch):
@@ -211,16 +190,16 @@ def test_repeated_sequences_are_listed_but_are_no_fault(tmp_path, monkeypatch):
             yield Rejected(item.name, DUPLICATE) if repeated else item
 
     monkeypatch.setattr(Toy, "prepare", once)
-    loaded = corpus.load(Toy(), words(tmp_path, "ab", *["ab"] * 9))
+    loaded = corpus.load(Toy(), word_list(tmp_path, "ab", *["ab"] * 9))
     assert list(loaded.texts()) == ["ab"]
     assert corpus.reasons(loaded.rejected) == "9 duplicate"
     with pytest.raises(UserError, match=r"2 of 3 sequences cannot be used \(2 no letter: 'x'\), words.txt:4 the first"):
-        corpus.load(Toy(), words(tmp_path, "ab", *["ab"] * 2, "x", "x1"))
+        corpus.load(Toy(), word_list(tmp_path, "ab", *["ab"] * 2, "x", "x1"))
 
 
 def test_an_empty_file_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no sequences"):
-        corpus.load(Toy(), words(tmp_path))
+        corpus.load(Toy(), word_list(tmp_path))
 
 
 def test_reasons_are_counted():
@@ -230,8 +209,8 @@ def test_reasons_are_counted():
 
 def test_a_folder_is_read_whole(tmp_path):
     (tmp_path / "folder" / "below").mkdir(parents=True)
-    words(tmp_path, "ab", name="folder/z.txt")
-    words(tmp_path, "ba", name="folder/below/a.txt")
+    word_list(tmp_path, "ab", name="folder/z.txt")
+    word_list(tmp_path, "ba", name="folder/below/a.txt")
     loaded = corpus.load(Toy(), str(tmp_path / "folder"))
     assert list(loaded.texts()) == ["ba", "ab"]
     assert loaded.sha256 == hashlib.sha256(b"ba\nab\n").hexdigest()
@@ -258,7 +237,7 @@ def test_data_set_that_is_not_here_or_altered(named):
 
 
 def test_imported_names(tmp_path, cache, named):
-    path = words(tmp_path, "ab")
+    path = word_list(tmp_path, "ab")
     sources.remember(Toy, "mine", tmp_path / "words.txt")
     assert list(corpus.load(Toy(), "mine").texts()) == ["ab"]
     (tmp_path / "words.txt").unlink()

@@ -96,3 +96,10 @@ class Toy(Domain):
         with open(path, "a" if first else "w", encoding="utf-8") as file:
             file.writelines(self.decode(row[:n]) + "\n" for row, n in zip(tokens, lengths, strict=True))
         return [path] * len(tokens)
+
+
+def word_list(folder: Path, *lines: str, name: str = "words.txt") -> str:
+    """Writes a file of words, one a line; returns its path."""
+    path = folder / name
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(path)

@@ -51,7 +51,7 @@ def huber_loss(error, mask, weight, huber) -> tf.Tensor:
 
 
 def pcl_loss(taken: Taken, discount: float, path_length: int, huber: float) -> LossOutput:
-    """Path consistency learning, for the sub-paths of d tokens from every token (Nachum et al. 2017, equation 15).
+    """Path consistency learning, for the sub-paths of d tokens from every token (Nachum et al. 2017, section 5).
 
       error_t = sum_{k < d} g^k delta_{t+k} + g^d V(s_{t+d}) - V(s_t)
 
