@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,13 +62,13 @@ class Study:
       seed: of the draws and of the statistics that sample; the next subject has the next seed, so that estimates
         are independent.
       reward: makes the reward, with the token numbers of the domain given.
-      reference: gives the training texts for novelty; None leaves novelty out.
+      reference: the training data, as the domain's `reference` makes it; None leaves out what needs it.
     """
 
     num: int
     seed: int
     reward: Callable[[Domain], Reward]
-    reference: Callable[[], Iterable[str]] | None
+    reference: Any | None
 
 
 class Sums:
@@ -120,17 +120,16 @@ def common_c(subjects: Sequence[Subject]) -> float | None:
 def evaluate(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
     """Every subject's figures and statistics, by label. Memory grows by the 8 bytes a sequence that `unique` takes."""
     c = common_c(subjects)
-    reference = study.reference and subjects[0].domain.reference(study.reference())
     return {
-        subject.label: _measure(subject, replace(study, seed=study.seed + place), reference, c, quiet)
+        subject.label: _measure(subject, replace(study, seed=study.seed + place), c, quiet)
         for place, subject in enumerate(subjects)
     }
 
 
-def _measure(subject: Subject, study: Study, reference: Any, c: float | None, quiet: bool) -> dict[str, Estimate]:
+def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
     run = subject.what if isinstance(subject.what, LoadedRun) else None
     sums = Sums(c if run else None)
-    statistics = subject.domain.statistics(reference, study.seed)
+    statistics = subject.domain.statistics(study.reference, study.seed)
     try:
         with study.reward(subject.domain) as reward, Progress(run and study.num, "sequence", quiet) as progress:
             for tokens, lengths, drawn in _sequences(subject, study):
