@@ -36,6 +36,8 @@ from seqtutor.rundir import write_text
 from seqtutor.sample import Draw, Drawn, draw, primer_of
 from seqtutor.tables import aligned, csv_file
 
+# Sees every batch that is judged: the subject's label, tokens [N, T], lengths [N], and r(tau) of each [N].
+Watch = Callable[[str, np.ndarray, np.ndarray, np.ndarray], None]
 Results = dict[str, dict[str, Estimate]]  # of each subject by its label, in order
 SIGNIFICANT = 0.05
 
@@ -63,12 +65,14 @@ class Study:
         are independent.
       reward: makes the reward, with the token numbers of the domain given.
       reference: the training data, as the domain's `reference` makes it; None leaves out what needs it.
+      watch: sees the sequences, if it is given.
     """
 
     num: int
     seed: int
     reward: Callable[[Domain], Reward]
     reference: Any | None
+    watch: Watch | None = None
 
 
 class Sums:
@@ -80,8 +84,8 @@ class Sums:
         self._sums: dict[str, RatioSums] = defaultdict(RatioSums)
         self._bound = LogZBound()
 
-    def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: Drawn | None) -> None:
-        """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn."""
+    def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: Drawn | None) -> np.ndarray:
+        """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn. Returns r(tau) of each [N]."""
         scored = reward(tokens, lengths)
         total = scored.total.sum(axis=1, dtype=np.float64)
         self._sums["reward"].add(total)
@@ -90,6 +94,7 @@ class Sums:
         if drawn is not None:
             self._add_policy(total, drawn)
         self._sums["length"].add(lengths)
+        return total
 
     def _add_policy(self, total: np.ndarray, drawn: Drawn) -> None:
         of = drawn.sequences
@@ -133,7 +138,9 @@ def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> di
     try:
         with study.reward(subject.domain) as reward, Progress(run and study.num, "sequence", quiet) as progress:
             for tokens, lengths, drawn in _sequences(subject, study):
-                sums.add(tokens, lengths, reward, drawn)
+                totals = sums.add(tokens, lengths, reward, drawn)
+                if study.watch is not None:
+                    study.watch(subject.label, tokens, lengths, totals)
                 statistics.update(tokens, lengths)
                 progress.advance(by=len(tokens))
             exact = _exact(run, reward, c) if run else {}

@@ -18,6 +18,7 @@ from seqtutor.estimate import Estimate
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 36  # margins around the plot
 ROW = 40  # height of a bar with its label
+FAR = 5  # see `visible`
 LABEL = 13  # height of a line of labels
 
 
@@ -51,13 +52,13 @@ class _Axis(NamedTuple):
 
 
 def lines(curves: Sequence[Curve], name: str, x_name: str) -> str:
-    """A line chart. Values far below or above all others leave it: see `visible`."""
+    """A line chart with x from 0. Values far below or above all others leave it: see `visible`."""
     shown = [curve for curve in curves if len(curve.y)]
     if not shown:
         return ""
     span = visible(np.concatenate([curve.y for curve in shown]))
     xs = np.concatenate([curve.x for curve in shown])
-    x, y = _plot((float(xs.min()), float(xs.max())), span)
+    x, y = _plot(float(xs.max()), span)
     paths = [
         f'<polyline class="run run{curve.run}" fill="none" stroke="currentColor" stroke-width="1.5" points="'
         + " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(curve.x, curve.y, strict=True))
@@ -82,7 +83,7 @@ def scatter(points: Sequence[Point], x_name: str, y_name: str) -> str:
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in best)
     parts = _axes(x, y, x_name, y_name)
     parts.append(f'<polyline points="{path}" fill="none" stroke="currentColor" stroke-dasharray="3 4" opacity=".6"/>')
-    heights = apart([y(point.y.value) - 7 for point in points], LABEL)
+    heights = apart([y(point.y.value) - 7 for point in points], LABEL, TOP + LABEL)
     for point, height in zip(points, heights, strict=True):
         parts += _mark(point, x, y, height)
     return _svg(f"{y_name} against {x_name}", HEIGHT, parts)
@@ -124,24 +125,25 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def visible(values: np.ndarray) -> tuple[float, float]:
-    """The range to show: all of it, but where a twentieth of the values at an end takes more room than the others.
+    """The range to show: all of it, but where a twentieth of the values at an end takes FAR times the others' room.
 
-    So the first steps of a run, often far below all that follow, do not flatten the curve.
+    So the first steps of a run, often far off all that follow, do not flatten the curve.
     """
     low, high = float(values.min()), float(values.max())
     inner_low, inner_high = (float(value) for value in np.quantile(values, [0.05, 0.95]))
     inner = inner_high - inner_low
-    low = inner_low - 0.1 * inner if inner_low - low > inner > 0 else low
-    high = inner_high + 0.1 * inner if high - inner_high > inner > 0 else high
+    low = inner_low - 0.1 * inner if inner_low - low > FAR * inner > 0 else low
+    high = inner_high + 0.1 * inner if high - inner_high > FAR * inner > 0 else high
     return low, high
 
 
 def thinned(x: np.ndarray, y: np.ndarray, most: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """At most `most` points: the means of blocks of neighbours, all of one size but the last."""
-    size = -(-len(x) // most) or 1
-    starts = np.arange(0, len(x), size)
-    counts = np.diff([*starts, len(x)])
-    return tuple(np.add.reduceat(values, starts) / counts if len(values) else values for values in (x, y))
+    """At most `most` points: of each block of neighbours, all of one size but the last, the last x and the mean y."""
+    if not len(x):
+        return x, y
+    starts = np.arange(0, len(x), -(-len(x) // most))
+    ends = np.append(starts[1:], len(x))
+    return x[ends - 1], np.add.reduceat(y, starts) / (ends - starts)
 
 
 def frontier(points: Sequence[Point]) -> list[int]:
@@ -154,18 +156,23 @@ def frontier(points: Sequence[Point]) -> list[int]:
     return kept
 
 
-def apart(heights: Sequence[float], least: float) -> list[float]:
-    """Heights moved up as little as keeps each `least` from the one below it, in their order."""
-    moved, limit = list(heights), math.inf
-    for i in sorted(range(len(heights)), key=lambda i: -heights[i]):
-        moved[i] = limit = min(heights[i], limit)
-        limit -= least
+def apart(heights: Sequence[float], least: float, top: float) -> list[float]:
+    """Heights, which count downwards, moved so that all are `least` apart: upwards, but where `top` ends it, down."""
+    moved, order = list(heights), sorted(range(len(heights)), key=lambda i: heights[i])
+    limit = math.inf
+    for i in reversed(order):
+        moved[i] = min(moved[i], limit)
+        limit = moved[i] - least
+    limit = top
+    for i in order:
+        moved[i] = max(moved[i], limit)
+        limit = moved[i] + least
     return moved
 
 
-def number(value: float) -> str:
-    """A number in four digits, with a true minus."""
-    return "–" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
+def number(value: float, digits: int = 4) -> str:
+    """A number in a few digits, with a true minus."""
+    return "–" if math.isnan(value) else f"{value:.{digits}g}".replace("-", "−")
 
 
 def _bounds(estimate: Estimate) -> tuple[float, float]:
@@ -178,8 +185,8 @@ def _mark(point: Point, x: _Axis, y: _Axis, height: float) -> list[str]:
     side = 'text-anchor="end"' if a > (LEFT + WIDTH) / 2 else ""
     return [
         f'<g class="run run{point.run}"><path d="M{left:.1f} {b:.1f}H{right:.1f}M{a:.1f} {low:.1f}V{high:.1f}" '
-        f'stroke="currentColor"/><circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="currentColor"/></g>',
-        _text(a - 6 if side else a + 6, height, point.label, side),
+        f'stroke="currentColor"/><circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="currentColor"/>',
+        _text(a - 6 if side else a + 6, height, point.label, f'{side} fill="currentColor" font-weight="600"') + "</g>",
     ]
 
 
@@ -194,9 +201,10 @@ def _padded(values: Sequence[float], first: float, last: float) -> _Axis:
     return _Axis(low - room, high + room, first, last)
 
 
-def _plot(x: tuple[float, float], y: tuple[float, float]) -> tuple[_Axis, _Axis]:
-    (low, high), room = _span(*y), 0.04 * (_span(*y)[1] - _span(*y)[0])
-    return _Axis(*_span(*x), LEFT, WIDTH - RIGHT), _Axis(low - room, high + room, HEIGHT - BOTTOM, TOP)
+def _plot(last: float, y: tuple[float, float]) -> tuple[_Axis, _Axis]:
+    low, high = _span(*y)
+    room = 0.04 * (high - low)
+    return _Axis(*_span(0.0, last), LEFT, WIDTH - RIGHT), _Axis(low - room, high + room, HEIGHT - BOTTOM, TOP)
 
 
 def _axes(x: _Axis, y: _Axis, x_name: str, y_name: str) -> list[str]:

@@ -17,11 +17,11 @@ from seqtutor.config import to_tree
 from seqtutor.domains.base import Domain, Neighbour
 from seqtutor.evaluate import Results, Study, Subject, common_c, evaluate
 from seqtutor.rundir import RunDir
-from seqtutor.sample import Draw, draw, primer_of
 
-FIRST = 8  # sequences of each run that are shown as they were drawn
+FIRST = 16  # sequences of all runs together that are shown as they were drawn, but LEAST of each
+LEAST = 4
 BEST = 4  # different sequences of each run with the highest rewards
-POOL = 1_000  # sequences drawn of each run, of which those are the best
+POOL = 10_000  # sequences of each run, the first drawn, of which those are the best
 
 
 class Shown(NamedTuple):
@@ -103,6 +103,20 @@ class Report:
     how: str
 
 
+class Kept:
+    """The first POOL sequences of a run, without their figures."""
+
+    def __init__(self, domain: Domain):
+        self._decode, self._end = domain.decode, domain.vocabulary.end
+        self.sequences: list[Shown] = []
+
+    def add(self, tokens: np.ndarray, lengths: np.ndarray, totals: np.ndarray) -> None:
+        """Keeps as many as there is room for: tokens [N, T], lengths [N], rewards [N]."""
+        for row, length, total in list(zip(tokens, lengths, totals, strict=True))[: POOL - len(self.sequences)]:
+            cut = self._end is not None and row[length - 1] != self._end
+            self.sequences.append(Shown(self._decode(row[:length]), "", float(total), 1, cut))
+
+
 def collect(subjects: Sequence[Subject], study: Study, reward: str, missing: str, quiet: bool) -> Report:
     """Judges the runs as `evaluate` does and gathers all a report shows.
 
@@ -111,22 +125,23 @@ def collect(subjects: Sequence[Subject], study: Study, reward: str, missing: str
       reward: the spec of study.reward, to be shown.
       missing: why study.reference is None, if it is.
     """
-    domain, pool = subjects[0].domain, min(study.num, POOL)
-    results = evaluate(subjects, study, quiet)
-    drawn = [_drawn(subject, replace(study, num=pool, seed=study.seed + i)) for i, subject in enumerate(subjects)]
+    domain, count = subjects[0].domain, max(LEAST, FIRST // len(subjects))
+    kept = {subject.label: Kept(domain) for subject in subjects}
+    results = evaluate(subjects, replace(study, watch=lambda label, *batch: kept[label].add(*batch)), quiet)
+    drawn = [every.sequences for every in kept.values()]
     best = [_best(every) for every in drawn]
     chosen = [shown for every in best for shown in every]
     how, found = (
         (missing, []) if study.reference is None else domain.nearest([shown.text for shown in chosen], study.reference)
     )
-    pictures = _pictures(domain, [*(shown for every in drawn for shown in every[:FIRST]), *chosen], found)
+    pictures = _pictures(domain, [*(shown for every in drawn for shown in every[:count]), *chosen], found)
     near = iter([item and Near(item, pictures[item.text]) for item in found])
     stories = [
-        _story(subject, pictures, every[:FIRST], top, [next(near) for _ in top] if found else [])
+        _story(subject, pictures, every[:count], top, [next(near) for _ in top] if found else [])
         for subject, every, top in zip(subjects, drawn, best, strict=True)
     ]
     return Report(
-        domain.name, stories, results, study.num, study.seed, pool, reward or domain.default_reward,
+        domain.name, stories, results, study.num, study.seed, min(study.num, POOL), reward or domain.default_reward,
         common_c(subjects), how,
     )  # fmt: skip
 
@@ -147,20 +162,6 @@ def _number(text: str | None) -> float:
         return float(text)
     except (TypeError, ValueError):
         return math.nan
-
-
-def _drawn(subject: Subject, study: Study) -> list[Shown]:
-    """The first study.num sequences that `evaluate` draws with the same seed, without their figures."""
-    run, end = subject.what, subject.domain.vocabulary.end
-    found: list[Shown] = []
-    with study.reward(subject.domain) as reward:
-        for batch in draw(run, Draw(study.num, study.seed, run.config.sample.batch, primer=primer_of(run))):
-            tokens, lengths = batch.sequences.tokens, batch.sequences.lengths
-            totals = reward(tokens, lengths).total.sum(axis=1, dtype=np.float64)
-            for row, length, total in zip(tokens, lengths, totals, strict=True):
-                cut = end is not None and (length == 0 or row[length - 1] != end)
-                found.append(Shown(subject.domain.decode(row[:length]), "", float(total), 1, cut))
-    return found
 
 
 def _best(drawn: Sequence[Shown]) -> list[Shown]:

@@ -35,7 +35,7 @@ def page(report: Report) -> str:
         ("figures", "Figures with 95 % intervals", _table(report)),
         ("components", "Reward by component", _components(report)),
         ("frontier", "Reward against KL", _frontier(report)),
-        ("best", "Best sequences and their nearest in the training data", _best(report)),
+        ("best", "Best and nearest", _best(report)),
         ("curves", "Learning curves", _curves(report)),
     ]
     shown = [(name, title, "".join(parts)) for name, title, parts in sections]
@@ -138,7 +138,7 @@ def _table(report: Report) -> Iterator[str]:
     names = dict.fromkeys(name for metrics in report.results.values() for name in metrics)
     head = "".join(f'<th scope="col">{_swatch(i)}{escape(label)}</th>' for i, label in enumerate(report.results))
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>'
+        f'<tr><th scope="row">{escape(name).replace("_", "_<wbr>")}</th>'
         + "".join(_cell(m.get(name), None if m is first else first.get(name)) for m in report.results.values())
         + "</tr>"
         for name in names
@@ -157,7 +157,7 @@ def _cell(estimate: Estimate | None, first: Estimate | None) -> str:
     p = None if first is None else p_value(first, estimate)
     mark = ' <span class="mark">*</span>' if p is not None and p < SIGNIFICANT else ""
     low, high = estimate.low, estimate.high
-    interval = "" if low is None else f"<small>{number(low)} to {number(high)}</small>"
+    interval = "" if low is None else f"<small>{number(low, 3)} to {number(high, 3)}</small>"
     return f"<td>{number(estimate.value)}{mark}{interval}</td>"
 
 
@@ -194,7 +194,10 @@ def _curves(report: Report) -> Iterator[str]:
             (name, lines([_curve(i, story.history, name) for i, story in stories], name, x_name)) for name in columns
         ]
         title = "Tuning: means of each round’s draws" if tuned else "Pretraining: nats a token"
-        yield from _charts(f"{title}; long curves are thinned by means of neighbours.", charts)
+        yield from _charts(
+            f"{title}, in blocks of neighbouring {x_name}s where there are many. A start far off the rest is cut.",
+            charts,
+        )
 
 
 def _curve(run: int, history: dict[str, np.ndarray], name: str) -> Curve:

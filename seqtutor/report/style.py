@@ -37,7 +37,8 @@ p{margin:.4rem 0;max-width:48rem}
 .soft,figcaption,small{color:var(--soft);font-size:.85rem}
 code,pre{font:.82rem/1.45 ui-monospace,monospace}
 code{overflow-wrap:anywhere}
-pre{margin:.3rem 0;padding:.6rem;overflow:auto;max-height:24rem;background:var(--card);border-radius:6px}
+pre{margin:.3rem 0;padding:.6rem;overflow:auto;max-height:24rem;background:var(--card);border-radius:6px;
+white-space:pre-wrap;overflow-wrap:anywhere}
 h1,h2,h3,p,dd,summary,figcaption{overflow-wrap:anywhere}
 details{margin:.4rem 0}
 summary{cursor:pointer}
@@ -45,11 +46,11 @@ nav a{margin-right:1rem;color:inherit}
 ul.legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;padding:0;margin:.5rem 0}
 .swatch{display:inline-block;width:.8em;height:.8em;border-radius:2px;background:currentColor;margin-right:.4em}
 .grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr))}
-.sides{display:grid;gap:1.5rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));align-items:start}
+.sides{display:grid;gap:1.5rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));align-items:start;margin-top:.8rem}
 .cards{display:grid;gap:.7rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}
 figure{margin:0;padding:.6rem;background:var(--card);border-radius:8px;min-width:0}
 figure.pair{display:grid;gap:.7rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,13rem),1fr))}
-figure.wide{max-width:40rem}
+figure.wide{max-width:30rem}
 svg{display:block;width:100%;height:auto}
 audio{display:block;width:100%;height:2.4rem;margin-top:.4rem}
 dl{display:grid;grid-template-columns:auto 1fr;gap:0 .8rem;margin:.3rem 0;font-size:.82rem}
@@ -63,4 +64,5 @@ tr:last-child>*{border-bottom:0}
 tbody th,thead th:first-child{text-align:left;position:sticky;left:0;background:var(--back);font-weight:400}
 td small{display:block}
 .mark{font-weight:700}
+@media(max-width:40rem){th,td{padding:.25rem .4rem}tbody th{white-space:normal}}
 """

@@ -28,7 +28,7 @@ def _figure(text: str, molecule: Molecule) -> str:
     if not molecule.valid:
         return f'<p class="invalid">not valid: {escape(molecule.reason)}</p>{smiles}'
     terms = "".join(
-        f"<dt>{name.replace('_', ' ')}</dt><dd>{value:.3g}</dd>"
+        f"<dt>{name.replace('_', ' ')}</dt><dd>{value + 0.0:.3g}</dd>"  # + 0.0: no minus zero
         for name, value in zip(PROPERTIES, molecule.values, strict=True)
     )
     return f"{drawing(text)}<dl>{terms}</dl>{smiles}"

@@ -11,7 +11,7 @@ from seqtutor.domains.music.render import BLACK_KEYS, wav_bytes
 from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, SYMBOLS
 
 RATE = 11_025  # samples a second: a quarter of the files' rate, so that a page of many melodies stays small
-WIDTH, MARGIN, ROW = 340, 22, 5  # of a roll, of the names of the octaves at its left, of a semitone
+WIDTH, MARGIN, ROW = 340, 24, 5  # of a roll, of the names of the octaves at its left, of a semitone
 ROWS = 24  # semitones of a roll, at the least, so that most have one height
 
 
@@ -38,8 +38,8 @@ def roll(tokens: list[int]) -> str:
         if pitch % 12 in BLACK_KEYS:
             parts.append(_rect(MARGIN, row(pitch), WIDTH - MARGIN, ROW, 'fill="currentColor" opacity=".06"'))
         elif pitch % 12 == 0:
-            name = f'<text x="0" y="{row(pitch) + ROW}" font-size="9" fill="currentColor">C{pitch // 12 - 1}</text>'
-            parts.append(name)
+            y = max(10, row(pitch) + ROW)
+            parts.append(f'<text x="0" y="{y}" font-size="13" fill="currentColor">C{pitch // 12 - 1}</text>')
     for beat in range(0, len(tokens) + 1, 4):
         opacity = ".45" if beat % 16 == 0 else ".18"
         x = f"{min(MARGIN + beat * step, WIDTH - 0.5):.1f}"
