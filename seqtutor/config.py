@@ -128,8 +128,12 @@ class Config(_Section):
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Reads a config file and applies `section.key=value` overrides. Raises UserError on anything wrong."""
+    """Reads a config file and applies `section.key=value` overrides. Raises UserError on anything wrong.
+
+    A run's config.yaml is one too; its section `run`, which says how the run came about, is left out.
+    """
     tree = _read_tree(path)
+    tree.pop("run", None)
     for item in overrides:
         _override(tree, item)
     return from_tree(tree, str(path))

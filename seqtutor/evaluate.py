@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from seqtutor.rundir import write_text
 from seqtutor.sample import Draw, Drawn, draw, primer_of
 from seqtutor.tables import aligned, csv_file
 
+# Sees every batch that is judged: the subject's label, tokens [N, T], lengths [N], and r(tau) of each [N].
+Watch = Callable[[str, np.ndarray, np.ndarray, np.ndarray], None]
 Results = dict[str, dict[str, Estimate]]  # of each subject by its label, in order
 SIGNIFICANT = 0.05
 
@@ -62,13 +64,15 @@ class Study:
       seed: of the draws and of the statistics that sample; the next subject has the next seed, so that estimates
         are independent.
       reward: makes the reward, with the token numbers of the domain given.
-      reference: gives the training texts for novelty; None leaves novelty out.
+      reference: the training data, as the domain's `reference` makes it; None leaves out what needs it.
+      watch: sees the sequences, if it is given.
     """
 
     num: int
     seed: int
     reward: Callable[[Domain], Reward]
-    reference: Callable[[], Iterable[str]] | None
+    reference: Any | None
+    watch: Watch | None = None
 
 
 class Sums:
@@ -80,8 +84,8 @@ class Sums:
         self._sums: dict[str, RatioSums] = defaultdict(RatioSums)
         self._bound = LogZBound()
 
-    def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: Drawn | None) -> None:
-        """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn."""
+    def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: Drawn | None) -> np.ndarray:
+        """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn. Returns r(tau) of each [N]."""
         scored = reward(tokens, lengths)
         total = scored.total.sum(axis=1, dtype=np.float64)
         self._sums["reward"].add(total)
@@ -90,6 +94,7 @@ class Sums:
         if drawn is not None:
             self._add_policy(total, drawn)
         self._sums["length"].add(lengths)
+        return total
 
     def _add_policy(self, total: np.ndarray, drawn: Drawn) -> None:
         of = drawn.sequences
@@ -120,21 +125,22 @@ def common_c(subjects: Sequence[Subject]) -> float | None:
 def evaluate(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
     """Every subject's figures and statistics, by label. Memory grows by the 8 bytes a sequence that `unique` takes."""
     c = common_c(subjects)
-    reference = study.reference and subjects[0].domain.reference(study.reference())
     return {
-        subject.label: _measure(subject, replace(study, seed=study.seed + place), reference, c, quiet)
+        subject.label: _measure(subject, replace(study, seed=study.seed + place), c, quiet)
         for place, subject in enumerate(subjects)
     }
 
 
-def _measure(subject: Subject, study: Study, reference: Any, c: float | None, quiet: bool) -> dict[str, Estimate]:
+def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
     run = subject.what if isinstance(subject.what, LoadedRun) else None
     sums = Sums(c if run else None)
-    statistics = subject.domain.statistics(reference, study.seed)
+    statistics = subject.domain.statistics(study.reference, study.seed)
     try:
         with study.reward(subject.domain) as reward, Progress(run and study.num, "sequence", quiet) as progress:
             for tokens, lengths, drawn in _sequences(subject, study):
-                sums.add(tokens, lengths, reward, drawn)
+                totals = sums.add(tokens, lengths, reward, drawn)
+                if study.watch is not None:
+                    study.watch(subject.label, tokens, lengths, totals)
                 statistics.update(tokens, lengths)
                 progress.advance(by=len(tokens))
             exact = _exact(run, reward, c) if run else {}

@@ -23,7 +23,7 @@ CONTENTS = (
     "checkpoints", "tensorboard", "samples", "history.csv", "summary.json", "rejected.csv", "evaluation.json",
     "evaluation.csv", "report.html", "config.yaml",
 )  # fmt: skip
-PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "rdkit", "pretty_midi", "click")
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pandas", "rdkit", "pretty_midi", "click")
 
 
 class RunDir:

@@ -75,7 +75,7 @@ def test_figures_are_those_of_the_draws(make_run):
 
 def test_a_file_has_rewards_and_statistics_only(words, word_file, make_run):
     given = Given(load_run(make_run()).domain, word_file, own_vocabulary=True)
-    result = evaluate([Subject("f", given)], study(reference=lambda: ["bad", "cab"]), quiet=True)["f"]
+    result = evaluate([Subject("f", given)], study(reference={"bad", "cab"}), quiet=True)["f"]
     assert list(result) == ["reward", "reward_a", "reward_b", "length", "share of a", "novel"]
     assert result["reward"].value == pytest.approx((1 + 1 + 4 + 2 - 1) / 5)
     assert result["length"].value == pytest.approx((4 + 4 + 5 + 5 + 4) / 5)

@@ -20,7 +20,9 @@ LAYERS = [
     ["policy", "primers", "tune.learner"],
     ["load"],
     ["pretrain", "tune.loop", "sample", "given"],
-    ["score", "evaluate"],
+    ["score", "evaluate", "report.charts", "report.style"],
+    ["report", "report.collect"],
+    ["report.page"],
     ["cli"],
     ["__main__"],
 ]

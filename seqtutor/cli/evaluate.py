@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -47,10 +47,10 @@ def evaluate(
     from seqtutor.rewards import make_reward
     from seqtutor.tables import make_folder, write_rejected
 
-    runs = _load_runs(paths, overrides)
+    runs = load_runs(paths, overrides)
     first = next(iter(runs.values()), None)
-    domain = _common_domain(runs, domain_name)
-    subjects = _subjects(paths, runs, domain)
+    domain = common_domain(runs, domain_name)
+    subjects = subjects_of(paths, runs, domain)
     settings = first.config.evaluate if first else EvaluateConfig()
     study = Study(
         num or settings.num,
@@ -68,7 +68,7 @@ def evaluate(
     click.echo(as_text(results, common_c(subjects)))
 
 
-def _load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:
+def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:
     """The runs among the paths; the others are files or folders of files."""
     from seqtutor.load import load_run
 
@@ -78,7 +78,7 @@ def _load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, 
     return {path: options.changed(load_run(path), overrides) for path in paths if (path / "config.yaml").exists()}
 
 
-def _common_domain(runs: dict[Path, LoadedRun], name: str | None) -> Domain:
+def common_domain(runs: dict[Path, LoadedRun], name: str | None) -> Domain:
     """The one domain of all. Raises UserError if there are several, or none is named."""
     from seqtutor.domains import domain_class
 
@@ -93,7 +93,7 @@ def _common_domain(runs: dict[Path, LoadedRun], name: str | None) -> Domain:
     return next(iter(runs.values())).domain if runs else domain_class(name)()
 
 
-def _subjects(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain) -> list[Subject]:
+def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain) -> list[Subject]:
     """What to evaluate, in the order named, each with a label of its own."""
     from seqtutor.evaluate import Subject
     from seqtutor.given import Given
@@ -107,15 +107,15 @@ def _subjects(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain
     ]
 
 
-def _reference(domain: Domain, name: str, first: LoadedRun | None, quiet: bool) -> Callable[[], Iterable[str]] | None:
-    """The texts that novelty is against: those named, or the first run's data set, if it is on this machine."""
+def _reference(domain: Domain, name: str, first: LoadedRun | None, quiet: bool) -> Any | None:
+    """What novelty is against: the data named, or the first run's data set, if it is on this machine."""
     free = type(domain)(domain.options)  # with no run's vocabulary: tokens unknown to the run count as well
     if name:
-        return options.read_data(free, name, quiet).texts
+        return domain.reference(options.read_data(free, name, quiet).texts())
     if first is None or not first.config.data.name:
         return None
     try:
-        return options.read_data(free, first.config.data.name, quiet).texts
+        return domain.reference(options.read_data(free, first.config.data.name, quiet).texts())
     except UserError as error:
         print(f"novelty is left out: {error}", file=sys.stderr)
         return None

@@ -24,6 +24,7 @@ COMMANDS = {
     "tune": ("seqtutor.cli.tune:tune", "Tune a prior towards a reward by KL-control."),
     "sample": ("seqtutor.cli.sample:sample", "Draw sequences from a run and write them as files."),
     "evaluate": ("seqtutor.cli.evaluate:evaluate", "Statistics of runs and files with 95 % intervals, side by side."),
+    "report": ("seqtutor.cli.report:report", "One HTML page about runs: before and after, figures, learning curves."),
     "score": ("seqtutor.cli.score:score", "Reward and log-probability of given sequences."),
     "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.molecules import corpus, reading, render, smiles
+from seqtutor.domains.base import DataSet, Domain, Neighbours, Record, Rejected, Reward, Statistics, Vocabulary, Writer
+from seqtutor.domains.molecules import corpus, figures, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
-from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference
+from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
 from seqtutor.errors import UserError
 
 
@@ -85,6 +85,14 @@ class Molecules(Domain):
     def statistics(self, reference: Reference | None, seed: int) -> Statistics:
         """See `statistics.MoleculeStatistics`."""
         return MoleculeStatistics(reference, seed, self.decode, self.vocabulary.end, self._pool)
+
+    def nearest(self, texts: Sequence[str], reference: Reference) -> Neighbours:
+        """See `statistics.nearest_molecules`."""
+        return nearest_molecules(texts, reference, self._pool)
+
+    def figures(self, texts: Sequence[str]) -> list[str]:
+        """Drawings with the molecules' properties."""
+        return figures.figures(texts, self._pool)
 
     def writers(self) -> dict[str, Writer]:
         """smi: one file; svg: one file a molecule; png: sheets of 25."""

@@ -18,18 +18,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
 
-from seqtutor.domains.base import Statistics
+from seqtutor.domains.base import Neighbour, Neighbours, Statistics
 from seqtutor.domains.molecules.pool import Pool
-from seqtutor.domains.molecules.properties import PROPERTIES, columns
+from seqtutor.domains.molecules.properties import PROPERTIES, Molecule, columns
 from seqtutor.domains.molecules.reward import Decode, molecules_of
-from seqtutor.domains.molecules.similarity import cosine, diversity, fingerprints, fragments, nearest, scaffolds, summed
+from seqtutor.domains.molecules.similarity import (
+    cosine,
+    diversity,
+    fingerprints,
+    fragments,
+    nearest,
+    scaffolds,
+    summed,
+    tanimoto,
+)
 from seqtutor.estimate import Estimate, RatioSums, share_distinct
 
 SAMPLE = 2_000  # molecules that similarities are measured on, at the most
@@ -144,6 +153,30 @@ class MoleculeStatistics(Statistics):
     def close(self) -> None:
         """Ends the pool's worker processes; they start again when next needed."""
         self._pool.close()
+
+
+def nearest_molecules(smiles: Sequence[str], reference: Reference, pool: Pool) -> Neighbours:
+    """The molecule of the reference with the highest Tanimoto similarity, for each SMILES; None for an invalid one.
+
+    Equal molecules are found in the whole reference, similar ones in its sample.
+    """
+    how = (
+        f"Tanimoto similarity of Morgan fingerprints, among {len(reference.sample):,} of {len(reference.hashes):,} "
+        "training molecules; equal ones among all"
+    )
+    return Neighbours(how, [_nearest(molecule, reference) for molecule in pool.canonical(smiles)])
+
+
+def _nearest(molecule: Molecule, reference: Reference) -> Neighbour | None:
+    if not molecule.valid:
+        return None
+    if np.isin(hashes([molecule.canonical]), reference.hashes)[0]:
+        return Neighbour(molecule.canonical, 1.0)
+    if not reference.sample:
+        return None
+    similarity = tanimoto(fingerprints([molecule.canonical]), reference.fingerprints)[0]
+    best = int(similarity.argmax())
+    return Neighbour(reference.sample[best], float(similarity[best]))
 
 
 def hashes(names: Iterable[str]) -> np.ndarray:

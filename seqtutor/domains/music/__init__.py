@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Statistics, Vocabulary, Writer
+from seqtutor.domains.base import DataSet, Domain, Neighbours, Record, Rejected, Reward, Statistics, Vocabulary, Writer
 from seqtutor.domains.music import corpus, reader, render
+from seqtutor.domains.music.figures import figure
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
+from seqtutor.domains.music.similarity import nearest
 from seqtutor.domains.music.statistics import MusicStatistics, encode
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
@@ -77,6 +79,14 @@ class Music(Domain):
     def statistics(self, reference: np.ndarray | None, seed: int) -> Statistics:
         """The statistics of the paper's Table 1, and novelty and diversity."""
         return MusicStatistics(reference, seed)
+
+    def nearest(self, texts: Sequence[str], reference: np.ndarray) -> Neighbours:
+        """See `similarity.nearest`."""
+        return nearest(texts, reference)
+
+    def figures(self, texts: Sequence[str]) -> list[str]:
+        """Piano rolls with their sound."""
+        return [figure(text) for text in texts]
 
     def writers(self) -> dict[str, Writer]:
         """MIDI, piano rolls, sound."""

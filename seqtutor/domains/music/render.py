@@ -23,7 +23,7 @@ _PARTIALS = np.arange(1, 9)
 _LOUDNESS = _PARTIALS**-1.4  # of the partials at the onset
 _DECAY = 1.2 + 0.9 * _PARTIALS  # a second; high partials die first, as on a plucked string
 
-_BLACK_KEYS = {1, 3, 6, 8, 10}
+BLACK_KEYS = {1, 3, 6, 8, 10}
 _INK, _NOTE, _SHADE, _LINE = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da"
 
 
@@ -51,31 +51,33 @@ def _write_each(
     return paths
 
 
-def synthesise(tokens: np.ndarray) -> np.ndarray:
-    """Samples float32 in [-0.8, 0.8], mono at `RATE`, of tokens [T]: T sixteenths and a short tail, plucked tones.
+def synthesise(tokens: np.ndarray, rate: int = RATE) -> np.ndarray:
+    """Samples float32 in [-0.8, 0.8], mono, of tokens [T]: T sixteenths and a short tail, plucked tones.
 
-    A tone of pitch f is sum_k a_k exp(-d_k t) sin(2 pi k f t), with f = 440 * 2^((MIDI - 69) / 12) Hz.
+    A tone of pitch f is sum_k a_k exp(-d_k t) sin(2 pi k f t), with f = 440 * 2^((MIDI - 69) / 12) Hz, over the
+    partials that `rate` samples a second can hold.
     """
-    samples = np.zeros(round((len(tokens) * SIXTEENTH + _TAIL) * RATE), np.float64)
+    samples = np.zeros(round((len(tokens) * SIXTEENTH + _TAIL) * rate), np.float64)
     for note in to_notes(tokens):
-        begin, held = round(note.start * SIXTEENTH * RATE), (note.end - note.start) * SIXTEENTH
-        time = np.arange(round((held + _RELEASE) * RATE)) / RATE
+        begin, held = round(note.start * SIXTEENTH * rate), (note.end - note.start) * SIXTEENTH
+        time = np.arange(round((held + _RELEASE) * rate)) / rate
         frequency = 440 * 2 ** ((note.pitch - 69) / 12)
         waves = np.sin(2 * np.pi * frequency * np.outer(_PARTIALS, time)) * np.exp(-np.outer(_DECAY, time))
         envelope = np.clip(time / _ATTACK, 0, 1) * np.clip((held + _RELEASE - time) / _RELEASE, 0, 1)
-        samples[begin : begin + len(time)] += envelope * (_LOUDNESS @ waves)
+        heard = frequency * _PARTIALS < rate / 2
+        samples[begin : begin + len(time)] += envelope * ((_LOUDNESS * heard) @ waves)
     peak = np.abs(samples).max(initial=0.0)
     return (samples * (0.8 / peak if peak else 1.0)).astype(np.float32)
 
 
-def wav_bytes(tokens: np.ndarray) -> bytes:
-    """A WAV file, 16 bits, mono, of tokens [T]."""
+def wav_bytes(tokens: np.ndarray, rate: int = RATE) -> bytes:
+    """A WAV file, 16 bits, mono, `rate` samples a second, of tokens [T]."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((synthesise(tokens) * 32767).astype("<i2").tobytes())
+        file.setframerate(rate)
+        file.writeframes((synthesise(tokens, rate) * 32767).astype("<i2").tobytes())
     return buffer.getvalue()
 
 
@@ -89,7 +91,7 @@ def write_png(tokens: np.ndarray, path: Path) -> None:
     figure = Figure(figsize=(np.clip(1.0 + 0.24 * length, 5, 60), 1.0 + 0.17 * (high - low + 1)), layout="constrained")
     axes = figure.add_subplot()
     for pitch in range(low, high + 1):
-        if pitch % 12 in _BLACK_KEYS:
+        if pitch % 12 in BLACK_KEYS:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color=_SHADE, lw=0, zorder=0)
     for step in range(length + 1):
         width = 1.4 if step % 16 == 0 else 0.9 if step % 4 == 0 else 0.3
@@ -97,7 +99,7 @@ def write_png(tokens: np.ndarray, path: Path) -> None:
     starts, ends = [note.start for note in notes], [note.end for note in notes]
     widths = [end - start - 0.08 for start, end in zip(starts, ends, strict=True)]
     axes.barh([n.pitch for n in notes], widths, left=[s + 0.04 for s in starts], height=0.8, color=_NOTE, zorder=2)
-    rows = [pitch for pitch in range(low, high + 1) if pitch % 12 not in _BLACK_KEYS]
+    rows = [pitch for pitch in range(low, high + 1) if pitch % 12 not in BLACK_KEYS]
     axes.set_yticks(rows, [f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}" for pitch in rows], fontsize=8)
     beats = range(0, length + 1, 4)
     axes.set_xticks(beats, [str(step // 4 + 1) if step < length else "" for step in beats], fontsize=8, ha="left")

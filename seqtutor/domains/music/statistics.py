@@ -18,7 +18,7 @@ from seqtutor.errors import UserError
 from seqtutor.estimate import Z95, Estimate, RatioSums, share_distinct
 
 _GROUPS = 64  # of compositions, left out one at a time by the jackknife
-_BREAK = NUM_TOKENS  # stands between reference melodies, so that no composition equals a stretch across two
+BREAK = NUM_TOKENS  # stands between reference melodies, so that no composition equals a stretch across two
 
 
 def composition_statistics(tokens: np.ndarray) -> dict[str, np.ndarray]:
@@ -154,7 +154,7 @@ class MusicStatistics(Statistics):
 
 
 def encode(melodies: Iterable[str]) -> np.ndarray:
-    """Melodies as texts, of any length, in one row of token ids, int8, with _BREAK after each.
+    """Melodies as texts, of any length, in one row of token ids, int8, with BREAK after each.
 
     Raises UserError for an unknown token.
     """
@@ -166,7 +166,7 @@ def encode(melodies: Iterable[str]) -> np.ndarray:
         except KeyError as error:
             known = f"use {SYMBOLS[0]}, {SYMBOLS[1]}, {SYMBOLS[2]} .. {SYMBOLS[-1]}"
             raise UserError(f"unknown token '{error.args[0]}' in reference melody {number}; {known}") from None
-        row.append(_BREAK)
+        row.append(BREAK)
     return np.array(row, np.int8)
 
 
@@ -176,7 +176,7 @@ def _window_hashes(windows: np.ndarray, seed: int) -> np.ndarray:
     It is the exclusive or of random numbers, one for each position and token (Zobrist 1970).
     """
     length = windows.shape[1]
-    numbers = np.random.default_rng([seed, length]).integers(2**64, size=(length, _BREAK + 1), dtype=np.uint64)
+    numbers = np.random.default_rng([seed, length]).integers(2**64, size=(length, BREAK + 1), dtype=np.uint64)
     hashes = np.zeros(len(windows), np.uint64)
     for place in range(length):
         hashes ^= numbers[place][windows[:, place]]

@@ -1,0 +1,83 @@
+"""A report in headless Chromium: nothing on the console, nothing from a network, sound that plays, no overflow."""
+
+import pytest
+
+from seqtutor.config import from_tree
+from seqtutor.domains import domain_class
+from seqtutor.report.collect import BEST, FIRST
+from tests.browser import CHROMIUM, browser
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
+
+TUNE = "C4 hold hold hold E4 hold hold hold G4 hold hold hold E4 hold off hold "
+
+
+@pytest.fixture(scope="module")
+def music_report(tmp_path_factory):
+    """The page of an untrained prior of melodies and of a policy of other weights."""
+    from seqtutor import checkpoint, load
+    from seqtutor.cli.main import run
+    from seqtutor.model import SequenceModel
+    from seqtutor.rundir import RunDir
+
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "tunes.csv").write_text("name,text\n" + "".join(f"{i},{TUNE * 3}\n" for i in range(3)))
+    domain = domain_class("music")()
+    paths = []
+    for kind, groups in (("prior", ("prior",)), ("tuned", ("prior", "online"))):
+        tree = {"domain": {"name": "music"}, "model": {"units": 8}, "sample": {"batch": 16}}
+        config = from_tree({**tree, "data": {"name": str(folder / "tunes.csv")}}, "test")
+        arrays = {
+            group: SequenceModel(config.model, domain.vocabulary.size, seed).get() for seed, group in enumerate(groups)
+        }
+        of = RunDir(folder / kind)
+        of.create(config, {"kind": kind}, resume=False, force=False)
+        of.history_file.write_text("step,loss,reward\n1,3,0\n2,2,1\n3,1,2\n")
+        meta = {"kind": kind, **load.describe(config, domain)}
+        checkpoint.save(of.checkpoints, checkpoint.Checkpoint(3, meta, checkpoint.join(**arrays)), best=True)
+        paths.append(str(of.path))
+    assert run(["report", *paths, "--num", "16", "--quiet"]) == 0
+    return folder / "tuned" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def tab():
+    with browser() as page:
+        yield page
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_and_is_silent_on_the_console(music_report, tab, width, dark):
+    tab.open(music_report, width, dark)
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    assert tab.complaints() == []
+    assert {address.split(":")[0] for address in tab.addresses()} <= {"file", "data"}
+    back, text = (tab.run(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+    brightness = [sum(map(int, colour[4:-1].split(","))) for colour in (back, text)]
+    assert (brightness[0] < brightness[1]) == dark
+
+
+def test_every_melody_plays_and_the_one_before_stops(music_report, tab):
+    tab.open(music_report, 1280)
+    state = tab.run("""(async () => {
+        const all = [...document.querySelectorAll('audio')];
+        await all[0].play(); await all[1].play();
+        await new Promise(done => setTimeout(done, 500));
+        return {durations: all.map(a => a.duration), at: all[1].currentTime, paused: all.map(a => a.paused)};
+    })()""")
+    assert len(state["durations"]) == 2 * (FIRST // 2 + 2 * BEST)
+    assert all(duration == pytest.approx(6.4, abs=0.05) for duration in state["durations"])
+    assert state["at"] > 0
+    assert state["paused"][:3] == [True, False, True]
+    assert tab.complaints() == []
+    assert music_report.stat().st_size < 10e6
+
+
+def test_the_browser_would_have_complained(tab, tmp_path):
+    """So that the silence above means something."""
+    page = tmp_path / "bad.html"
+    page.write_text('<p style="width:2000px">wide</p><script>console.error("no"); null.x</script>')
+    tab.open(page, 390)
+    assert tab.run("document.documentElement.scrollWidth") > 390
+    assert {event["method"] for event in tab.complaints()} == {"Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
