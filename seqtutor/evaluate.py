@@ -19,7 +19,8 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,13 @@ class Study:
       num: sequences drawn from each run; a file counts whole.
       seed: of the draws and of the statistics that sample; the next subject has the next seed, so that estimates
         are independent.
-      reward: makes the reward, with the token numbers of the domain given.
+      reward: makes the reward, with the token numbers of the domain given; used as a context manager.
       reference: gives the training texts for novelty; None leaves novelty out.
     """
 
     num: int
     seed: int
-    reward: Callable[[Domain], Reward]
+    reward: Callable[[Domain], AbstractContextManager[Reward]]
     reference: Callable[[], Iterable[str]] | None
 
 
@@ -174,13 +175,7 @@ def write_results(results: Results, folder: Path) -> None:
 
     evaluation.csv has a row a subject and metric; p is that of Welch's z test against the first subject.
     """
-    tree = {
-        label: {
-            name: {"value": _json(e.value), "low": _json(e.low), "high": _json(e.high), "n": e.n}
-            for name, e in metrics.items()
-        }
-        for label, metrics in results.items()
-    }
+    tree = {label: as_tree(metrics) for label, metrics in results.items()}
     write_text(folder / "evaluation.json", json.dumps(tree, indent=1, allow_nan=False) + "\n")
     first = next(iter(results.values()))
     with csv_file(folder / "evaluation.csv", ("run", "metric", "value", "low", "high", "n", "p")) as table:
@@ -189,6 +184,14 @@ def write_results(results: Results, folder: Path) -> None:
                 p = None if metrics is first or name not in first else p_value(first[name], e)
                 row = {"run": label, "metric": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n, "p": p}
                 table.add(row)
+
+
+def as_tree(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
+    """{metric: {value, low, high, n}} as it stands in JSON, NaN as null."""
+    return {
+        name: {"value": _json(e.value), "low": _json(e.low), "high": _json(e.high), "n": e.n}
+        for name, e in metrics.items()
+    }
 
 
 def as_text(results: Results, c: float | None) -> str:
