@@ -12,8 +12,8 @@ LAYERS = [
     ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board"],
     ["domains.base"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
-    ["config", "sources", "rewards", "tables"],
-    ["corpus"],
+    ["config", "sources", "rewards", "tables", "grid"],
+    ["corpus", "frontier"],
     ["model", "optimum", "rundir", "checkpoint", "batches", "tune.losses", "tune.replay", "magenta"],
     ["tune.targets", "rollout"],
     ["tune.variants"],
@@ -21,6 +21,7 @@ LAYERS = [
     ["load"],
     ["pretrain", "tune.loop", "sample", "given"],
     ["score", "evaluate"],
+    ["sweep"],
     ["cli"],
     ["__main__"],
 ]
