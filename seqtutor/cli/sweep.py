@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from seqtutor.cli.tune import about, of_prior, refuse_of_the_prior
 from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
+    from seqtutor.config import Config
     from seqtutor.frontier import Row
     from seqtutor.grid import Point
 
@@ -56,21 +58,13 @@ def sweep(
     frontier.csv (means across seeds) and frontier.png (reward against KL). An interrupted sweep goes on with --resume,
     which also adds points to one that ended.
     """
-    import json
+    from seqtutor.rundir import RunDir
 
-    from seqtutor import config as configs
-    from seqtutor.grid import grid, split
-
-    fixed, swept = split(overrides)
-    _refuse(overrides)
     flags = {"tune.reward": reward, "evaluate.num": num, "seed": seed}
-    fixed += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
-    base = configs.load(config, fixed)
-    seeds_ = range(base.seed, base.seed + seeds)
-    points = grid(variants or (base.tune.variant,), cs or (base.tune.c,), seeds_, swept)
-    resolved = [configs.load(config, fixed + point.overrides) for point in points]
+    plan = _plan(config, overrides, flags, variants, cs, seeds)
     folder = out or Path("runs", config.stem, "sweep")
-    if prior.resolve() in {path.resolve() for path in (folder, *(folder / point.name for point in points))}:
+    runs = [RunDir(folder / point.name) for point, _ in plan]
+    if prior.resolve() in {path.resolve() for path in (folder, *(run.path for run in runs))}:
         raise UserError(f"--out {folder}: the prior's own folder would be written to; choose another")
     if (folder / "summary.csv").exists() and not (resume or force):
         raise UserError(f"{folder} holds a sweep already; use --resume, --force or another --out")
@@ -82,28 +76,38 @@ def sweep(
     from seqtutor import sweep as sweeps
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward
-    from seqtutor.rundir import RunDir
 
     loaded = load_run(prior)
     jobs = [
-        sweeps.Job(point, of_prior(each, loaded), RunDir(folder / point.name))
-        for point, each in zip(points, resolved, strict=True)
+        sweeps.Job(point, of_prior(resolved, loaded), run) for (point, resolved), run in zip(plan, runs, strict=True)
     ]
-    with make_reward(loaded.domain, base.tune.reward) as scores:
+    with make_reward(loaded.domain, jobs[0].config.tune.reward) as scores:
         sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
-        rows = sweeps.sweep(jobs, loaded, scores, folder, _teller(points, quiet), quiet)
+        rows = sweeps.sweep(jobs, loaded, scores, folder, _teller([point for point, _ in plan], quiet), quiet)
     if not quiet:
         settings = sweeps.columns(jobs)
         click.echo("\n" + frontier.as_text(frontier.across_seeds(rows, settings), settings))
         click.echo(f"summary.csv, frontier.csv and frontier.png: in {folder}")
 
 
-def _refuse(overrides: Sequence[str]) -> None:
-    """Raises UserError for a --set of what the prior settled, or what has an option of its own here."""
+def _plan(
+    path: Path, overrides: tuple[str, ...], flags: Mapping[str, Any], variants: tuple[str, ...] | None,
+    cs: tuple[float, ...] | None, seeds: int,
+) -> list[tuple[Point, Config]]:  # fmt: skip
+    """Every point with its config. Raises UserError for anything wrong in any of them."""
+    from seqtutor.config import load
+    from seqtutor.grid import grid, split
+
     refuse_of_the_prior(overrides)
     for item in overrides:
         if option := _OWN_OPTION.get(item.partition("=")[0].strip()):
             raise UserError(f"--set {item}: give it with {option}")
+    fixed, swept = split(overrides)
+    fixed += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
+    base = load(path, fixed)
+    numbers = range(base.seed, base.seed + seeds)
+    points = grid(variants or (base.tune.variant,), cs or (base.tune.c,), numbers, swept)
+    return [(point, load(path, fixed + point.overrides)) for point in points]
 
 
 def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:
