@@ -26,6 +26,7 @@ BOUND = "log_z_bound"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f5539", "#6c757d")
 _MARKERS = "osD^vPX*"
 _INK, _LINE = "#22313f", "#ced4da"
+_HOLLOW = {"ms": 9, "mfc": "#ffffffcc", "mew": 1.5}
 
 
 def interval(name: str, value: float | None, low: float | None, high: float | None) -> Row:
@@ -87,7 +88,8 @@ def text(value: Any) -> str:
 def draw(rows: Sequence[Row], means: Sequence[Row], settings: Sequence[str], path: Path) -> None:
     """Draws mean reward against mean KL: a small point a run, a large one a mean, with intervals across seeds.
 
-    A colour is a variant (with its values of other settings), a shape a c; a line joins the means of one colour.
+    A colour is a variant (with its values of other settings), a shape a c; a line joins the means of one colour. Means
+    are hollow, and runs lie above them, so that neither hides the other.
     """
     from matplotlib.figure import Figure
 
@@ -103,7 +105,7 @@ def draw(rows: Sequence[Row], means: Sequence[Row], settings: Sequence[str], pat
             axes.plot(0.0, row["reward"], "*", color=_INK, ms=14, mec="white", zorder=5)
         else:
             colour = colours[_series(row, settings)]
-            axes.plot(row["kl_sequence"], row["reward"], markers[row["c"]], color=colour, ms=4, alpha=0.45, mew=0)
+            axes.plot(row["kl_sequence"], row["reward"], markers[row["c"]], color=colour, ms=3.5, mew=0, zorder=5)
     axes.margins(0.08)
     view = axes.get_xlim(), axes.get_ylim()
     for name, colour in colours.items():
@@ -123,9 +125,9 @@ def _series(row: Mapping[str, Any], settings: Sequence[str]) -> str:
 def _draw_means(axes: Axes, means: Sequence[Row], colour: str, markers: Mapping[float, str]) -> None:
     means = sorted(means, key=lambda mean: mean["c"])
     x, y = ([mean[name] for mean in means] for name in ("kl_sequence", "reward"))
-    axes.plot(x, y, color=colour, lw=1.3, alpha=0.7, zorder=2)
+    axes.plot(x, y, color=colour, lw=1.3, alpha=0.6, zorder=2)
     for mean in means:
-        axes.plot(mean["kl_sequence"], mean["reward"], markers[mean["c"]], color=colour, ms=9, mec="white", zorder=4)
+        axes.plot(mean["kl_sequence"], mean["reward"], markers[mean["c"]], color=colour, **_HOLLOW, zorder=4)
         if mean["seeds"] > 1:
             bars = {
                 f"{axis}err": mean[name] - mean[f"{name}_low"] for axis, name in (("x", FIGURES[1]), ("y", FIGURES[0]))
@@ -139,8 +141,12 @@ def _frame(axes: Axes, view: tuple[tuple[float, float], tuple[float, float]], me
     lows, highs = ([mean[f"reward_{end}"] for mean in means if mean["seeds"] > 1] for end in ("low", "high"))
     widest = [mean["kl_sequence_high"] for mean in means if mean["seeds"] > 1]
     wide, tall = (right - left) / 2, (top - bottom) / 2
-    axes.set_xlim(left, min(max(right, *widest, right), right + wide))
-    axes.set_ylim(max(min(bottom, *lows, bottom), bottom - tall), min(max(top, *highs, top), top + tall))
+    air = 0.05  # beyond the end of an interval, as a share of these
+    axes.set_xlim(left, min(max([right, *(end + air * wide for end in widest)]), right + wide))
+    axes.set_ylim(
+        max(min([bottom, *(end - air * tall for end in lows)]), bottom - tall),
+        min(max([top, *(end + air * tall for end in highs)]), top + tall),
+    )
     axes.set_xlabel("KL(policy ‖ prior) a sequence (nats)", color=_INK)
     axes.set_ylabel("mean reward a sequence", color=_INK)
     axes.grid(color=_LINE, lw=0.5)
@@ -153,10 +159,11 @@ def _legend(figure: Any, colours: Mapping[str, str], markers: Mapping[float, str
     """What colours and shapes mean, to the right of the plot."""
     from matplotlib.lines import Line2D
 
-    blank = {"color": "none", "mec": "white", "ms": 9}
-    handles = [Line2D([], [], **blank | {"ms": 14}, marker="*", mfc=_INK, label="prior")]
+    handles = [Line2D([], [], ls="", marker="*", color=_INK, mec="white", ms=14, label="prior")]
     handles += [Line2D([], [], color=colour, lw=3, label=name) for name, colour in colours.items()]
-    handles += [Line2D([], [], **blank, marker=marker, mfc=_INK, label=f"c = {c:g}") for c, marker in markers.items()]
+    handles += [
+        Line2D([], [], ls="", marker=marker, color=_INK, **_HOLLOW, label=f"c = {c:g}") for c, marker in markers.items()
+    ]
     note = "small: a run\nlarge: mean of the seeds\nbars: its 95 % interval"
     legend = figure.legend(handles=handles, loc="outside right upper", frameon=False, labelcolor=_INK, title=note)
     legend.set_alignment("left")
