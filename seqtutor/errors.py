@@ -10,6 +10,10 @@ class UserError(Exception):
     """Wrong usage or input. The message says what is wrong, where, and how to mend it, in one line."""
 
 
+class Diverged(UserError):
+    """Tuning came to numbers that are not finite: these settings do not work, whatever else is in order."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UserError:
     """An error for a name that is not among the known ones, with the nearest valid names."""
     known = sorted(known)

@@ -10,6 +10,7 @@ b_i = valid). Its standard error is the delta method's, from five running sums:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,39 @@ def share_distinct(counts: np.ndarray) -> Estimate:
     if error == 0:
         return share(counts.size, n)
     return Estimate(value, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error), n, error)
+
+
+def mean_of_few(values: Sequence[float]) -> Estimate:
+    """The mean of a few independent values with Student's interval, which one value does not have; NaN for none."""
+    n = len(values)
+    if n < 2:
+        return Estimate(values[0] if n else math.nan, None, None, n)
+    value, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(n)
+    half = student95(n - 1) * error
+    return Estimate(value, value - half, value + half, n, error)
+
+
+def student95(freedom: int) -> float:
+    """The two-sided 95 % quantile t of Student's distribution.
+
+    With t = sqrt(freedom) tan(angle), P(|T| < t) is a finite sum of powers of cos(angle) (Abramowitz & Stegun 26.7.3
+    and 26.7.4), which rises with the angle; so the angle is found by halving.
+    """
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        angle = (low + high) / 2
+        low, high = (angle, high) if _within(angle, freedom) < 0.95 else (low, angle)
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def _within(angle: float, freedom: int) -> float:
+    """P(|T| < sqrt(freedom) tan(angle))."""
+    odd = freedom % 2
+    term, total = (math.cos(angle) if odd else 1.0), 0.0
+    for power in range(odd, freedom - 1, 2):
+        total += term
+        term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
+    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
 
 
 def p_value(first: Estimate, other: Estimate) -> float | None:

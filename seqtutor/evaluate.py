@@ -19,7 +19,8 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,14 +64,14 @@ class Study:
       num: sequences drawn from each run; a file counts whole.
       seed: of the draws and of the statistics that sample; the next subject has the next seed, so that estimates
         are independent.
-      reward: makes the reward, with the token numbers of the domain given.
+      reward: makes the reward, with the token numbers of the domain given; used as a context manager.
       reference: the training data, as the domain's `reference` makes it; None leaves out what needs it.
       watch: sees the sequences, if it is given.
     """
 
     num: int
     seed: int
-    reward: Callable[[Domain], Reward]
+    reward: Callable[[Domain], AbstractContextManager[Reward]]
     reference: Any | None
     watch: Watch | None = None
 
@@ -180,13 +181,7 @@ def write_results(results: Results, folder: Path) -> None:
 
     evaluation.csv has a row a subject and metric; p is that of Welch's z test against the first subject.
     """
-    tree = {
-        label: {
-            name: {"value": _json(e.value), "low": _json(e.low), "high": _json(e.high), "n": e.n}
-            for name, e in metrics.items()
-        }
-        for label, metrics in results.items()
-    }
+    tree = {label: as_tree(metrics) for label, metrics in results.items()}
     write_text(folder / "evaluation.json", json.dumps(tree, indent=1, allow_nan=False) + "\n")
     first = next(iter(results.values()))
     with csv_file(folder / "evaluation.csv", ("run", "metric", "value", "low", "high", "n", "p")) as table:
@@ -195,6 +190,14 @@ def write_results(results: Results, folder: Path) -> None:
                 p = None if metrics is first or name not in first else p_value(first[name], e)
                 row = {"run": label, "metric": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n, "p": p}
                 table.add(row)
+
+
+def as_tree(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
+    """{metric: {value, low, high, n}} as it stands in JSON, NaN as null."""
+    return {
+        name: {"value": _json(e.value), "low": _json(e.low), "high": _json(e.high), "n": e.n}
+        for name, e in metrics.items()
+    }
 
 
 def as_text(results: Results, c: float | None) -> str:

@@ -8,13 +8,13 @@ from tqdm import tqdm
 
 
 class Progress:
-    """A bar with rate and time left, used as a context manager."""
+    """A bar with rate and time left, used as a context manager. One inside another vanishes when it is done."""
 
     def __init__(self, total: int | None, unit: str, quiet: bool = False, done: int = 0, what: str | None = None):
         """Args: total: of units, None if unknown; done: units an earlier run has behind it; what: stands before."""
         self._bar = tqdm(
             total=total, initial=done, unit=f" {unit}", disable=quiet or not sys.stderr.isatty(), dynamic_ncols=True,
-            smoothing=0.05, file=sys.stderr, unit_scale=unit == "token", desc=what,
+            smoothing=0.05, file=sys.stderr, unit_scale=unit == "token", desc=what, leave=None,
         )  # fmt: skip
 
     def __enter__(self) -> Progress:
@@ -33,3 +33,9 @@ class Progress:
         """Prints a line above the bar, on a terminal only."""
         if not self._bar.disable:
             self._bar.write(line, file=sys.stderr)
+
+
+def show(line: str) -> None:
+    """Prints a line on standard output at once, above the bars of the terminal."""
+    tqdm.write(line, file=sys.stdout)
+    sys.stdout.flush()

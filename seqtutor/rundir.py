@@ -42,12 +42,11 @@ class RunDir:
         """One row per logging step."""
         return self.path / "history.csv"
 
-    def create(self, config: Config, about: dict[str, Any], resume: bool, force: bool) -> None:
-        """Makes the folder and writes config.yaml.
+    def check(self, config: Config, about: dict[str, Any], resume: bool, force: bool) -> bool:
+        """Whether a run is there already, with which `create` may do what it is told. Changes nothing.
 
-        Raises UserError if a run is there already and neither resume nor force is given (force starts afresh; files
-        that are not a run's stay), if resume is asked for with another config or kind than the run's, or if the
-        config.yaml that is there is not a run's.
+        Raises UserError if a run is there and neither resume nor force is given, if resume is asked for with another
+        config or kind than the run's, or if the config.yaml that is there is not a run's.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file; choose another --out")
@@ -57,9 +56,18 @@ class RunDir:
         if there and resume:
             if to_tree(self.config()) != to_tree(config) or self._differs(about):
                 raise UserError(f"{self.path} was started with other settings; resume with the same, or use --force")
-            return
-        if there and not force:
+        elif there and not force:
             raise UserError(f"{self.path} holds a run already; use --resume, --force or another --out")
+        return there
+
+    def create(self, config: Config, about: dict[str, Any], resume: bool, force: bool) -> None:
+        """Makes the folder and writes config.yaml; force starts afresh, but files that are not a run's stay.
+
+        Raises UserError as `check` does, or if the folder cannot be written to.
+        """
+        there = self.check(config, about, resume, force)
+        if there and resume:
+            return
         try:
             if there:
                 self._clear()

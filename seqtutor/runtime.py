@@ -15,6 +15,7 @@ def setup() -> None:
 
         gpus = tf.config.list_physical_devices("GPU")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    tf.get_logger().setLevel("ERROR")  # nor advice on speed, as when many runs are loaded, each with its own graphs
     with contextlib.suppress(RuntimeError):  # can no longer be set
         tf.config.threading.set_intra_op_parallelism_threads(cores)
         tf.config.threading.set_inter_op_parallelism_threads(min(2, cores))

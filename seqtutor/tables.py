@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -31,21 +31,23 @@ class Table:
 @contextlib.contextmanager
 def csv_file(path: Path, columns: Sequence[str]) -> Iterator[Table]:
     """A CSV file to add rows to. It appears under its name when all went well; otherwise an old one stays."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            yield Table(file, columns)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        yield Table(file, columns)
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes a compressed .npz, whole or not at all."""
+    with whole_file(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, mode: str, **how: Any) -> Iterator[IO[Any]]:
+    """A file to write to, opened as by `open`. It appears under its name when all went well; else an old one stays."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
+        with open(temporary, mode, **how) as file:
+            yield file
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

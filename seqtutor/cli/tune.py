@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,7 @@ def tune(
     from seqtutor import config as configs
     from seqtutor.rundir import RunDir
 
-    for item in overrides:
-        if item.partition(".")[0].strip() in OF_THE_PRIOR:
-            raise UserError(f"--set {item}: {', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]} are the prior's")
+    refuse_of_the_prior(overrides)
     flags = {"tune.variant": variant, "tune.c": c, "tune.reward": reward, "seed": seed}
     overrides += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
     resolved = configs.load(config, overrides)
@@ -58,13 +57,25 @@ def tune(
     from seqtutor.tune.loop import tune as learn
 
     loaded = load_run(prior)
-    resolved = _of_prior(resolved, loaded)
+    resolved = of_prior(resolved, loaded)
     with make_reward(loaded.domain, resolved.tune.reward) as scores:
-        run.create(resolved, {"kind": "tuned", "prior": str(prior)}, resume, force)
+        run.create(resolved, about(prior), resume, force)
         learn(resolved, loaded, scores, run, resume, quiet)
 
 
-def _of_prior(config: Config, prior: LoadedRun) -> Config:
+def refuse_of_the_prior(overrides: Sequence[str]) -> None:
+    """Raises UserError for a --set of what the prior's run settled."""
+    for item in overrides:
+        if item.partition(".")[0].strip() in OF_THE_PRIOR:
+            raise UserError(f"--set {item}: {', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]} are the prior's")
+
+
+def about(prior: Path) -> dict[str, str]:
+    """What config.yaml says of a tuned run beside its settings."""
+    return {"kind": "tuned", "prior": str(prior)}
+
+
+def of_prior(config: Config, prior: LoadedRun) -> Config:
     """The config with what the prior decides. Raises UserError if they are not of one domain."""
     if prior.policy.tuned is not None:
         raise UserError(f"--prior {prior.path} is a tuned run; give the run of `seqtutor pretrain` it came from")

@@ -17,7 +17,7 @@ from seqtutor.board import Board
 from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain, Reward, Rewards
-from seqtutor.errors import UserError
+from seqtutor.errors import Diverged, UserError
 from seqtutor.interrupt import Interrupt
 from seqtutor.load import LoadedRun, describe
 from seqtutor.model import SequenceModel
@@ -42,6 +42,7 @@ def tune(
       resume: go on from the newest whole checkpoint, if there is one.
     Raises:
       KeyboardInterrupt: after Ctrl-C, once the round is finished and a checkpoint written.
+      Diverged: the loss is no longer finite.
     """
     tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
     done = 0
@@ -61,7 +62,7 @@ def tune(
             last = number + 1 == config.tune.rounds
             if last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0:
                 checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
-            if interrupt.asked and not last:
+            if interrupt.asked:
                 raise KeyboardInterrupt
 
 
@@ -141,7 +142,7 @@ class Tuner:
             rows["log_prior"][:, :longest], weight,
         )  # fmt: skip
         if not math.isfinite(out["loss"]):
-            raise UserError("tuning diverged: the loss is not finite; lower tune.learning_rate, or raise tune.c")
+            raise Diverged("tuning diverged: the loss is not finite; lower tune.learning_rate, or raise tune.c")
         return out
 
     def snapshot(self, step: int) -> Checkpoint:

@@ -1,0 +1,134 @@
+"""seqtutor sweep."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqtutor.cli import options
+from seqtutor.cli.tune import about, of_prior, refuse_of_the_prior
+from seqtutor.errors import UserError
+
+if TYPE_CHECKING:
+    from seqtutor.config import Config
+    from seqtutor.frontier import Row
+    from seqtutor.grid import Point
+
+_OWN_OPTION = {"tune.variant": "--variants", "tune.c": "--c", "tune.reward": "--reward", "seed": "--seed"}
+
+
+class Several(click.ParamType):
+    """Values with commas between them, as a tuple."""
+
+    def __init__(self, each: click.ParamType):
+        self.each, self.name = each, each.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """Converts each; what is wrong with one is wrong with all."""
+        return tuple(self.each.convert(part.strip(), param, ctx) for part in value.split(","))
+
+
+@click.command(
+    epilog=options.example(
+        "seqtutor sweep configs/chain.yaml --prior runs/chain/prior --variants psi,g,tb --c 0.5,1,2 --seeds 3"
+    ),
+)
+@options.training()
+@click.option("--prior", required=True, type=options.PATH, metavar="RUN", help="Run folder of the prior to tune.")
+@click.option("--variants", type=Several(options.Variant()), metavar="V,V,...", help="Default: tune.variant.")
+@click.option("--c", "cs", type=Several(click.FLOAT), metavar="C,C,...", help="Temperatures; default: tune.c.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many; the first is --seed.")
+@click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run at its end; default: evaluate.num.")
+@options.reward("tune.reward of the config")
+@options.shared("runs/CONFIG's name/sweep")
+def sweep(
+    config: Path, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variants: tuple[str, ...] | None,
+    cs: tuple[float, ...] | None, seeds: int, num: int | None, reward: str | None, seed: int | None, out: Path | None,
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Tune one prior in every variant, at every c, with several seeds, and compare.
+
+    A --set with commas, as tune.learning_rate=0.001,0.003, adds its values to the grid (quote a value that has a comma
+    itself). Each point is tuned and evaluated in a run folder of its own. Writes summary.csv (a row a run),
+    frontier.csv (means across seeds) and frontier.png (reward against KL). An interrupted sweep goes on with --resume,
+    which also adds points to one that ended.
+    """
+    from seqtutor.rundir import RunDir
+
+    flags = {"tune.reward": reward, "evaluate.num": num, "seed": seed}
+    plan = _plan(config, overrides, flags, variants, cs, seeds)
+    folder = out or Path("runs", config.stem, "sweep")
+    runs = [RunDir(folder / point.name) for point, _ in plan]
+    if prior.resolve() in {path.resolve() for path in (folder, *(run.path for run in runs))}:
+        raise UserError(f"--out {folder}: the prior's own folder would be written to; choose another")
+    if (folder / "summary.csv").exists() and not (resume or force):
+        raise UserError(f"{folder} holds a sweep already; use --resume, --force or another --out")
+
+    from seqtutor import runtime
+
+    runtime.setup()
+    from seqtutor import frontier
+    from seqtutor import sweep as sweeps
+    from seqtutor.load import load_run
+    from seqtutor.rewards import make_reward
+
+    loaded = load_run(prior)
+    jobs = [
+        sweeps.Job(point, of_prior(resolved, loaded), run) for (point, resolved), run in zip(plan, runs, strict=True)
+    ]
+    with make_reward(loaded.domain, jobs[0].config.tune.reward) as scores:
+        sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
+        rows = sweeps.sweep(jobs, loaded, scores, folder, _teller([point for point, _ in plan], quiet), quiet)
+    if not quiet:
+        settings = sweeps.columns(jobs)
+        click.echo("\n" + frontier.as_text(frontier.across_seeds(rows, settings), settings))
+        click.echo(f"summary.csv, frontier.csv and frontier.png: in {folder}")
+
+
+def _plan(
+    path: Path, overrides: tuple[str, ...], flags: Mapping[str, Any], variants: tuple[str, ...] | None,
+    cs: tuple[float, ...] | None, seeds: int,
+) -> list[tuple[Point, Config]]:  # fmt: skip
+    """Every point with its config. Raises UserError for anything wrong in any of them."""
+    from seqtutor.config import load
+    from seqtutor.grid import grid, split
+
+    refuse_of_the_prior(overrides)
+    for item in overrides:
+        if option := _OWN_OPTION.get(item.partition("=")[0].strip()):
+            raise UserError(f"--set {item}: give it with {option}")
+    fixed, swept = split(overrides)
+    fixed += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
+    base = load(path, fixed)
+    numbers = range(base.seed, base.seed + seeds)
+    points = grid(variants or (base.tune.variant,), cs or (base.tune.c,), numbers, swept)
+    return [(point, load(path, fixed + point.overrides)) for point in points]
+
+
+def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:
+    """Prints a row of the table as soon as it is known, below the names of the columns; warns of what diverged."""
+    from seqtutor.frontier import DIVERGED, FIGURES, text
+    from seqtutor.progress import show
+
+    labels = ("variant", "c", *points[0].swept, "seed")
+    cells = [{"variant": p.variant, "c": text(p.c), **p.texts, "seed": str(p.seed)} for p in points]
+    widths = {name: max(len(name), *(len(cell[name]) for cell in cells)) for name in labels}
+    widths |= {name: max(len(name), 10) for name in (*FIGURES, "seconds", "status")}
+
+    def line(row: Row) -> str:
+        return "  ".join(text(row[name]).rjust(width) for name, width in widths.items())
+
+    def tell(row: Row) -> None:
+        if not quiet:
+            show(line(row))
+        if row["status"] == DIVERGED:
+            print(f"warning: {row['folder']} diverged; lower tune.learning_rate, or raise c", file=sys.stderr)
+
+    if not quiet:
+        show(line({name: name for name in widths}))
+    return tell
