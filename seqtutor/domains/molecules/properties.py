@@ -57,7 +57,7 @@ class Measured:
     def ring_penalty(self) -> float:
         """Minus the atoms above 6 in the largest ring."""
         largest = max((len(ring) for ring in self.mol.GetRingInfo().AtomRings()), default=0)
-        return -float(max(0, largest - 6))
+        return float(min(0, 6 - largest))
 
 
 PROPERTIES: dict[str, Callable[[Measured], float]] = {
