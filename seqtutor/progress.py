@@ -35,7 +35,8 @@ class Progress:
             self._bar.write(line, file=sys.stderr)
 
 
-def show(line: str) -> None:
-    """Prints a line on standard output at once, above the bars of the terminal."""
-    tqdm.write(line, file=sys.stdout)
-    sys.stdout.flush()
+def show(line: str, error: bool = False) -> None:
+    """Prints a line on standard output (or error) at once, above the bars of the terminal."""
+    file = sys.stderr if error else sys.stdout
+    tqdm.write(line, file=file)
+    file.flush()

@@ -60,10 +60,10 @@ def sweep(
       KeyboardInterrupt: after Ctrl-C, with a checkpoint of the point that was being tuned.
     """
     settings = columns(jobs)
-    rows = [_prior_row(prior, jobs[0].config, reward, settings, folder, quiet), *map(_row, jobs)]
-    write_summary(rows, settings, folder)
-    tell(rows[0])
     with Progress(len(jobs), "point", quiet) as progress:
+        rows = [_prior_row(prior, jobs[0].config, reward, settings, folder, quiet), *map(_row, jobs)]
+        write_summary(rows, settings, folder)
+        tell(rows[0])
         for place, job in enumerate(jobs, 1):
             if rows[place]["status"] == UNFINISHED:
                 _run(job, prior, reward, quiet)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +126,7 @@ def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:
         if not quiet:
             show(line(row))
         if row["status"] == DIVERGED:
-            print(f"warning: {row['folder']} diverged; lower tune.learning_rate, or raise c", file=sys.stderr)
+            show(f"warning: {row['folder']} diverged; lower tune.learning_rate, or raise c", error=True)
 
     if not quiet:
         show(line({name: name for name in widths}))
