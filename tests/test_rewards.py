@@ -1,11 +1,13 @@
 """What a reward spec means, and what a user's file may do wrong."""
 
+import re
+
 import numpy as np
 import pytest
 
 from seqtutor.domains import domain_class
 from seqtutor.errors import UserError
-from seqtutor.rewards import built_in, make_reward, parse
+from seqtutor.rewards import TRIAL, built_in, make_reward, parse, trial
 
 
 @pytest.fixture
@@ -79,23 +81,67 @@ def test_a_number_a_token_counts_up_to_the_end(domain, write):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("def f(tokens, texts):\n    return 1\n", r"shape \(\) for 3 .*return shape \(3,\) or \(3, 4\)"),
+        (
+            "def f(tokens, texts):\n    return 1\n",
+            r"shape \(\) for 8 .*of shape \(8,\), one .*or \(8, 4\), one a token",
+        ),
         ("def f(tokens, texts):\n    return [1]\n", r"returned shape \(1,\)"),
-        ("def f(tokens, texts):\n    return tokens / 0 * 0\n", "not finite"),
+        ("def f(tokens, texts):\n    return tokens.T\n", r"returned shape \(4, 8\)"),
+        ("def f(tokens, texts):\n    pass\n", r"returned nothing; return numbers of shape"),
+        ("def f(tokens, texts):\n    return tokens * float('nan')\n", "f returned nan for '.*'; return finite numbers"),
+        ("def f(tokens, texts):\n    return [-1e39] * len(texts)\n", "f returned -inf for"),
+        ("def f(tokens, texts):\n    raise SystemExit(3)\n", "mine.py, line 2: f raised SystemExit: 3"),
+        ("def f(tokens, texts):\n    return [[1], [1, 2]]\n", "returned what is no array of numbers"),
         ("def f(tokens, texts):\n    x = 1\n    return x[0]\n", "mine.py, line 3: f raised TypeError"),
         ("def f(tokens):\n    return tokens\n", "f raised TypeError"),
-        ("def f(tokens, texts):\n    return ['x'] * len(texts)\n", "f raised ValueError"),
+        ("def f(tokens, texts):\n    return ['x'] * len(texts)\n", "no array of numbers .*'x'"),
         ("def f(:\n", "mine.py, line 1: the file raised SyntaxError"),
         ("import no_such_module\n", "line 1: the file raised ModuleNotFoundError"),
         ("def fun(tokens, texts):\n    return 0\n", "unknown function 'f' in .*did you mean fun"),
         ("f = 3\n", "defines no function"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
 def test_what_is_wrong_with_a_file_is_said_before_the_run(domain, write, text, says):
     with pytest.raises(UserError, match=says) as caught:
         make_reward(domain, f"{write(text)}:f")
     assert "\n" not in str(caught.value)
+
+
+def test_an_error_in_what_a_file_imports_is_placed_in_the_file(domain, write, monkeypatch):
+    monkeypatch.syspath_prepend(write("x = 1\n\n\ny = (\n", "seqtutor_broken_helper.py").parent)
+    path = write("x = 1\nimport seqtutor_broken_helper\n\ndef f(tokens, texts):\n    return texts\n")
+    with pytest.raises(UserError, match=r"mine\.py, line 2: the file raised SyntaxError"):
+        make_reward(domain, f"{path}:f")
+
+
+def test_the_trial_has_whole_cut_and_empty_sequences(domain):
+    tokens, lengths = trial(domain)
+    assert tokens.shape == (TRIAL, 4) and tokens.dtype == lengths.dtype == np.int32
+    assert lengths[0] == 4 and lengths[-1] == 1 and set(lengths) <= {1, 2, 3, 4}
+    for row, length in zip(tokens, lengths, strict=True):
+        assert (row[: length - 1] != 0).all() and (row[length:] == 0).all()
+        assert (row[length - 1] == 0) == (length < 4)
+    assert domain.decode(tokens[-1]) == ""
+
+
+SLEEPS = "import time\n\ndef f(tokens, texts):\n    time.sleep({})\n    return [0] * len(texts)\n"
+
+
+def test_a_slow_function_is_called_so_but_runs(domain, write, capsys):
+    path = write(SLEEPS.format("0.08"))
+    assert make_reward(domain, f"{path}:f", batch=200).names == ("f",)  # 200 sequences take 2 s
+    assert capsys.readouterr().err == ""
+    assert make_reward(domain, f"{path}:f", batch=2000).names == ("f",)
+    found = re.fullmatch(r".*:f scores ([\d.]+) sequences a second: the 2000 of a round take about (\d+) s\n",
+                         capsys.readouterr().err)  # fmt: skip
+    assert 10 < float(found[1]) <= 100 and 20 <= int(found[2]) < 200
+
+
+def test_the_first_call_may_load_something(domain, write, capsys):
+    text = "import time\n\ndef f(tokens, texts, calls=[]):\n    time.sleep(0 if calls else 0.3)\n    calls.append(1)\n"
+    path = write(text + "    return [0] * len(texts)\n")
+    make_reward(domain, f"{path}:f", batch=1000)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_missing_file(domain):
@@ -106,5 +152,5 @@ def test_a_missing_file(domain):
 def test_a_value_that_stops_being_finite_during_the_run(domain, write):
     path = write("def f(tokens, texts):\n    return [float('nan') if text == 'ab' else 0.0 for text in texts]\n")
     reward = make_reward(domain, f"{path}:f")
-    with pytest.raises(UserError, match="not finite for 'ab'"):
+    with pytest.raises(UserError, match="returned nan for 'ab'"):
         reward(TOKENS, LENGTHS)

@@ -59,7 +59,7 @@ def tune(
 
     loaded = load_run(prior)
     resolved = _of_prior(resolved, loaded)
-    with make_reward(loaded.domain, resolved.tune.reward) as scores:
+    with make_reward(loaded.domain, resolved.tune.reward, resolved.tune.batch) as scores:
         run.create(resolved, {"kind": "tuned", "prior": str(prior)}, resume, force)
         learn(resolved, loaded, scores, run, resume, quiet)
 
