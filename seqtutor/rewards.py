@@ -1,6 +1,7 @@
 """What a user writes for a reward, and the Reward it means.
 
-A spec is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`), or `path/to/file.py:function`.
+A spec is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`), transformed if wanted
+(`logp@clip/0/5:2`, see seqtutor.transforms), or `path/to/file.py:function`.
 The file of the last kind is executed, so such a spec must come from the command line or the user's config; one that
 was found in a run folder or a checkpoint goes through `built_in` first.
 """
@@ -23,29 +24,61 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
+from seqtutor.transforms import split
 
 TRIAL = 8  # random sequences that a user's function is tried on before a run
 SLOW = 10.0  # seconds; scoring a round for longer is worth a word
 
+_WEIGHTED = re.compile(r"(?P<term>[^:(]*(?:\(.*\))?[^:]*)(?::(?P<number>.*))?", re.DOTALL)
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
 
 
 def parse(spec: str, names: Iterable[str]) -> dict[str, float]:
-    """The weights of a built-in name or a weighted sum. Raises UserError for unknown names and bad weights."""
-    known, weights = tuple(names), {}
-    for part in spec.split(","):
-        name, colon, number = (piece.strip() for piece in part.partition(":"))
-        if name not in known:
-            raise unknown_name("reward", name, known)
-        if name in weights:
-            raise UserError(f"reward '{spec}': {name} stands there twice; give it one weight")
+    """The weight of each term (see seqtutor.transforms) of a built-in name or a weighted sum.
+
+    Args: names: what the sum may be made of; one that takes an argument has it behind it, as `smarts(PATTERN)`.
+    Raises UserError for unknown names and transforms, arguments missing or not wanted, and bad weights.
+    """
+    forms, weights, seen = {name.partition("(")[0]: name for name in names}, {}, set()
+    for part in _parts(spec):
+        match = _WEIGHTED.fullmatch(part)
+        term, number = match["term"].strip(), match["number"]
+        component = split(term)
+        name, argument, _ = component[0].partition("(")
+        if name not in forms:
+            raise unknown_name("reward", name, forms)
+        if bool(argument) != ("(" in forms[name]):
+            raise UserError(f"reward '{spec}': write {forms[name]}" + (f", not {component[0]}" if argument else ""))
+        if component in seen:
+            raise UserError(f"reward '{spec}': {term} stands there twice; give it one weight")
+        seen.add(component)
         try:
-            weights[name] = float(number) if colon else 1.0
+            weights[term] = 1.0 if number is None else float(number)
         except ValueError:
-            weights[name] = math.nan
-        if not math.isfinite(weights[name]):
-            raise UserError(f"reward '{spec}': the weight of {name} is '{number}'; give a number, as in {name}:2")
+            weights[term] = math.nan
+        if not math.isfinite(weights[term]):
+            raise UserError(
+                f"reward '{spec}': the weight of {term} is '{number.strip()}'; give a number, as in {term}:2"
+            )
     return weights
+
+
+def _parts(spec: str) -> list[str]:
+    """The parts between commas that stand in no parenthesis. Raises UserError if one is not closed."""
+    parts, depth = [""], 0
+    for character in spec:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+        if depth < 0:
+            break
+    if depth:
+        raise UserError(
+            f"reward '{spec}': {'a parenthesis is not closed' if depth > 0 else 'one parenthesis too many'}"
+        )
+    return parts
 
 
 def built_in(spec: str) -> bool:

@@ -50,6 +50,45 @@ def test_a_bad_spec_is_explained_in_one_line(spec, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("spec", "weights"),
+    [
+        ("logp@clip/0/5:2,sa", {"logp@clip/0/5": 2, "sa": 1}),
+        (" logp@step/-1.5 , logp : 3", {"logp@step/-1.5": 1, "logp": 3}),
+        ("smarts([CH3:1][N,O]):-2,smarts(C(=O)O)@step/1", {"smarts([CH3:1][N,O])": -2, "smarts(C(=O)O)@step/1": 1}),
+        ("smarts(C[C@H](N)O)@clip/0/1:2", {"smarts(C[C@H](N)O)@clip/0/1": 2}),
+    ],
+)
+def test_terms_with_transforms_and_arguments(spec, weights):
+    assert parse(spec, ["logp", "sa", "smarts(PATTERN)"]) == weights
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("qed@clamp/0/1", "unknown transform 'clamp' in reward 'qed@clamp/0/1'; did you mean clip"),
+        ("qed@", "unknown transform ''"), ("qed@clip", "write clip/LOW/HIGH"), ("qed@clip/0/1/2", "clip/LOW/HIGH"),
+        ("qed@step/x:2", "'qed@step/x': write step/AT"), ("qed@sigmoid/1/1", "LOW must be another than HIGH"),
+        ("qed@clip/2/1", "LOW must be below HIGH"), ("qed@step/nan", "write step/AT"), ("qed@step/inf", "step/AT"),
+        ("smarts", r"write smarts\(PATTERN\)$"), ("qed(C)", r"write qed, not qed\(C\)"),
+        ("smart(C)", "did you mean smarts"), ("smarts(C", "a parenthesis is not closed"),
+        ("qed),sa", "one parenthesis too many"), ("qed@step/0.5,qed@step/.5", "twice"), ("smarts(C)N", "write name"),
+    ],
+)  # fmt: skip
+def test_a_bad_term_is_explained_in_one_line(spec, says):
+    with pytest.raises(UserError, match=says) as caught:
+        parse(spec, ["qed", "sa", "smarts(PATTERN)"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_transformed_component_is_reported_as_it_is(domain):
+    reward = make_reward(domain, "a@sigmoid/1/0:2,b@step/1,b:-1")
+    total, components = reward(TOKENS, LENGTHS)  # ab. and caaa: b earns 1 - 1
+    np.testing.assert_allclose(total, [[0.1, 1.9, 1.9, 0], [1.9, 0.1, 0.1, 0.1]], rtol=1e-6)  # nothing behind the end
+    assert reward.names == ("a", "b") == tuple(components)
+    np.testing.assert_array_equal(components["a"], [[1, 0, 0, 0], [0, 1, 1, 1]])
+
+
 def test_an_empty_spec_is_the_default_and_weights_add_up(domain):
     assert make_reward(domain, "").names == ("a",)
     scored = make_reward(domain, "a:2,b:-3")(TOKENS, LENGTHS)
