@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from seqtutor.config import Config, ModelConfig, TuneConfig
 from seqtutor.domains import domain_class
 from seqtutor.domains.molecules.components import COMPONENTS, check, measure
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, SCORES, parts_of
 from seqtutor.errors import UserError
+from seqtutor.model import SequenceModel
 from seqtutor.rewards import make_reward
+from seqtutor.tune.loop import Tuner
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 CAFFEINE = "Cn1c(=O)c2c(ncn2C)n(C)c1=O"
@@ -123,6 +126,56 @@ def test_every_name_can_be_written():
     names = [name.replace("PATTERN", "C").replace("SMILES", "CC") for name in REWARD_NAMES]
     assert {part.component for part in parts_of(dict.fromkeys(names, 1.0))} == {*names} - {"molecule", "published"}
     assert len(set(REWARD_NAMES)) == len(REWARD_NAMES) == 8 + len(COMPONENTS)
+
+
+def test_scaffolds():
+    """A scaffold keeps rings, what joins them and what hangs on them by a double bond."""
+    assert value("CC(C)Cc1ccc(C(C)C(=O)O)cc1", "scaffold_seen") == "c1ccccc1"
+    assert value("Cc1ccc(CCC2CC2)cc1", "scaffold_seen") == "c1ccc(CCC2CC2)cc1"
+    assert value("OCC", "scaffold_seen") == "CCO"  # no ring: the molecule itself
+
+
+def test_a_scaffold_seen_too_often_costs(domain):
+    reward = make_reward(domain, "valid:3,scaffold_seen@step/2:-1")
+    texts = ["Cc1ccccc1", "c1ccccc1", "CCO", "C(", "Oc1ccccc1", "CCO", "Nc1ccccc1"]
+    rows = [domain.encode(text) for text in texts]
+    tokens = np.zeros((len(rows), domain.length), np.int32)
+    for row, ids in zip(tokens, rows, strict=True):
+        row[: len(ids)] = ids
+    lengths = np.array([len(row) for row in rows], np.int32)
+    total, components = reward(tokens, lengths)
+    assert components["scaffold_seen"].sum(1).tolist() == [0, 1, 0, 0, 2, 1, 3]
+    assert total.sum(1).tolist() == [3, 3, 3, -4, 2, 3, 2]
+    saved = reward.state()
+    assert saved["scaffolds"].tolist() == [b"c1ccccc1", b"CCO"] and saved["times"].tolist() == [4, 2]
+    other = make_reward(domain, "valid:3,scaffold_seen@step/2:-1")
+    other.restore(saved)
+    for again in (reward, other):
+        assert again(tokens, lengths).components["scaffold_seen"].sum(1).tolist() == [4, 5, 2, 0, 6, 3, 7]
+    assert make_reward(domain, "valid").state() == {}
+
+
+def test_a_run_resumed_remembers_its_scaffolds(domain):
+    """Chains of C, N and O are all valid and soon repeat: three rounds, and three more from their snapshot."""
+    small = domain_class("molecules")({"length": 4}).with_vocabulary("CNO")
+    settings = {"rounds": 6, "batch": 32, "minibatch": 16, "reward": "valid:2,scaffold_seen@step/3:-2", "c": 0.5}
+    config = Config(domain={"name": "molecules", "length": 4}, model=ModelConfig(units=8), tune=TuneConfig(**settings))
+
+    def tuner():
+        prior = SequenceModel(config.model, small.vocabulary.size, seed=1)
+        return Tuner(config, small, prior, make_reward(small, config.tune.reward))
+
+    with small._pool:
+        whole, broken = tuner(), tuner()
+        rows = [whole.round(number)[0] for number in range(3)]
+        broken.restore(whole.snapshot(3))
+        rows += [whole.round(number)[0] for number in range(3, 6)]
+        assert [broken.round(number)[0] for number in range(3, 6)] == rows[3:]
+    assert rows[0]["reward"] > rows[-1]["reward"]  # the chains get used up
+    first, second = whole.snapshot(6).arrays, broken.snapshot(6).arrays
+    assert first.keys() == second.keys() and "reward/scaffolds" in first
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
 
 
 def test_only_what_is_asked_for_is_computed_and_cached():

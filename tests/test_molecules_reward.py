@@ -164,6 +164,14 @@ def test_rows_do_not_depend_on_their_batch(rewards):
         np.testing.assert_array_equal(rewards({"molecule": 1.0, "published": 1.0}, sequence).total[0], whole[i])
 
 
+def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
+    reward = MoleculeReward({"valid": 1.0}, decode, VOCABULARY.end, pool)
+    pool.failures["timed out"] += 3
+    reward.close()
+    reward.close()
+    assert capsys.readouterr().err == "3 molecules counted as invalid: RDKit timed out on them\n"
+
+
 def test_an_unknown_name_is_refused_with_the_nearest(pool):
     with pytest.raises(UserError, match=r"unknown reward 'qde'.*qed"):
         MoleculeReward({"qde": 1.0}, decode, 0, pool)

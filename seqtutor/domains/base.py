@@ -109,7 +109,14 @@ class Reward(ABC):
 
     @abstractmethod
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
-        """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure: equal input gives equal output."""
+        """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure but for `state`: equal input, equal output."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What earlier calls have changed, as arrays by name, for checkpoints; empty where a reward is pure."""
+        return {}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:  # noqa: B027 (optional hook)
+        """The inverse of `state`."""
 
     def close(self) -> None:  # noqa: B027 (optional hook)
         """Ends worker processes, if any."""

@@ -10,15 +10,22 @@
 | `alerts` | structural alerts of the PAINS and Brenk catalogues that match | alerts |
 | `smarts(PATTERN)` | 1 if the pattern matches anywhere, else 0 | |
 | `similar(SMILES)` | Tanimoto similarity to a molecule: Morgan fingerprints of radius 2, 2048 bits | 0 to 1 |
+| `scaffold_seen` | how many molecules scored before in this run have the same scaffold | molecules |
 
 All are 0 or more. Pure functions of a molecule and the argument in parentheses, if any; they run in worker processes.
+For `scaffold_seen` those give the scaffold, and `ScaffoldMemory` counts it where the reward is.
+
+A scaffold is Bemis and Murcko's (1996); a molecule without a ring is its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from seqtutor.errors import UserError
 
@@ -36,15 +43,18 @@ class Component(NamedTuple):
     `argument` says in capitals what stands in parentheses behind the name; it is empty where nothing does.
     """
 
-    measure: Callable[[Mol, str], float]
+    measure: Callable[[Mol, str], float | str]
     most: float
     argument: str = ""
 
 
-def measure(mol: Mol, name: str) -> float:
-    """The value of a component such as `tpsa` or `smarts(C=O)`. Raises UserError if RDKit cannot read the argument."""
+def measure(mol: Mol, name: str) -> float | str:
+    """The value of a component such as `tpsa` or `smarts(C=O)`; for `scaffold_seen` the scaffold, as SMILES.
+
+    Raises UserError if RDKit cannot read the argument.
+    """
     kind, _, argument = name.partition("(")
-    return float(COMPONENTS[kind].measure(mol, argument.removesuffix(")")))
+    return COMPONENTS[kind].measure(mol, argument.removesuffix(")"))
 
 
 def check(name: str) -> None:
@@ -60,23 +70,30 @@ def _descriptor(name: str) -> Callable[[Mol, str], float]:
     def descriptor(mol: Mol, argument: str) -> float:
         from rdkit.Chem import Descriptors
 
-        return getattr(Descriptors, name)(mol)
+        return float(getattr(Descriptors, name)(mol))
 
     return descriptor
 
 
 def _alerts(mol: Mol, argument: str) -> float:
-    return len(_catalogue().GetMatches(mol))
+    return float(len(_catalogue().GetMatches(mol)))
 
 
 def _smarts(mol: Mol, argument: str) -> float:
-    return mol.HasSubstructMatch(_pattern(argument))
+    return float(mol.HasSubstructMatch(_pattern(argument)))
 
 
 def _similar(mol: Mol, argument: str) -> float:
     from rdkit.DataStructs import TanimotoSimilarity
 
     return TanimotoSimilarity(_fingerprint(mol), _reference(argument))
+
+
+def _scaffold(mol: Mol, argument: str) -> str:
+    from rdkit.Chem import MolToSmiles
+    from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
+
+    return MurckoScaffoldSmiles(mol=mol) or MolToSmiles(mol)
 
 
 COMPONENTS = {
@@ -89,7 +106,32 @@ COMPONENTS = {
     "alerts": Component(_alerts, 5.0),
     "smarts": Component(_smarts, 1.0, "PATTERN"),
     "similar": Component(_similar, 1.0, "SMILES"),
+    "scaffold_seen": Component(_scaffold, 25.0),
 }
+
+
+class ScaffoldMemory:
+    """How often each scaffold has been seen."""
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    def seen(self, scaffolds: Iterable[str | None]) -> np.ndarray:
+        """How often each was seen before, those in front of it included, float64 [N]; nan for None. Notes them."""
+        before = []
+        for scaffold in scaffolds:
+            before.append(np.nan if scaffold is None else self._times[scaffold])
+            self._times.update([] if scaffold is None else [scaffold])
+        return np.array(before, np.float64)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The scaffolds in the order they came, and their counts."""
+        return {"scaffolds": np.array(list(self._times), np.bytes_), "times": np.array(list(self._times.values()), int)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """The inverse of `state`."""
+        names = (name.decode("ascii") for name in state["scaffolds"].tolist())
+        self._times = Counter(dict(zip(names, state["times"].tolist(), strict=True)))
 
 
 @lru_cache(maxsize=1)

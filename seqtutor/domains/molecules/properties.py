@@ -78,11 +78,15 @@ class Molecule(NamedTuple):
     canonical: str = ""
     values: tuple[float, ...] = (math.nan,) * len(PROPERTIES)
     reason: str = ""  # why it is not valid
-    extra: tuple[tuple[str, float], ...] = ()  # of a valid one, the components asked for (see `components`) by name
+    extra: tuple[
+        tuple[str, float | str], ...
+    ] = ()  # of a valid one, the components asked for (see `components`) by name
 
 
 @lru_cache(maxsize=50_000)
-def measure(canonical: str, extra: tuple[str, ...] = ()) -> tuple[tuple[float, ...], tuple[tuple[str, float], ...]]:
+def measure(
+    canonical: str, extra: tuple[str, ...] = ()
+) -> tuple[tuple[float, ...], tuple[tuple[str, float | str], ...]]:
     """Every property of a canonical SMILES, in the order of PROPERTIES, and the components named in `extra`.
 
     Raises ValueError if it does not parse.
@@ -127,9 +131,3 @@ def columns(molecules: Sequence[Molecule]) -> dict[str, np.ndarray]:
     """The properties of molecules by name, float64 [N] each; nan where a molecule is not valid."""
     values = np.array([molecule.values for molecule in molecules], np.float64).reshape(-1, len(PROPERTIES))
     return dict(zip(PROPERTIES, values.T, strict=True))
-
-
-def extra_columns(molecules: Sequence[Molecule], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Components of molecules by name, float64 [N] each; nan where a molecule is not valid."""
-    values = [dict(molecule.extra) for molecule in molecules]
-    return {name: np.array([of.get(name, math.nan) for of in values], np.float64) for name in names}

@@ -24,6 +24,7 @@ length limit, before its end token, is not a molecule and counts as invalid.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -31,9 +32,9 @@ from typing import NamedTuple
 import numpy as np
 
 from seqtutor.domains.base import Reward, Rewards
-from seqtutor.domains.molecules.components import COMPONENTS, check
+from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, check
 from seqtutor.domains.molecules.pool import Pool
-from seqtutor.domains.molecules.properties import Molecule, columns, extra_columns
+from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published import published_reward
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.transforms import split
@@ -51,6 +52,7 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 # half, for it is what the others serve; the weights sum to 10 so that with c = 1 reward and KL are of one size.
 MOLECULE = {"qed": 5.0, "sa": 2.0, "logp": 2.0, "ring_penalty": 1.0}
 
+SEEN = "scaffold_seen"  # the one component that depends on what was scored before
 PRESETS = ("molecule", "published")
 _KINDS = (*PRESETS, *SCORES, *COMPONENTS)
 REWARD_NAMES = tuple(
@@ -128,6 +130,7 @@ class MoleculeReward(Reward):
         self._parts = parts_of(weights)
         self._extra = tuple(dict.fromkeys(part.component for part in self._parts if part.component not in SCORES))
         self._published = weights.get("published", 0.0)
+        self._memory = ScaffoldMemory() if SEEN in self._extra else None
         self._decode, self._end, self._pool = decode, end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))
 
@@ -135,7 +138,7 @@ class MoleculeReward(Reward):
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32 [N, T]."""
         molecules = molecules_of(tokens, lengths, self._decode, self._end, self._pool, self._extra)
         valid = np.array([molecule.valid for molecule in molecules], bool)
-        raw = {"valid": valid.astype(np.float64), **columns(molecules), **extra_columns(molecules, self._extra)}
+        raw = {"valid": valid.astype(np.float64), **columns(molecules), **self._extra_columns(molecules)}
         score = sum(part.weight * part.score(raw[part.component]) for part in self._parts)
         worst = -sum(part.forfeit for part in self._parts)
 
@@ -151,6 +154,25 @@ class MoleculeReward(Reward):
             total += self._published * components["published"]
         return Rewards(total.astype(np.float32), {name: x.astype(np.float32) for name, x in components.items()})
 
+    def _extra_columns(self, molecules: list[Molecule]) -> dict[str, np.ndarray]:
+        """Components by name, float64 [N] each; nan where a molecule is not valid."""
+        found = [dict(molecule.extra) for molecule in molecules]
+        values = {name: [of.get(name) for of in found] for name in self._extra}
+        seen = {} if self._memory is None else {SEEN: self._memory.seen(values.pop(SEEN))}
+        return {name: np.array(column, np.float64) for name, column in values.items()} | seen
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The scaffolds seen, where `scaffold_seen` has a weight."""
+        return {} if self._memory is None else self._memory.state()
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """The inverse of `state`."""
+        if self._memory is not None:
+            self._memory.restore(state)
+
     def close(self) -> None:
-        """Ends the pool's worker processes; they start again when next needed."""
+        """Ends the pool's worker processes; they start again when next needed. Says what they could not examine."""
+        for reason, count in self._pool.failures.items():
+            print(f"{count} molecules counted as invalid: RDKit {reason} on them", file=sys.stderr)
+        self._pool.failures.clear()
         self._pool.close()
