@@ -1,6 +1,7 @@
 """What a user writes for a reward, and the Reward it means.
 
-A spec is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`), or `path/to/file.py:function`.
+A spec is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`), transformed if wanted
+(`logp@clip/0/5:2`, see seqtutor.transforms), or `path/to/file.py:function`.
 The file of the last kind is executed, so such a spec must come from the command line or the user's config; one that
 was found in a run folder or a checkpoint goes through `built_in` first.
 """
@@ -12,6 +13,7 @@ import math
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,26 +24,61 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
+from seqtutor.transforms import split
 
+TRIAL = 8  # random sequences that a user's function is tried on before a run
+SLOW = 10.0  # seconds; scoring a round for longer is worth a word
+
+_WEIGHTED = re.compile(r"(?P<term>[^:(]*(?:\(.*\))?[^:]*)(?::(?P<number>.*))?", re.DOTALL)
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
 
 
 def parse(spec: str, names: Iterable[str]) -> dict[str, float]:
-    """The weights of a built-in name or a weighted sum. Raises UserError for unknown names and bad weights."""
-    known, weights = tuple(names), {}
-    for part in spec.split(","):
-        name, colon, number = (piece.strip() for piece in part.partition(":"))
-        if name not in known:
-            raise unknown_name("reward", name, known)
-        if name in weights:
-            raise UserError(f"reward '{spec}': {name} stands there twice; give it one weight")
+    """The weight of each term (see seqtutor.transforms) of a built-in name or a weighted sum.
+
+    Args: names: what the sum may be made of; one that takes an argument has it behind it, as `smarts(PATTERN)`.
+    Raises UserError for unknown names and transforms, arguments missing or not wanted, and bad weights.
+    """
+    forms, weights, seen = {name.partition("(")[0]: name for name in names}, {}, set()
+    for part in _parts(spec):
+        match = _WEIGHTED.fullmatch(part)
+        term, number = match["term"].strip(), match["number"]
+        component = split(term)
+        name, argument, _ = component[0].partition("(")
+        if name not in forms:
+            raise unknown_name("reward", name, forms)
+        if bool(argument) != ("(" in forms[name]):
+            raise UserError(f"reward '{spec}': write {forms[name]}" + (f", not {component[0]}" if argument else ""))
+        if component in seen:
+            raise UserError(f"reward '{spec}': {term} stands there twice; give it one weight")
+        seen.add(component)
         try:
-            weights[name] = float(number) if colon else 1.0
+            weights[term] = 1.0 if number is None else float(number)
         except ValueError:
-            weights[name] = math.nan
-        if not math.isfinite(weights[name]):
-            raise UserError(f"reward '{spec}': the weight of {name} is '{number}'; give a number, as in {name}:2")
+            weights[term] = math.nan
+        if not math.isfinite(weights[term]):
+            raise UserError(
+                f"reward '{spec}': the weight of {term} is '{number.strip()}'; give a number, as in {term}:2"
+            )
     return weights
+
+
+def _parts(spec: str) -> list[str]:
+    """The parts between commas that stand in no parenthesis. Raises UserError if one is not closed."""
+    parts, depth = [""], 0
+    for character in spec:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+        if depth < 0:
+            break
+    if depth:
+        raise UserError(
+            f"reward '{spec}': {'a parenthesis is not closed' if depth > 0 else 'one parenthesis too many'}"
+        )
+    return parts
 
 
 def built_in(spec: str) -> bool:
@@ -49,16 +86,17 @@ def built_in(spec: str) -> bool:
     return _FILE.fullmatch(spec) is None
 
 
-def make_reward(domain: Domain, spec: str) -> Reward:
+def make_reward(domain: Domain, spec: str, batch: int = 1024) -> Reward:
     """The reward a spec means; an empty one means the domain's default. May execute a user's file (see above).
 
+    Args: batch: the sequences that will be scored at a time; decides whether a user's function is called slow.
     Raises UserError for unknown names, a file that does not load, and a function that fails a trial batch.
     """
     match = _FILE.fullmatch(spec)
     if match is None:
         return domain.reward(parse(spec or domain.default_reward, domain.reward_names))
     reward = FunctionReward(domain, Path(match["path"]).expanduser(), match["function"])
-    reward.try_out()
+    reward.try_out(batch)
     return reward
 
 
@@ -76,38 +114,75 @@ class FunctionReward(Reward):
         self._function = _find(_execute(path), path, function)
         self.names = (function,)
 
-    def try_out(self) -> None:
-        """Calls the function on three random sequences. Raises UserError for what would stop a run later."""
-        vocabulary = self._domain.vocabulary
-        drawable = np.setdiff1d(np.arange(vocabulary.size), [] if vocabulary.end is None else [vocabulary.end])
-        tokens = np.random.default_rng(0).choice(drawable, (3, self._domain.length)).astype(np.int32)
-        self(tokens, np.full(3, tokens.shape[1], np.int32))
+    def try_out(self, batch: int) -> None:
+        """Calls the function on TRIAL random sequences, and says so if `batch` of them would take longer than SLOW.
+
+        Raises UserError for what would stop a run later.
+        """
+        tokens, lengths = trial(self._domain)
+        for _ in range(2):  # what looks slow is timed again: the first call may have had to load something
+            start = time.perf_counter()
+            self(tokens, lengths)
+            seconds = time.perf_counter() - start
+            if seconds * batch <= SLOW * TRIAL:
+                return
+        print(
+            f"{self._where} scores {TRIAL / seconds:.3g} sequences a second: "
+            f"the {batch} of a round take about {seconds * batch / TRIAL:.0f} s",
+            file=sys.stderr,
+        )
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens [N, T] with lengths [N]. Raises UserError if the function fails or gives anything else."""
         texts = [self._domain.decode(row[:length]) for row, length in zip(tokens, lengths, strict=True)]
         try:
-            values = np.asarray(self._function(tokens.copy(), texts), np.float32)
-        except Exception as error:
+            returned = self._function(tokens.copy(), texts)
+        except (Exception, SystemExit) as error:
             raise _blame(error, self._path, self.names[0]) from error
+        values = self._numbers(returned, tokens.shape)
         total = np.zeros(tokens.shape, np.float32)
-        counts = np.arange(tokens.shape[1]) < lengths[:, None]
-        if values.shape == (len(tokens),):
+        if values.ndim == 1:
             rows = np.flatnonzero(lengths)
             total[rows, lengths[rows] - 1] = values[rows]
-        elif values.shape == tokens.shape:
-            total[counts] = values[counts]
         else:
-            n, t = tokens.shape
-            raise UserError(
-                f"{self._where} returned shape {values.shape} for {n} sequences of {t} tokens; "
-                f"return shape ({n},) or ({n}, {t})"
-            )
-        bad = np.flatnonzero(~np.isfinite(total).all(axis=1))
+            counts = np.arange(tokens.shape[1]) < lengths[:, None]
+            total[counts] = values[counts]
+        bad = np.argwhere(~np.isfinite(total))
         if len(bad):
-            text = texts[bad[0]][:80]
-            raise UserError(f"{self._where} returned a value that is not finite for '{text}'; return numbers only")
+            row, token = bad[0]
+            raise UserError(
+                f"{self._where} returned {total[row, token]} for '{texts[row][:80]}'; return finite numbers only"
+            )
         return Rewards(total, {self.names[0]: total})
+
+    def _numbers(self, returned: Any, shape: tuple[int, int]) -> np.ndarray:
+        """What the function returned as float32 [N] or [N, T]. Raises UserError if it is anything else."""
+        wanted = f"return numbers of shape ({shape[0]},), one a sequence, or {shape}, one a token"
+        if returned is None:
+            raise UserError(f"{self._where} returned nothing; {wanted}")
+        try:
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
+                values = np.asarray(returned, np.float32)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{self._where} returned what is no array of numbers ({error}); {wanted}") from None
+        if values.shape not in (shape[:1], shape):
+            raise UserError(f"{self._where} returned shape {values.shape} for {shape[0]} sequences; {wanted}")
+        return values
+
+
+def trial(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """TRIAL sequences of random tokens, the same every time: tokens int32 [N, T] and lengths [N].
+
+    Where the domain has an end token, the first is as long as can be without one, and each later one ends sooner.
+    """
+    vocabulary, length = domain.vocabulary, domain.length
+    drawable = np.setdiff1d(np.arange(vocabulary.size), [] if vocabulary.end is None else [vocabulary.end])
+    tokens = np.random.default_rng(0).choice(drawable, (TRIAL, length)).astype(np.int32)
+    lengths = np.full(TRIAL, length, np.int32)
+    if vocabulary.end is not None:
+        lengths = np.linspace(length, 1, TRIAL).astype(np.int32)
+        tokens[np.arange(length) >= lengths[:, None] - (lengths[:, None] < length)] = vocabulary.end
+    return tokens, lengths
 
 
 def _execute(path: Path) -> ModuleType:
@@ -118,7 +193,7 @@ def _execute(path: Path) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses and pickling look a module up by its name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _blame(error, path, "the file") from error
     return module
 
@@ -133,10 +208,10 @@ def _find(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
     return found
 
 
-def _blame(error: Exception, path: Path, function: str) -> UserError:
+def _blame(error: BaseException, path: Path, function: str) -> UserError:
     """One line: the user's file, the last line of it that ran, and the exception."""
     file = os.path.abspath(path)
     frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1] if frames else None
+    line = frames[-1] if frames else getattr(error, "lineno", None)  # a SyntaxError of the file itself has no frame
     place = str(path) if line is None else f"{path}, line {line}"
     return UserError(f"{place}: {function} raised {type(error).__name__}: {error}")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seqtutor.config import Config
 from seqtutor.domains.base import Reward
@@ -59,14 +61,15 @@ def sweep(
     Raises:
       KeyboardInterrupt: after Ctrl-C, with a checkpoint of the point that was being tuned.
     """
-    settings = columns(jobs)
+    settings, fresh = columns(jobs), reward.state()
     with Progress(len(jobs), "point", quiet) as progress:
         rows = [_prior_row(prior, jobs[0].config, reward, settings, folder, quiet), *map(_row, jobs)]
         write_summary(rows, settings, folder)
         tell(rows[0])
         for place, job in enumerate(jobs, 1):
             if rows[place]["status"] == UNFINISHED:
-                _run(job, prior, reward, quiet)
+                reward.restore(fresh)  # each point begins with a reward that has seen nothing
+                _run(job, prior, reward, fresh, quiet)
                 rows[place] = _row(job)
                 write_summary(rows, settings, folder)
             tell(rows[place])
@@ -79,8 +82,8 @@ def columns(jobs: Sequence[Job]) -> tuple[str, ...]:
     return ("variant", "c", *jobs[0].point.swept)
 
 
-def _run(job: Job, prior: LoadedRun, reward: Reward, quiet: bool) -> None:
-    """Tunes and evaluates a point, going on from its newest checkpoint."""
+def _run(job: Job, prior: LoadedRun, reward: Reward, fresh: Mapping[str, np.ndarray], quiet: bool) -> None:
+    """Tunes and evaluates a point, going on from its newest checkpoint. `fresh`: the state of an unused reward."""
     path = job.run.path
     try:
         tune(job.config, prior, reward, job.run, resume=True, quiet=quiet)
@@ -88,6 +91,7 @@ def _run(job: Job, prior: LoadedRun, reward: Reward, quiet: bool) -> None:
         found = {"status": DIVERGED}
     else:
         tuned = load_run(path)
+        reward.restore(fresh)
         found = {"status": DONE, **_evaluate(Subject(tuned.name, tuned), job.config, reward, path, quiet)}
     write_text(path / "summary.json", json.dumps(found, indent=1) + "\n")
 

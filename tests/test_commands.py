@@ -65,6 +65,36 @@ def test_a_user_file_as_reward(make_run, word_file, tmp_path):
     assert pd.read_csv(tmp_path / "scores.csv")["size"].tolist() == [3, 3, 4, 4, 3]
 
 
+FAILING = """import pathlib
+
+CALLS = pathlib.Path(__file__).with_suffix(".calls")
+
+def f(tokens, texts):
+    CALLS.write_text(CALLS.read_text() + "x")
+    if len(CALLS.read_text()) == 6:
+        raise RuntimeError("no licence\\nleft")
+    return [len(text) for text in texts]
+"""
+
+
+def test_a_user_file_that_fails_in_mid_run(make_run, tmp_path, capsys):
+    """One line, exit code 2; the rounds up to the last checkpoint are kept, and the mended run goes on from there."""
+    config, path, calls = tmp_path / "c.yaml", tmp_path / "mine.py", tmp_path / "mine.calls"
+    config.write_text(CONFIG + "tune: {rounds: 6, batch: 8, minibatch: 8, evaluate_every: 2}\n")
+    path.write_text(FAILING)
+    args = ["tune", str(config), "--prior", str(make_run()), "--reward", f"{path}:f", "--quiet", "--out"]
+    calls.write_text("")
+    line = error_of(capsys, *args, str(tmp_path / "broken"))
+    assert line == f"error: {path}, line 8: f raised RuntimeError: no licence left\n"
+    kept = sorted(folder.name for folder in (tmp_path / "broken" / "checkpoints").glob("step-*"))
+    assert kept[-1].endswith("4")  # one call was the trial, four more made four rounds
+    assert run([*args, str(tmp_path / "broken"), "--resume"]) == 0
+    calls.write_text("x" * 9)
+    assert run([*args, str(tmp_path / "whole")]) == 0
+    histories = [pd.read_csv(tmp_path / name / "history.csv").drop(columns="seconds") for name in ("whole", "broken")]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
 def test_evaluate_runs_and_a_file_side_by_side(make_run, word_file, capsys):
     prior, tuned = make_run("prior"), make_run("psi", variant="psi")
     args = ["evaluate", str(prior), str(tuned), str(word_file), "--num", "40", "--reference", str(word_file)]

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
     ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board"],
+    ["transforms"],
     ["domains.base"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
     ["config", "sources", "rewards", "tables", "grid"],

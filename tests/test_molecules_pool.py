@@ -20,7 +20,7 @@ from seqtutor.domains.molecules.pool import DIED, TIMED_OUT, Pool
 VALUES = (0.0,) * len(properties.PROPERTIES)
 
 
-def examine(smiles, measured=True):
+def examine(smiles, measured=True, extra=()):
     """What workers run: an order as the "SMILES"; anything else comes back as it is."""
     order, _, argument = smiles.partition(":")
     if order == "spin":

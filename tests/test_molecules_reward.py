@@ -83,7 +83,7 @@ def test_every_component_is_mapped_to_the_unit_interval(name, points):
 def test_the_names_agree():
     assert set(SCORES) == {"valid", *PROPERTIES} and set(MOLECULE) < set(SCORES)
     assert sum(MOLECULE.values()) == 10
-    assert ("molecule", "published", *SCORES) == REWARD_NAMES
+    assert ("molecule", "published", *SCORES) == REWARD_NAMES[:8]
 
 
 def test_given_weights_are_taken_as_they_are(rewards):
@@ -162,6 +162,14 @@ def test_rows_do_not_depend_on_their_batch(rewards):
     whole = rewards({"molecule": 1.0, "published": 1.0}, *sequences).total
     for i, sequence in enumerate(sequences):
         np.testing.assert_array_equal(rewards({"molecule": 1.0, "published": 1.0}, sequence).total[0], whole[i])
+
+
+def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
+    reward = MoleculeReward({"valid": 1.0}, decode, VOCABULARY.end, pool)
+    pool.failures["timed out"] += 3
+    reward.close()
+    reward.close()
+    assert capsys.readouterr().err == "3 molecules counted as invalid: RDKit timed out on them\n"
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(pool):

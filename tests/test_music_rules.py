@@ -263,6 +263,24 @@ def test_only_weighted_rules_are_reported():
     assert ("music-theory", *NAMES) == REWARD_NAMES
 
 
+def test_transforms_act_on_every_token():
+    tokens = GOLDEN["tokens"][:50].astype(np.int32)
+    reward = MusicTheory({"repeated_notes@clip/-1/0": 2, "key": 1, "leaps@step/5": -1, "music-theory": 0})
+    assert reward.names == ("key", "repeated_notes", "leaps")
+    total, components = reward(tokens, lengths_of(tokens))
+    raw = RULES["repeated_notes"](tokens)
+    expected = -2 * (raw < 0) + RULES["key"](tokens) - (RULES["leaps"](tokens) == 5)
+    np.testing.assert_array_equal(total, expected)
+    np.testing.assert_array_equal(components["repeated_notes"], raw)
+    with pytest.raises(UserError, match=r"'music-theory' is a sum: transform its rules"):
+        MusicTheory({"music-theory@clip/0/1": 1})
+
+
+def test_a_sum_of_nothing_is_zero():
+    tokens = GOLDEN["tokens"][:5].astype(np.int32)
+    assert not MusicTheory({"key": 0})(tokens, lengths_of(tokens)).total.any()
+
+
 def test_a_row_is_scored_at_its_own_length():
     tokens = GOLDEN["tokens"][:60].astype(np.int32)
     lengths = np.arange(60, dtype=np.int32) % 33

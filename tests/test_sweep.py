@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqtutor import sweep as sweeps
 from seqtutor.cli.main import run
+from seqtutor.config import EvaluateConfig, TuneConfig
+from seqtutor.domains.base import Reward, Rewards
+from seqtutor.grid import Point
+from seqtutor.load import load_run
+from seqtutor.rundir import RunDir
 from seqtutor.tune.loop import Tuner
 
 CONFIG = str(Path(__file__).parents[1] / "configs" / "chain.yaml")
@@ -212,3 +218,36 @@ def test_the_prior_is_out_of_reach(prior, capsys):
     before = sorted(prior.rglob("*"))
     assert "the prior's own folder would be written to" in error_of(capsys, prior, prior, "--force")
     assert sorted(prior.rglob("*")) == before
+
+
+class Remembers(Reward):
+    """Pays less with every call: a reward with a state."""
+
+    names = ("calls",)
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, tokens, lengths):
+        self.calls += 1
+        total = np.full(tokens.shape, 1.0 / self.calls, np.float32)
+        return Rewards(total, {"calls": total})
+
+    def state(self):
+        return {"calls": np.array(self.calls)}
+
+    def restore(self, state):
+        self.calls = int(state["calls"])
+
+
+def test_every_point_begins_with_a_reward_that_has_seen_nothing(make_run, tmp_path):
+    """Points that differ by nothing but their folder end with the same rewards, one after the other."""
+    prior = load_run(make_run())
+    tune = TuneConfig(rounds=2, batch=4, minibatch=4)
+    config = prior.config.model_copy(update={"tune": tune, "evaluate": EvaluateConfig(num=4)})
+    jobs = [sweeps.Job(Point("psi", 1.0, 0, {}), config, RunDir(tmp_path / name)) for name in ("one", "other")]
+    sweeps.prepare(jobs, prior, Remembers(), {"kind": "tuned"}, resume=False, force=False)
+    rows = sweeps.sweep(jobs, prior, Remembers(), tmp_path, lambda row: None, quiet=True)
+    assert rows[1]["reward"] == rows[2]["reward"]
+    histories = [pd.read_csv(job.run.history_file).drop(columns="seconds") for job in jobs]
+    pd.testing.assert_frame_equal(*histories)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Rewards, Statistics, Writer
+from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Rewards, Statistics, Writer, weighted_sum
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate, RatioSums
+from seqtutor.transforms import split
 
 LETTERS = "abcde"
 
@@ -18,14 +19,13 @@ class LetterReward(Reward):
     """A weighted point for each letter: components "a" and "b"."""
 
     def __init__(self, domain: Toy, weights: Mapping[str, float]):
-        self.names, self._weights = tuple(weights), weights
+        self.names, self._weights = tuple(dict.fromkeys(split(term)[0] for term in weights)), weights
         self._symbols = np.array(domain.vocabulary.symbols)
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         counts = np.arange(tokens.shape[1]) < lengths[:, None]
         parts = {name: ((self._symbols[tokens] == name) & counts).astype(np.float32) for name in self.names}
-        total = sum((self._weights[name] * parts[name] for name in self.names), np.zeros(tokens.shape))
-        return Rewards(total.astype(np.float32), parts)
+        return Rewards(weighted_sum(self._weights, parts, counts), parts)
 
 
 class LetterStatistics(Statistics):

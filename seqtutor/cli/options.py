@@ -88,7 +88,10 @@ def training() -> Callable[[Command], Command]:
 
 def reward(default: str) -> Callable[[Command], Command]:
     """--reward. `default` says which reward counts without it."""
-    text = f"Built-in name, weighted sum (qed:2,sa:1), or file.py:function, which is run; default: {default}."
+    text = (
+        "Built-in name, weighted sum (qed:2,logp@clip/0/5:1; see docs/rewards.md), or file.py:function, which is run; "
+        f"default: {default}."
+    )
     return click.option("--reward", metavar="R", help=text)
 
 

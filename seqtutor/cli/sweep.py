@@ -80,7 +80,7 @@ def sweep(
     jobs = [
         sweeps.Job(point, of_prior(resolved, loaded), run) for (point, resolved), run in zip(plan, runs, strict=True)
     ]
-    with make_reward(loaded.domain, jobs[0].config.tune.reward) as scores:
+    with make_reward(loaded.domain, jobs[0].config.tune.reward, jobs[0].config.tune.batch) as scores:
         sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
         rows = sweeps.sweep(jobs, loaded, scores, folder, _teller([point for point, _ in plan], quiet), quiet)
     if not quiet:

@@ -58,7 +58,7 @@ def tune(
 
     loaded = load_run(prior)
     resolved = of_prior(resolved, loaded)
-    with make_reward(loaded.domain, resolved.tune.reward) as scores:
+    with make_reward(loaded.domain, resolved.tune.reward, resolved.tune.batch) as scores:
         run.create(resolved, about(prior), resume, force)
         learn(resolved, loaded, scores, run, resume, quiet)
 

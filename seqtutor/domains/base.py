@@ -25,6 +25,7 @@ import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate
+from seqtutor.transforms import split
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,14 @@ class Reward(ABC):
 
     @abstractmethod
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
-        """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure: equal input gives equal output."""
+        """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure but for `state`: equal input, equal output."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What earlier calls have changed, as arrays by name, for checkpoints; empty where a reward is pure."""
+        return {}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:  # noqa: B027 (optional hook)
+        """The inverse of `state`."""
 
     def close(self) -> None:  # noqa: B027 (optional hook)
         """Ends worker processes, if any."""
@@ -135,6 +143,20 @@ class Reward(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def weighted_sum(weights: Mapping[str, float], components: Mapping[str, np.ndarray], counts: np.ndarray) -> np.ndarray:
+    """sum_k w_k f_k(x_k), float32 [N, T], of components x_k [N, T] by name.
+
+    Args: weights by term (see seqtutor.transforms): a component's name, and its transform f_k, if any; counts, bool
+    [N, T], which tokens count: the others earn 0 even where f_k(0) is not.
+    """
+    total = np.zeros(counts.shape, np.float32)
+    for term, weight in weights.items():
+        name, transform = split(term)
+        values = components[name] if transform is None else np.where(counts, transform(components[name]), 0.0)
+        total += np.float32(weight) * values
+    return total
 
 
 class Statistics(ABC):
@@ -166,7 +188,7 @@ class Domain(ABC):
     fixed_vocabulary: ClassVar[Vocabulary | None] = None  # None: made from the training data
     end_symbol: ClassVar[str | None] = None  # the symbol of the end token; None: all sequences have one length
     keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or stands before it
-    reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components, for weighted sums
+    reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components; `name(WHAT)` where one has an argument
     default_reward: ClassVar[str]
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
@@ -244,7 +266,7 @@ class Domain(ABC):
 
     @abstractmethod
     def reward(self, weights: Mapping[str, float]) -> Reward:
-        """The weighted sum of built-in rewards or components. Names were checked against `reward_names`."""
+        """The weighted sum of terms (see seqtutor.transforms). Their names were checked against `reward_names`."""
 
     def reference(self, texts: Iterable[str]) -> Any:
         """What `statistics` compares sequences with, made once of the texts of the training data: here, their set."""

@@ -13,7 +13,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Rewards, Statistics, Vocabulary, Writer
+from seqtutor.domains.base import (
+    DataSet,
+    Domain,
+    Record,
+    Rejected,
+    Reward,
+    Rewards,
+    Statistics,
+    Vocabulary,
+    Writer,
+    weighted_sum,
+)
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate, RatioSums, share_distinct
 
@@ -83,8 +94,8 @@ class Chain(Domain):
         return {"chain": words}
 
     def reward(self, weights: Mapping[str, float]) -> Reward:
-        """The random reward times its weight."""
-        return RandomReward(self, weights["random"])
+        """See `RandomReward`."""
+        return RandomReward(self, weights)
 
     def statistics(self, reference: set[str] | None, seed: int) -> Statistics:
         """The shares of distinct words and of words not in the reference."""
@@ -116,12 +127,9 @@ class RandomReward(Reward):
 
     names = ("random",)
 
-    def __init__(self, domain: Chain, weight: float):
-        rng, self._letters, self._weight = (
-            np.random.default_rng(domain.options["table"]),
-            domain.vocabulary.size,
-            weight,
-        )
+    def __init__(self, domain: Chain, weights: Mapping[str, float]):
+        rng = np.random.default_rng(domain.options["table"])
+        self._letters, self._weights = domain.vocabulary.size, weights
         self._tables = [rng.normal(size=self._letters ** (t + 1)) for t in range(domain.length)]
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
@@ -130,7 +138,8 @@ class RandomReward(Reward):
         for t, table in enumerate(self._tables[: tokens.shape[1]]):
             prefix = prefix * self._letters + tokens[:, t]
             part[:, t] = table[prefix]
-        return Rewards(np.float32(self._weight) * part, {"random": part})
+        counts = np.ones(tokens.shape, bool)  # all words have T letters
+        return Rewards(weighted_sum(self._weights, {"random": part}, counts), {"random": part})
 
 
 class WordStatistics(Statistics):

@@ -1,7 +1,7 @@
 """KL-control tuning: draw a batch, score it, store it, learn from the replay; again.
 
-The state after a round is the weights, the optimizer and the replay; all random numbers of a round come from
-(seed, round). So a run resumed from a checkpoint repeats the unbroken one to the bit.
+The state after a round is the weights, the optimizer, the replay and what the reward remembers; all random numbers
+of a round come from (seed, round). So a run resumed from a checkpoint repeats the unbroken one to the bit.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Tuner:
         optimizer = {str(i): v.numpy() for i, v in enumerate(learner.optimizer.variables)}
         arrays = checkpoint.join(
             prior=learner.prior.get(), online=learner.online.get(), target=learner.target.get(),
-            optimizer=optimizer, replay=self._replay.state(),
+            optimizer=optimizer, replay=self._replay.state(), reward=self._reward.state(),
             loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **describe(self._config, self._domain)}, arrays)
@@ -164,6 +164,7 @@ class Tuner:
         for i, variable in enumerate(self.learner.optimizer.variables):
             variable.assign(saved.arrays[f"optimizer/{i}"])
         self._replay.restore(saved.group("replay"))
+        self._reward.restore(saved.group("reward"))
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
 
 

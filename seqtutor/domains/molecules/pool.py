@@ -29,6 +29,7 @@ from seqtutor.domains.molecules.properties import Molecule
 
 TIMED_OUT, DIED = "timed out", "ended its worker process"
 EXAMINER = "seqtutor.domains.molecules.properties"  # the module whose `examine` the workers call
+What = tuple[bool, tuple[str, ...]]  # whether properties are wanted, and which components beside them
 CHUNK = 64  # molecules sent at once, at the most: about 0.2 s of work
 _BOOT = f"import sys; sys.path[:] = sys.argv[3:]; from {__name__} import serve; serve(sys.argv[1], float(sys.argv[2]))"
 
@@ -39,10 +40,10 @@ def cores() -> int:
 
 
 def serve(module: str, limit: float) -> None:
-    """A worker's life: reads lines [properties, [smiles, ...]], writes a line for each molecule.
+    """A worker's life: reads lines [properties, [extra, ...], [smiles, ...]], writes a line for each molecule.
 
     Args:
-      module: where the function `examine(smiles, properties) -> Molecule` is found.
+      module: where the function `examine(smiles, properties, extra) -> Molecule` is found.
       limit: seconds of processor time a molecule may take.
     """
     for number in (signal.SIGPROF, signal.SIGALRM, signal.SIGPIPE):
@@ -51,11 +52,11 @@ def serve(module: str, limit: float) -> None:
     examine("C", True)  # loads RDKit's tables, so that the first molecule's time is its own
     print("ready", flush=True)
     while line := sys.stdin.readline():
-        properties, chunk = json.loads(line)
+        properties, extra, chunk = json.loads(line)
         for smiles in chunk:
             signal.setitimer(signal.ITIMER_PROF, limit)
             signal.setitimer(signal.ITIMER_REAL, 10 * limit)
-            molecule = examine(smiles, properties)
+            molecule = examine(smiles, properties, extra)
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             print(json.dumps(molecule), flush=True)
@@ -64,7 +65,7 @@ def serve(module: str, limit: float) -> None:
 class _Worker(threading.Thread):
     """A thread of the parent that feeds one worker process from a queue, and replaces it when it dies.
 
-    Jobs are (properties, chunk, future); None ends the thread.
+    Jobs are (what, chunk, future), `what` being the arguments (properties, extra) of `examine`; None ends the thread.
     """
 
     def __init__(self, jobs: SimpleQueue, module: str, limit: float):
@@ -77,12 +78,12 @@ class _Worker(threading.Thread):
     def run(self) -> None:
         """Does jobs until told to stop."""
         while (job := self._jobs.get()) is not None:
-            properties, chunk, future = job
+            what, chunk, future = job
             if self._stopping:
                 future.cancel()
             elif future.set_running_or_notify_cancel():
                 try:
-                    future.set_result(self._examine(properties, chunk))
+                    future.set_result(self._examine(what, chunk))
                 except BaseException as error:  # raised again where the result is asked for
                     future.set_exception(error)
         if self._process is not None:
@@ -94,7 +95,7 @@ class _Worker(threading.Thread):
         if (process := self._process) is not None:
             process.kill()
 
-    def _examine(self, properties: bool, chunk: Sequence[str]) -> list[Molecule]:
+    def _examine(self, what: What, chunk: Sequence[str]) -> list[Molecule]:
         """The chunk's molecules, in order.
 
         One that ends its worker is tried once more, unless its time was up: so a worker killed from outside
@@ -103,7 +104,7 @@ class _Worker(threading.Thread):
         done: list[Molecule] = []
         suspect = -1
         while True:
-            self._attempt(properties, chunk, done)
+            self._attempt(what, chunk, done)
             if len(done) == len(chunk):
                 return done
             code = self._bury()
@@ -116,15 +117,15 @@ class _Worker(threading.Thread):
             else:
                 suspect = len(done)
 
-    def _attempt(self, properties: bool, chunk: Sequence[str], done: list[Molecule]) -> None:
+    def _attempt(self, what: What, chunk: Sequence[str], done: list[Molecule]) -> None:
         """Sends what is not yet done and collects molecules into `done` until all are there or the process dies."""
         process = self._process or self._start()
         with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps([properties, chunk[len(done) :]]) + "\n")
+            process.stdin.write(json.dumps([*what, chunk[len(done) :]]) + "\n")
             process.stdin.flush()
         while len(done) < len(chunk) and (line := process.stdout.readline()).endswith("\n"):
-            valid, canonical, values, reason = json.loads(line)
-            done.append(Molecule(valid, canonical, tuple(values), reason))
+            valid, canonical, values, reason, extra = json.loads(line)
+            done.append(Molecule(valid, canonical, tuple(values), reason, tuple(map(tuple, extra))))
 
     def _start(self) -> subprocess.Popen:
         """A new process, ready to work. Raises RuntimeError if it does not come up."""
@@ -180,6 +181,11 @@ class _Cache:
         self._young[smiles] = molecule
 
 
+def _has(molecule: Molecule, extra: tuple[str, ...]) -> bool:
+    """Whether nothing of `extra` is missing; an invalid molecule has no components."""
+    return not molecule.valid or set(extra) <= {name for name, _ in molecule.extra}
+
+
 class Pending:
     """Molecules under way, as `Pool.submit` returns them."""
 
@@ -202,7 +208,7 @@ class Pending:
 class Pool:
     """Examines molecules in worker processes, started at first use. `close` ends them; the next use starts them again.
 
-    What is returned for a SMILES depends on nothing but the SMILES, so it does not matter who worked on it.
+    What is returned for a SMILES depends on it and what is asked alone, so it does not matter who worked on it.
 
     Attributes:
       failures: how many different SMILES timed out or ended their worker process, by reason.
@@ -216,22 +222,22 @@ class Pool:
         self._end: Callable = lambda: None
         self.failures: Counter[str] = Counter()
 
-    def submit(self, smiles: Iterable[str]) -> Pending:
-        """Starts work on the molecules that are not in the cache, and returns at once."""
+    def submit(self, smiles: Iterable[str], extra: tuple[str, ...] = ()) -> Pending:
+        """Starts work on the molecules that are not in the cache with all of `extra`, and returns at once."""
         smiles = list(smiles)
         with self._lock:
             found = {text: self._cache.get(text) for text in smiles}
-            missing = [text for text, molecule in found.items() if molecule is None]
-            return Pending(smiles, found, self._send(missing, True), self._remember)
+            missing = [text for text, molecule in found.items() if molecule is None or not _has(molecule, extra)]
+            return Pending(smiles, found, self._send(missing, (True, extra)), self._remember)
 
-    def map(self, smiles: Iterable[str]) -> list[Molecule]:
-        """The molecules of the SMILES, in order."""
-        return self.submit(smiles).result()
+    def map(self, smiles: Iterable[str], extra: tuple[str, ...] = ()) -> list[Molecule]:
+        """The molecules of the SMILES, in order, with the components named in `extra` and maybe others."""
+        return self.submit(smiles, extra).result()
 
     def canonical(self, smiles: Iterable[str]) -> list[Molecule]:
         """As `map`, but without properties (a tenth of the work) and past the cache."""
         with self._lock:
-            jobs = self._send(list(smiles), False)
+            jobs = self._send(list(smiles), (False, ()))
         return [molecule for _, future in jobs for molecule in future.result()]
 
     def close(self) -> None:
@@ -246,7 +252,7 @@ class Pool:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _send(self, smiles: list[str], properties: bool) -> list[tuple[list[str], Future]]:
+    def _send(self, smiles: list[str], what: What) -> list[tuple[list[str], Future]]:
         """Queues chunks, small enough to keep all workers busy; starts the workers if there are none."""
         if smiles and self._jobs is None:
             self._jobs = jobs = SimpleQueue()
@@ -255,7 +261,7 @@ class Pool:
         size = min(CHUNK, -(-len(smiles) // (4 * self._count)))
         sent = [(smiles[i : i + size], Future()) for i in range(0, len(smiles), size or 1)]
         for chunk, future in sent:
-            self._jobs.put((properties, chunk, future))
+            self._jobs.put((what, chunk, future))
         return sent
 
     def _remember(self, chunk: list[str], molecules: list[Molecule]) -> None:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from seqtutor.domains.molecules import components
+
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
     from rdkit.Chem.QED import QEDproperties
@@ -76,22 +78,33 @@ class Molecule(NamedTuple):
     canonical: str = ""
     values: tuple[float, ...] = (math.nan,) * len(PROPERTIES)
     reason: str = ""  # why it is not valid
+    extra: tuple[
+        tuple[str, float | str], ...
+    ] = ()  # of a valid one, the components asked for (see `components`) by name
 
 
 @lru_cache(maxsize=50_000)
-def measure(canonical: str) -> tuple[float, ...]:
-    """Every property of a canonical SMILES, in the order of PROPERTIES. Raises ValueError if it does not parse."""
+def measure(
+    canonical: str, extra: tuple[str, ...] = ()
+) -> tuple[tuple[float, ...], tuple[tuple[str, float | str], ...]]:
+    """Every property of a canonical SMILES, in the order of PROPERTIES, and the components named in `extra`.
+
+    Raises ValueError if it does not parse.
+    """
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(canonical)
     if mol is None:
         raise ValueError("its canonical form does not parse")
     measured = Measured(mol)
-    return tuple(float(function(measured)) for function in PROPERTIES.values())
+    values = tuple(float(function(measured)) for function in PROPERTIES.values())
+    return values, tuple((name, components.measure(mol, name)) for name in extra)
 
 
-def examine(smiles: str, properties: bool = True) -> Molecule:
-    """Validity, canonical SMILES and, if asked for, properties of a SMILES. Never raises on bad input.
+def examine(smiles: str, properties: bool = True, extra: Sequence[str] = ()) -> Molecule:
+    """Validity, canonical SMILES and, if asked for, properties of a SMILES, and with them the components in `extra`.
+
+    Never raises on bad input.
 
     Valid is what RDKit parses and sanitises and has at least one atom. Blanks are no part of a SMILES
     (RDKit would take what follows them for a name).
@@ -106,7 +119,10 @@ def examine(smiles: str, properties: bool = True) -> Molecule:
             if mol is None or mol.GetNumAtoms() == 0:
                 return Molecule(False, reason="not a molecule")
             canonical = Chem.MolToSmiles(mol)
-            return Molecule(True, canonical, measure(canonical)) if properties else Molecule(True, canonical)
+            if not properties:
+                return Molecule(True, canonical)
+            values, more = measure(canonical, tuple(extra))
+            return Molecule(True, canonical, values, extra=more)
         except Exception as error:  # RDKit raises many kinds on odd atoms: one string must not end a run
             return Molecule(False, reason=f"{type(error).__name__}: {error}")
 

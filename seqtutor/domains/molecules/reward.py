@@ -1,6 +1,6 @@
-"""The reward of whole molecules: a weighted sum of properties, each mapped to [0, 1], on the last token.
+"""The reward of whole molecules: a weighted sum of scores of properties, on the last token.
 
-A valid molecule gets sum_k w_k f_k, where f_k in [0, 1] is (SCORES):
+A valid molecule gets sum_k w_k f_k. Without a transform (see seqtutor.transforms) f_k in [0, 1] is (SCORES):
 
 | name | f |
 |---|---|
@@ -14,21 +14,30 @@ A valid molecule gets sum_k w_k f_k, where f_k in [0, 1] is (SCORES):
 logP: Lipinski's rule of five ends at 5 (1997), and 1 to 3 is where Waring (2010) finds good drugs. The
 logistic keeps rewarding a better penalised logP, for which no best value is known.
 
-An invalid molecule gets -sum_k |w_k|, so that it is worse than any valid one whatever the weights. A sequence
-cut at the length limit, before its end token, is not a molecule and counts as invalid.
+and for the components of `components` the value as it is, up to the most that counts. A transform takes the value
+as it is, and its own bounds in place of these.
+
+An invalid molecule gets -sum_k max(|w_k|, -min w_k f_k), the minimum being over the bounds of f_k; so that it is
+worse than any valid one whatever the weights. Where all f_k are in [0, 1] this is -sum_k |w_k|. A sequence cut at the
+length limit, before its end token, is not a molecule and counts as invalid.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from seqtutor.domains.base import Reward, Rewards
+from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, check
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published import published_reward
-from seqtutor.errors import unknown_name
+from seqtutor.errors import UserError, unknown_name
+from seqtutor.transforms import split
 
 SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "valid": np.ones_like,
@@ -43,48 +52,95 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 # half, for it is what the others serve; the weights sum to 10 so that with c = 1 reward and KL are of one size.
 MOLECULE = {"qed": 5.0, "sa": 2.0, "logp": 2.0, "ring_penalty": 1.0}
 
-REWARD_NAMES = ("molecule", "published", *SCORES)
+SEEN = "scaffold_seen"  # the one component that depends on what was scored before
+PRESETS = ("molecule", "published")
+_KINDS = (*PRESETS, *SCORES, *COMPONENTS)
+REWARD_NAMES = tuple(
+    f"{kind}({COMPONENTS[kind].argument})" if kind in COMPONENTS and COMPONENTS[kind].argument else kind
+    for kind in _KINDS
+)
 
 Decode = Callable[[Sequence[int]], str]
 
 
-def molecules_of(tokens: np.ndarray, lengths: np.ndarray, decode: Decode, end: int, pool: Pool) -> list[Molecule]:
+class Part(NamedTuple):
+    """A term of the sum: the component it takes, its weight, the score f it gives the value, and the bounds of f."""
+
+    component: str
+    weight: float
+    score: Callable[[np.ndarray], np.ndarray]
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def forfeit(self) -> float:
+        """What an invalid molecule loses by this term: |w|, or more where w f could be less than -|w|."""
+        return max(abs(self.weight), -self.weight * self.low, -self.weight * self.high)
+
+
+def parts_of(weights: Mapping[str, float]) -> list[Part]:
+    """The terms of a sum: every score with its weight, that of `molecule` included; then the others as they come.
+
+    Raises UserError for unknown names, a preset with a transform, and an argument that RDKit cannot read.
+    """
+    molecule = weights.get("molecule", 0.0)
+    parts = [Part(name, weights.get(name, 0.0) + molecule * MOLECULE.get(name, 0.0), SCORES[name]) for name in SCORES]
+    for term, weight in weights.items():
+        name, transform = split(term)
+        kind = name.partition("(")[0]
+        if kind not in _KINDS:
+            raise unknown_name("reward", kind, _KINDS)
+        if kind in PRESETS and transform is not None:
+            raise UserError(f"reward '{name}' is a sum: transform its components, as in logp@{transform.name}")
+        if kind in COMPONENTS and COMPONENTS[kind].argument:
+            check(name)
+        if transform is not None:
+            parts.append(Part(name, weight, transform, *transform.bounds))
+        elif kind in COMPONENTS:
+            most = COMPONENTS[kind].most
+            parts.append(Part(name, weight, partial(np.minimum, most), 0.0, most))
+    return parts
+
+
+def molecules_of(
+    tokens: np.ndarray, lengths: np.ndarray, decode: Decode, end: int, pool: Pool, extra: tuple[str, ...] = ()
+) -> list[Molecule]:
     """Examines sequences: tokens int32 [N, T], lengths int32 [N]. One without its end token is not valid."""
     rows = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
     ended = [row.size > 0 and row[-1] == end for row in rows]
-    found = iter(pool.map(decode(row) for row, whole in zip(rows, ended, strict=True) if whole))
+    found = iter(pool.map((decode(row) for row, whole in zip(rows, ended, strict=True) if whole), extra))
     return [next(found) if whole else Molecule(False, reason="cut at the length limit") for whole in ended]
 
 
 class MoleculeReward(Reward):
-    """Weighted sum of rewards: components as in SCORES, and the presets `molecule` and `published`.
+    """Weighted sum of rewards: terms of components as in SCORES and COMPONENTS, and of PRESETS.
 
-    The components it reports are the properties as they are, not mapped: `valid` 0 or 1, `logp` in log units,
-    `sa` 1 to 10, `qed` 0 to 1, `ring_penalty` 0 or below; all 0 for an invalid molecule. They stand on the last
-    token, with 0 on every other. `published`, where it has a weight, is reported token by token.
+    The components it reports are the values as they are, not mapped: `valid` 0 or 1, `logp` in log units,
+    `sa` 1 to 10, `qed` 0 to 1, `ring_penalty` 0 or below, and those of COMPONENTS that have a weight; all 0 for an
+    invalid molecule. They stand on the last token, with 0 on every other. `published`, where it has a weight, is
+    reported token by token.
     """
 
     def __init__(self, weights: Mapping[str, float], decode: Decode, end: int, pool: Pool):
-        """Args: weights by name in REWARD_NAMES; decode, the text of token ids; end, id of the end token; pool.
+        """Args: weights by term (see seqtutor.transforms); decode, the text of token ids; end, id of the end token;
+        pool, examines molecules.
 
-        Raises UserError for a name not in REWARD_NAMES.
+        Raises UserError as `parts_of` does.
         """
-        for name in weights:
-            if name not in REWARD_NAMES:
-                raise unknown_name("reward", name, REWARD_NAMES)
-        molecule = weights.get("molecule", 0.0)
-        self._weights = {name: weights.get(name, 0.0) + molecule * MOLECULE.get(name, 0.0) for name in SCORES}
+        self._parts = parts_of(weights)
+        self._extra = tuple(dict.fromkeys(part.component for part in self._parts if part.component not in SCORES))
         self._published = weights.get("published", 0.0)
+        self._memory = ScaffoldMemory() if SEEN in self._extra else None
         self._decode, self._end, self._pool = decode, end, pool
-        self.names = (*SCORES, "published") if self._published else tuple(SCORES)
+        self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32 [N, T]."""
-        molecules = molecules_of(tokens, lengths, self._decode, self._end, self._pool)
+        molecules = molecules_of(tokens, lengths, self._decode, self._end, self._pool, self._extra)
         valid = np.array([molecule.valid for molecule in molecules], bool)
-        raw = {"valid": valid.astype(np.float64), **columns(molecules)}
-        score = sum(weight * SCORES[name](raw[name]) for name, weight in self._weights.items())
-        worst = -sum(abs(weight) for weight in self._weights.values())
+        raw = {"valid": valid.astype(np.float64), **columns(molecules), **self._extra_columns(molecules)}
+        score = sum(part.weight * part.score(raw[part.component]) for part in self._parts)
+        worst = -sum(part.forfeit for part in self._parts)
 
         def on_last(values: np.ndarray) -> np.ndarray:
             placed = np.zeros(tokens.shape)
@@ -92,12 +148,31 @@ class MoleculeReward(Reward):
             return placed
 
         total = on_last(np.where(valid, score, worst))
-        components = {name: on_last(np.where(valid, raw[name], 0.0)) for name in SCORES}
+        components = {name: on_last(np.where(valid, raw[name], 0.0)) for name in (*SCORES, *self._extra)}
         if self._published:
             components["published"] = published_reward(tokens, lengths, molecules, self._decode, self._pool)
             total += self._published * components["published"]
         return Rewards(total.astype(np.float32), {name: x.astype(np.float32) for name, x in components.items()})
 
+    def _extra_columns(self, molecules: list[Molecule]) -> dict[str, np.ndarray]:
+        """Components by name, float64 [N] each; nan where a molecule is not valid."""
+        found = [dict(molecule.extra) for molecule in molecules]
+        values = {name: [of.get(name) for of in found] for name in self._extra}
+        seen = {} if self._memory is None else {SEEN: self._memory.seen(values.pop(SEEN))}
+        return {name: np.array(column, np.float64) for name, column in values.items()} | seen
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The scaffolds seen, where `scaffold_seen` has a weight."""
+        return {} if self._memory is None else self._memory.state()
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """The inverse of `state`."""
+        if self._memory is not None:
+            self._memory.restore(state)
+
     def close(self) -> None:
-        """Ends the pool's worker processes; they start again when next needed."""
+        """Ends the pool's worker processes; they start again when next needed. Says what they could not examine."""
+        for reason, count in self._pool.failures.items():
+            print(f"{count} molecules counted as invalid: RDKit {reason} on them", file=sys.stderr)
+        self._pool.failures.clear()
         self._pool.close()

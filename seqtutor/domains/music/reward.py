@@ -1,4 +1,4 @@
-"""The music-theory reward: a weighted sum of the nine rules."""
+"""The music-theory reward: a weighted sum of the nine rules, each token's reward transformed if wanted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from seqtutor.domains.base import Reward, Rewards
+from seqtutor.domains.base import Reward, Rewards, weighted_sum
 from seqtutor.domains.music.rules import RULES
-from seqtutor.errors import unknown_name
+from seqtutor.errors import UserError, unknown_name
+from seqtutor.transforms import split
 
 MUSIC_THEORY = "music-theory"  # all nine rules, each with weight 1
 REWARD_NAMES = (MUSIC_THEORY, *RULES)
@@ -20,14 +21,21 @@ class MusicTheory(Reward):
     """The weighted sum of melody rules. A row shorter than T is scored as a composition of its own length."""
 
     def __init__(self, weights: Mapping[str, float]):
-        """Args: weights by rule name or "music-theory"; they add up. Raises UserError for any other name."""
-        for name in weights:
+        """Args: weights by term (see seqtutor.transforms): a rule or "music-theory"; they add up.
+
+        Raises UserError for any other name, and if "music-theory" has a transform.
+        """
+        for name, transform in map(split, weights):
             if name not in REWARD_NAMES:
                 raise unknown_name("reward", name, REWARD_NAMES)
+            if name == MUSIC_THEORY and transform is not None:
+                raise UserError(f"reward '{name}' is a sum: transform its rules, as in leaps@{transform.name}")
         every = weights.get(MUSIC_THEORY, 0.0)
         sums = {name: every + weights.get(name, 0.0) for name in RULES}
-        self.weights = {name: weight for name, weight in sums.items() if weight != 0}
-        self.names = tuple(self.weights)
+        sums |= {term: weight for term, weight in weights.items() if split(term)[1] is not None}
+        self.weights = {term: weight for term, weight in sums.items() if weight != 0}
+        names = {split(term)[0] for term in self.weights}
+        self.names = tuple(name for name in RULES if name in names)
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32; 0 behind a row's length."""
@@ -35,10 +43,8 @@ class MusicTheory(Reward):
         for rows, block in blocks_by_length(tokens, lengths):
             for name, component in components.items():
                 component[rows, : block.shape[1]] = RULES[name](block)
-        total = np.zeros(tokens.shape, np.float32)
-        for name, component in components.items():
-            total += np.float32(self.weights[name]) * component
-        return Rewards(total, components)
+        counts = np.arange(tokens.shape[1]) < lengths[:, None]
+        return Rewards(weighted_sum(self.weights, components, counts), components)
 
 
 def blocks_by_length(tokens: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

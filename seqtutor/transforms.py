@@ -1,0 +1,84 @@
+"""Transforms of a reward component, and how a term of a weighted sum is written.
+
+A term is `name`, or `name@transform/number/...`: `logp@clip/0/5`, `weight@sigmoid/500/300`, `tpsa@step/140`. No
+character of it means anything to a shell. A name may have an argument, `smarts(C=O)`, which does need quotes.
+
+Transforms are pure functions of numbers or arrays; what they return has bounds, whatever goes in.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from seqtutor.errors import UserError, unknown_name
+
+_TERM = re.compile(r"(?P<name>[^@(]*(?:\(.*\)\s*)?)(?:@(?P<transform>.*))?", re.DOTALL)
+
+
+def clip(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """f(x) = min(max(x, low), high)."""
+    return np.clip(x, low, high)
+
+
+def sigmoid(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """f(x) = 1 / (1 + 19^-z), z = (2 x - low - high) / (high - low).
+
+    It rises from 0 to 1 and is 0.05 at `low`, 0.5 half-way, 0.95 at `high`; with low > high it falls.
+    """
+    z = (2.0 * np.asarray(x) - low - high) / (high - low)
+    return 0.5 + 0.5 * np.tanh(0.5 * math.log(19.0) * z)  # the same, without overflow
+
+
+def step(x: np.ndarray, at: float) -> np.ndarray:
+    """f(x) = 1 if x >= at, else 0."""
+    return np.where(np.asarray(x) >= at, 1.0, 0.0)
+
+
+TRANSFORMS: dict[str, Callable[..., np.ndarray]] = {function.__name__: function for function in (clip, sigmoid, step)}
+
+
+class Transform(NamedTuple):
+    """A transform with its numbers, as in `clip/0/5`."""
+
+    name: str
+    numbers: tuple[float, ...]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """f(x), element by element."""
+        return TRANSFORMS[self.name](x, *self.numbers)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value it can return."""
+        return self.numbers if self.name == "clip" else (0.0, 1.0)
+
+
+def split(term: str) -> tuple[str, Transform | None]:
+    """The component of a term, its argument included, and its transform. Raises UserError if it is written wrongly."""
+    match = _TERM.fullmatch(term)
+    if match is None:
+        raise UserError(f"reward '{term}': write name, name@transform/number or name(argument)")
+    return match["name"].strip(), None if match["transform"] is None else _transform(match["transform"], term)
+
+
+def _transform(text: str, term: str) -> Transform:
+    name, *numbers = (piece.strip() for piece in text.split("/"))
+    if name not in TRANSFORMS:
+        raise unknown_name("transform", name, TRANSFORMS, f"reward '{term}'")
+    wanted = list(inspect.signature(TRANSFORMS[name]).parameters)[1:]
+    form = "/".join([name, *(word.upper() for word in wanted)])
+    try:
+        values = tuple(float(number) for number in numbers)
+    except ValueError:
+        values = ()
+    if len(values) != len(wanted) or not all(map(math.isfinite, values)):
+        raise UserError(f"reward '{term}': write {form}, with a number for each word in capitals")
+    if len(values) == 2 and (values[0] == values[1] or (name == "clip" and values[0] > values[1])):
+        raise UserError(f"reward '{term}': in {form} LOW must be {'below' if name == 'clip' else 'another than'} HIGH")
+    return Transform(name, values)

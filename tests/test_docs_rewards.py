@@ -1,0 +1,132 @@
+"""docs/rewards.md: its commands run, its numbers and tables are those of the program."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from seqtutor import checkpoint, config, load
+from seqtutor.cli.main import run
+from seqtutor.domains import domain_class
+from seqtutor.domains.molecules.components import COMPONENTS
+from seqtutor.domains.molecules.reward import REWARD_NAMES as MOLECULES
+from seqtutor.domains.music.reward import REWARD_NAMES as MELODIES
+from seqtutor.model import SequenceModel
+from seqtutor.rewards import make_reward, parse
+from seqtutor.rundir import RunDir
+from seqtutor.transforms import TRANSFORMS
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "rewards.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+]
+TUNE = [line for line in COMMANDS if line.startswith("seqtutor tune")]
+FAST = ["--set", "tune.rounds=1", "--set", "tune.batch=4", "--set", "tune.minibatch=4", "--quiet"]
+
+
+def make_prior(path, name, **options):
+    """An untrained prior of a few units."""
+    resolved = config.from_tree({"domain": {"name": name, **options}, "model": {"units": 4}}, "test")
+    domain = domain_class(name)(options).with_vocabulary("()=CNOc1")
+    groups = checkpoint.join(prior=SequenceModel(resolved.model, domain.vocabulary.size, seed=0).get())
+    folder = RunDir(path)
+    folder.create(resolved, {"kind": "prior"}, resume=False, force=False)
+    meta = {"kind": "prior", **load.describe(resolved, domain)}
+    checkpoint.save(folder.checkpoints, checkpoint.Checkpoint(1, meta, groups), best=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the page's reader stands: configs, priors, and the file mine.py."""
+    path = tmp_path_factory.mktemp("reader")
+    (path / "configs").symlink_to(ROOT / "configs")
+    make_prior(path / "runs/music/prior", "music")
+    make_prior(path / "runs/molecules/prior", "molecules", length=10)
+    (path / "mine.py").write_text(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1])
+    return path
+
+
+@pytest.fixture
+def reader(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def rows(name):
+    """The cells of the table whose head begins with a name."""
+    table = PAGE.split(f"\n| {name} |", 1)[1].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_the_example_of_score(reader):
+    """In a real shell the quotes do what the page says."""
+    (make,) = (line for line in COMMANDS if line.startswith("printf"))
+    subprocess.run(["bash", "-c", make], check=True)
+    (score,) = (line for line in COMMANDS if line.startswith("seqtutor score"))
+    assert run([*shlex.split(score)[1:], "--quiet"]) == 0
+    table = pd.read_csv("known/scores.csv")
+    wanted = pd.DataFrame(rows("name"), columns=["name", "qed", "similar(CC(=O)Oc1ccccc1C(=O)O)", "alerts", "total"])
+    assert table.name.tolist() == wanted.name.tolist()
+    for column in wanted.columns[1:]:
+        np.testing.assert_allclose(table[column], wanted[column].astype(float), atol=6e-4, err_msg=column)
+
+
+def test_every_command_is_one_of_those_run_here():
+    assert len(TUNE) == 6
+    assert len(COMMANDS) == len(TUNE) + 2
+
+
+@pytest.mark.parametrize("line", TUNE, ids=lambda line: shlex.split(line)[-1].replace("/", "-"))
+def test_every_tuning_runs(reader, line):
+    args = shlex.split(line)[1:]
+    assert run([*args, *FAST]) == 0
+    spec, out = args[args.index("--reward") + 1], args[args.index("--out") + 1]
+    history = pd.read_csv(Path(out) / "history.csv")
+    names = [spec.split(":")[1]] if ".py:" in spec else list(make_reward_names(args, spec))
+    assert {f"reward_{name}" for name in names} <= set(history.columns)
+    assert np.isfinite(history["reward"]).all()
+
+
+def make_reward_names(args, spec):
+    name = "music" if "music" in args[1] else "molecules"
+    return make_reward(domain_class(name)().with_vocabulary("C"), spec).names
+
+
+def test_the_tables_name_everything():
+    first = [cells[0].replace("`", "") for cells in rows("component")]
+    melodies = PAGE.split("## Melodies")[1]
+    listed = re.findall(r"^\| `([\w-]+)` \|", melodies, re.MULTILINE)
+    assert sorted(first) == sorted(MOLECULES)
+    assert sorted(listed) == sorted(MELODIES)
+    assert [cells[0].split("/")[0] for cells in rows("written")] == [f"`@{name}" for name in TRANSFORMS]
+
+
+def test_the_most_that_counts_is_that_of_the_table():
+    most = {cells[0].strip("`"): cells[3] for cells in rows("component")}
+    for name, component in COMPONENTS.items():
+        if component.argument:
+            continue
+        assert most[name] == f"the value, up to {component.most:g}"
+
+
+def test_the_yaml_and_what_else_is_quoted_can_be_read():
+    tree = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
+    assert parse(tree["tune"]["reward"], MOLECULES) == {"smarts([#7]~[#6]~[#7])": 2, "qed@step/0.6": 1}
+    assert parse("tpsa@step/20,tpsa@step/140:-1", MOLECULES) == {"tpsa@step/20": 1, "tpsa@step/140": -1}
+    assert parse("qed:5,sa:2,logp:2,ring_penalty:1", MOLECULES) and "`qed:5,sa:2,logp:2,ring_penalty:1`" in PAGE
+
+
+@pytest.mark.parametrize("spec", ["logp@clip/-1/5:2,qed", "music-theory,leaps@step/5:-1.5", "mine.py:short"])
+def test_no_quotes_are_needed_but_for_parentheses(spec, tmp_path):
+    (tmp_path / "q").touch()
+    said = subprocess.run(["bash", "-c", f"echo {spec}"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == spec and os.listdir(tmp_path) == ["q"]
