@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +65,20 @@ def split(term: str) -> tuple[str, Transform | None]:
     if match is None:
         raise UserError(f"reward '{term}': write name, name@transform/number or name(argument)")
     return match["name"].strip(), None if match["transform"] is None else _transform(match["transform"], term)
+
+
+def weighted_sum(weights: Mapping[str, float], components: Mapping[str, np.ndarray], counts: np.ndarray) -> np.ndarray:
+    """sum_k w_k f_k(x_k), float32 [N, T], of components x_k [N, T] by name.
+
+    Args: weights by term (see the module): a component's name, and its transform f_k, if any; counts, bool
+    [N, T], which tokens count: the others earn 0 even where f_k(0) is not.
+    """
+    total = np.zeros(counts.shape, np.float32)
+    for term, weight in weights.items():
+        name, transform = split(term)
+        values = components[name] if transform is None else np.where(counts, transform(components[name]), 0.0)
+        total += np.float32(weight) * values
+    return total
 
 
 def _transform(text: str, term: str) -> Transform:

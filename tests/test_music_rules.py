@@ -17,16 +17,9 @@ from seqtutor.errors import UserError
 
 GOLDEN = np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False)
 NAMES = (
-    "key",
-    "tonic",
-    "repeated_notes",
-    "autocorrelation",
-    "motif",
-    "repeated_motif",
-    "intervals",
-    "leaps",
+    "key", "tonic", "repeated_notes", "autocorrelation", "motif", "repeated_motif", "intervals", "leaps",
     "unique_extremes",
-)
+)  # fmt: skip
 every_rule = pytest.mark.parametrize("name", NAMES)
 
 

@@ -98,7 +98,9 @@ def test_a_line_begins_and_ends_where_its_numbers_do():
 
 
 def test_a_flat_line_of_one_point_can_be_drawn():
-    ElementTree.fromstring(lines([Curve(0, np.array([7.0]), np.array([2.0]))], "loss", "step"))
+    chart = lines([Curve(0, np.array([7.0]), np.array([2.0]))], "loss", "step")
+    assert ElementTree.fromstring(chart).tag.endswith("svg")
+    assert "nan" not in chart
 
 
 def test_bars_are_as_long_as_their_numbers():

@@ -25,7 +25,6 @@ import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate
-from seqtutor.transforms import split
 
 
 @dataclass(frozen=True)
@@ -143,20 +142,6 @@ class Reward(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def weighted_sum(weights: Mapping[str, float], components: Mapping[str, np.ndarray], counts: np.ndarray) -> np.ndarray:
-    """sum_k w_k f_k(x_k), float32 [N, T], of components x_k [N, T] by name.
-
-    Args: weights by term (see seqtutor.transforms): a component's name, and its transform f_k, if any; counts, bool
-    [N, T], which tokens count: the others earn 0 even where f_k(0) is not.
-    """
-    total = np.zeros(counts.shape, np.float32)
-    for term, weight in weights.items():
-        name, transform = split(term)
-        values = components[name] if transform is None else np.where(counts, transform(components[name]), 0.0)
-        total += np.float32(weight) * values
-    return total
 
 
 class Statistics(ABC):

@@ -23,10 +23,10 @@ from seqtutor.domains.base import (
     Statistics,
     Vocabulary,
     Writer,
-    weighted_sum,
 )
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate, RatioSums, share_distinct
+from seqtutor.transforms import weighted_sum
 
 LETTERS = "abcdefgh"
 MOST = 100_000  # words that are still listed

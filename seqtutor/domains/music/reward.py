@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from seqtutor.domains.base import Reward, Rewards, weighted_sum
+from seqtutor.domains.base import Reward, Rewards
 from seqtutor.domains.music.rules import RULES
 from seqtutor.errors import UserError, unknown_name
-from seqtutor.transforms import split
+from seqtutor.transforms import split, weighted_sum
 
 MUSIC_THEORY = "music-theory"  # all nine rules, each with weight 1
 REWARD_NAMES = (MUSIC_THEORY, *RULES)
