@@ -15,11 +15,11 @@ import pytest
 HERE = Path(__file__).parent
 CONFIG = str(HERE.parent / "configs" / "music-quick.yaml")
 PRETRAIN = [
-    "pretrain", CONFIG, "--quiet", "--set", "model.units=16", "--set", "pretrain.epochs=6", "--set",
+    "pretrain", CONFIG, "--quiet", "--set", "model.units=16", "--set", "pretrain.epochs=4", "--set",
     "pretrain.evaluate_every=20", "--set", "pretrain.samples=1",
 ]  # fmt: skip
 TUNE = [
-    "tune", CONFIG, "--quiet", "--set", "tune.rounds=60", "--set", "tune.batch=16", "--set", "tune.minibatch=16",
+    "tune", CONFIG, "--quiet", "--set", "tune.rounds=40", "--set", "tune.batch=16", "--set", "tune.minibatch=16",
     "--set", "tune.buffer=64", "--set", "tune.evaluate_every=7", "--set", "tune.priority=0.5",
 ]  # fmt: skip
 

@@ -24,8 +24,8 @@ SMALL = [
     "--set", "tune.rounds=4", "--set", "tune.batch=8", "--set", "tune.minibatch=8", "--set", "tune.replay_ratio=1",
     "--set", "tune.evaluate_every=2",
 ]  # fmt: skip
-GRID = ["--variants", "psi,tb", "--c", "0.5,1", "--seeds", "2", "--num", "50"]
-NAMES = [f"{variant}-c{c}-seed{seed}" for seed in (0, 1) for variant in ("psi", "tb") for c in ("0.5", "1")]
+GRID = ["--variants", "psi,tb", "--c", "0.5", "--seeds", "2", "--num", "50"]
+NAMES = [f"{variant}-c0.5-seed{seed}" for seed in (0, 1) for variant in ("psi", "tb")]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_a_sweep_and_its_summary(whole, prior):
     table = pd.read_csv(whole / "summary.csv")
     assert table.folder.tolist() == [str(prior), *NAMES]
     assert set(table.status) == {"done"}
-    assert table[["variant", "c", "seed"]].iloc[1:3].values.tolist() == [["psi", 0.5, 0], ["psi", 1.0, 0]]
+    assert table[["variant", "c", "seed"]].iloc[1:3].values.tolist() == [["psi", 0.5, 0], ["tb", 0.5, 0]]
     assert (table.variant[0], table.kl_sequence[0]) == ("prior", 0)
     assert (table.seconds[1:] > 0).all()
     for _, row in table[1:].iterrows():
@@ -92,7 +92,7 @@ def test_a_sweep_and_its_summary(whole, prior):
             assert (row[name], row[f"{name}_high"]) == pytest.approx((tree[name]["value"], tree[name]["high"]))
         assert tree["reward"]["n"] == 50
     means = pd.read_csv(whole / "frontier.csv")
-    assert means[["variant", "seeds"]].values.tolist() == [["prior", 1], *[["psi", 2]] * 2, *[["tb", 2]] * 2]
+    assert means[["variant", "seeds"]].values.tolist() == [["prior", 1], ["psi", 2], ["tb", 2]]
     assert means.reward[1] == pytest.approx(table.reward[table.folder.str.startswith("psi-c0.5")].mean())
     assert (whole / "frontier.png").stat().st_size > 10_000
 
@@ -129,7 +129,7 @@ def test_interrupted_in_training_and_in_evaluation_it_ends_in_the_same_bits(
     shown, err = capsys.readouterr()
     assert err.splitlines()[-1] == "interrupted"
     assert [line.split()[0] for line in shown.splitlines()] == ["variant", "prior", "psi"]
-    assert pd.read_csv(broken / "summary.csv").status.tolist() == ["done"] * 2 + ["unfinished"] * 7
+    assert pd.read_csv(broken / "summary.csv").status.tolist() == ["done"] * 2 + ["unfinished"] * 3
     assert (broken / NAMES[1] / "checkpoints" / "step-00000003").is_dir()
     assert sorted(path.name for path in broken.iterdir() if path.is_dir()) == sorted(NAMES)
 
@@ -147,11 +147,11 @@ def test_interrupted_in_training_and_in_evaluation_it_ends_in_the_same_bits(
 
     assert sweep(prior, broken, *GRID, "--resume") == 0
     shown = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in shown[:10]] == ["variant", "prior", *(name.split("-")[0] for name in NAMES)]
-    assert len(rounds) == 8 * 4
+    assert [line.split()[0] for line in shown[:6]] == ["variant", "prior", *(name.split("-")[0] for name in NAMES)]
+    assert len(rounds) == 4 * 4
     assert_same(whole, broken)
     assert sweep(prior, broken, *GRID, "--resume", "--quiet") == 0
-    assert len(rounds) == 8 * 4  # there was nothing left to do
+    assert len(rounds) == 4 * 4  # there was nothing left to do
 
 
 @pytest.mark.slow
