@@ -27,7 +27,7 @@ def make_prior(units=32):
 
 def settings(variant, **over):
     base = {
-        "variant": variant, "rounds": 300, "batch": 128, "minibatch": 128, "replay_ratio": 4, "buffer": 1024,
+        "variant": variant, "rounds": 400, "batch": 128, "minibatch": 128, "replay_ratio": 4, "buffer": 1024,
         "learning_rate": 0.01, "final_rate": 0.01, "target_rate": 0.2,
     }  # fmt: skip
     return Config(domain={"name": "chain"}, model=ModelConfig(units=32), tune=TuneConfig(**{**base, **over}))

@@ -122,7 +122,7 @@ def test_every_variant_with_a_prior_is_tested_here():
     assert set(SOLVERS) | {"q", "rl-only"} == set(VARIANTS)
 
 
-ON_POLICY = {"batch": 256, "rounds": 800, "learning_rate": 0.02}
+ON_POLICY = {"batch": 256, "rounds": 1000, "learning_rate": 0.02}
 TRAINED = {"psi": {}, "g": {}, "pcl": {"path_length": 2}, "tb": {}, "dap": ON_POLICY, "pg": ON_POLICY}
 
 
@@ -147,7 +147,7 @@ def test_q_reaches_the_best_deterministic_policy():
     prior, c = make_prior(), 1.0
     _, _, r, log_p = optimum(prior, c)
     tuner = Tuner(settings("q", c=c), LINE, prior, REWARD)
-    for number in range(300):
+    for number in range(400):
         tuner.round(number)
     tokens = np.zeros((1, 0), np.int32)
     for _ in range(LENGTH):
