@@ -1,9 +1,8 @@
 """The recurrent sequence model: LSTM or GRU layers, a row of logits and a state value for every prefix.
 
-Conventions: time is the leading axis inside (T, B, ...), the batch leads outside (B, T, ...). The first
-layer reads tokens, so its input product is a row of a table: no embedding, no one-hot multiplication
-when stepping. Gate order of an LSTM is i, j, f, o as in TensorFlow's own cells (i input, j new content,
-f forget, o output; Hochreiter & Schmidhuber 1997); of a GRU z, r, n (Cho et al. 2014, reset before the product).
+Conventions: the batch leads outside, (B, T, ...); inside, features lead and the batch is last, [U, B] (see cells).
+A batch runs as two halves side by side in one graph: two cores each multiply their own half, which at the widths of
+minibatches is faster than both on one product. The halves do not depend on the machine, and so neither do the sums.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from seqtutor import cells
 from seqtutor.config import ModelConfig
 
-State = tuple[tf.Tensor, ...]  # LSTM: h and c of each layer in turn; GRU: h of each layer
+State = tuple[tf.Tensor, ...]  # LSTM: h and c of each layer in turn; GRU: h of each layer; all [units, B]
 
 
 class Scores(NamedTuple):
@@ -32,7 +32,8 @@ class SequenceModel:
     Attributes:
       config: cell, layers, units; and whether the begin token is an input like others, or leaves the state zero.
       actions: A. Inputs are ids 0 .. A, A being the begin token, which is the first input of a sequence and only that.
-      weights: name -> tf.Variable, in a fixed order; `layer0/kernel` has a row for each input id.
+      weights: name -> tf.Variable, in a fixed order. Those of the layers are held as the cells read them, transposed;
+        `get` and `set` have `layer0/kernel` with a row for each input id.
     """
 
     def __init__(self, config: ModelConfig, actions: int, seed: int = 0):
@@ -50,7 +51,9 @@ class SequenceModel:
             inputs = units
         shapes["logits/kernel"], shapes["logits/bias"] = (inputs, actions), (actions,)
         shapes["value/kernel"], shapes["value/bias"] = (inputs, 1), (1,)
-        self.weights = {name: tf.Variable(_initial(name, shape, rng), name=name) for name, shape in shapes.items()}
+        self.weights = {
+            name: tf.Variable(_turned(name, _initial(name, shape, rng)), name=name) for name, shape in shapes.items()
+        }
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -59,7 +62,7 @@ class SequenceModel:
 
     def get(self) -> dict[str, np.ndarray]:
         """Copies of every weight."""
-        return {name: variable.numpy() for name, variable in self.weights.items()}
+        return {name: _turned(name, variable.numpy()) for name, variable in self.weights.items()}
 
     def set(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Sets every weight. Raises ValueError that names what is missing, left over or of another shape."""
@@ -67,10 +70,11 @@ class SequenceModel:
         if missing or extra:
             raise ValueError(f"weights missing {sorted(missing)}, left over {sorted(extra)}")
         for name, variable in self.weights.items():
-            if tuple(arrays[name].shape) != tuple(variable.shape):
-                raise ValueError(f"weight {name} has shape {arrays[name].shape}, expected {tuple(variable.shape)}")
+            expected = _turned(name, np.empty(variable.shape)).shape
+            if arrays[name].shape != expected:
+                raise ValueError(f"weight {name} has shape {arrays[name].shape}, expected {expected}")
         for name, variable in self.weights.items():
-            variable.assign(arrays[name])
+            variable.assign(_turned(name, arrays[name]))
 
     def zero_heads(self) -> None:
         """Sets both heads to zero, so that every logit and value is 0 whatever the state."""
@@ -78,25 +82,26 @@ class SequenceModel:
             self.weights[name].assign(tf.zeros_like(self.weights[name]))
 
     def initial_state(self, batch: int | tf.Tensor) -> State:
-        """The state before any input: zeros [B, units] each."""
-        return tuple(tf.zeros([batch, units]) for units in self.config.sizes for _ in range(2 if self._lstm else 1))
+        """The state before any input: zeros [units, B] each."""
+        return tuple(tf.zeros([units, batch]) for units in self.config.sizes for _ in range(2 if self._lstm else 1))
 
     def step(self, tokens: tf.Tensor, state: State) -> tuple[Scores, State]:
         """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state."""
         per_layer = 2 if self._lstm else 1
-        inputs, after = None, []
+        hidden, after = tf.one_hot(tokens, self.actions + 1, axis=0), []
         for i in range(self.config.layers):
             kernel, recurrent, bias = self._layer(i)
-            projected = bias + (tf.gather(kernel, tokens) if i == 0 else tf.matmul(inputs, kernel))
-            cell = _lstm_cell if self._lstm else _gru_cell
             old = state[i * per_layer : (i + 1) * per_layer]
-            new = cell(projected, recurrent, *old)
+            projected = tf.matmul(kernel, hidden) + bias[:, None]
+            if self._lstm:
+                new = cells.lstm_cell(projected + tf.matmul(recurrent, old[0]), old[1])
+            else:
+                new = (cells.gru_cell(projected, recurrent, old[0]),)
             if not self.config.reads_begin:
-                read = (tokens != self.actions)[:, None]
-                new = [tf.where(read, *pair) for pair in zip(new, old, strict=True)]
-            inputs = new[0]
+                new = [tf.where(tokens != self.actions, *pair) for pair in zip(new, old, strict=True)]
+            hidden = new[0]
             after.extend(new)
-        return self._heads(inputs), tuple(after)
+        return self._heads(hidden), tuple(after)
 
     def unroll(self, tokens: tf.Tensor, detach_value: bool = False) -> Scores:
         """Every prefix of whole sequences, from the state before any input.
@@ -107,28 +112,40 @@ class SequenceModel:
         Returns:
           Scores with logits [B, T, A] and value [B, T]; entry t has read tokens[:, : t + 1].
         """
-        hidden = tf.transpose(tokens if self.config.reads_begin else tokens[:, 1:])  # [T, B]
+        parts = [self._heads(self._hidden(part), detach_value) for part in halves(tokens)]
+        shape = tf.shape(tokens)
+        logits, values = (tf.concat(each, axis=0) for each in zip(*parts, strict=True))
+        return Scores(tf.reshape(logits, [*tf.unstack(shape), self.actions]), tf.reshape(values, shape))
+
+    def _hidden(self, tokens: tf.Tensor) -> tf.Tensor:
+        """What the last layer puts out after each of tokens [B, T]: [U, B T]."""
+        hidden = tf.one_hot(tf.transpose(tokens), self.actions + 1, axis=1)  # [T, A + 1, B]
+        if not self.config.reads_begin:
+            hidden = hidden[1:]
+        run = cells.unroll_lstm if self._lstm else cells.unroll_gru
         for i in range(self.config.layers):
-            kernel, recurrent, bias = self._layer(i)
-            if self._lstm:
-                inputs = tf.one_hot(hidden, self.actions + 1) if i == 0 else hidden
-                hidden = _unroll_lstm(inputs, kernel, recurrent, bias)
-            else:
-                projected = bias + (tf.gather(kernel, hidden) if i == 0 else tf.matmul(hidden, kernel))
-                hidden = _unroll_gru(projected, recurrent)
+            hidden = run(hidden, *(tf.convert_to_tensor(weight) for weight in self._layer(i)))
         if not self.config.reads_begin:
             hidden = tf.pad(hidden, [[1, 0], [0, 0], [0, 0]])  # nothing was read yet: h is 0
-        return self._heads(tf.transpose(hidden, [1, 0, 2]), detach_value)
+        return tf.reshape(tf.transpose(hidden, [1, 2, 0]), [hidden.shape[1], tf.size(tokens)])
 
     def _layer(self, i: int) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
         return tuple(self.weights[f"layer{i}/{part}"] for part in ("kernel", "recurrent", "bias"))
 
     def _heads(self, hidden: tf.Tensor, detach_value: bool = False) -> Scores:
+        """Logits [N, A] and values [N] of hidden [U, N]."""
         w = self.weights
-        logits = tf.tensordot(hidden, w["logits/kernel"], 1) + w["logits/bias"]
+        logits = tf.matmul(hidden, w["logits/kernel"], transpose_a=True) + w["logits/bias"]
         seen = tf.stop_gradient(hidden) if detach_value else hidden
-        value = tf.tensordot(seen, w["value/kernel"], 1) + w["value/bias"]
-        return Scores(logits, value[..., 0])
+        value = tf.matmul(seen, w["value/kernel"], transpose_a=True) + w["value/bias"]
+        return Scores(logits, value[:, 0])
+
+
+def halves(batch: tf.Tensor, axis: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+    """The two halves of a batch along its axis; of an odd one the second is longer, of one row the first is empty."""
+    size = tf.shape(batch)[axis]
+    first, second = tf.split(batch, [size // 2, size - size // 2], axis=axis)
+    return first, second
 
 
 def shift_right(tokens: tf.Tensor, begin: int, primer: tf.Tensor | None = None) -> tf.Tensor:
@@ -146,41 +163,6 @@ def _initial(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.
     return rng.uniform(-limit, limit, shape).astype(np.float32)
 
 
-def _lstm_cell(projected: tf.Tensor, recurrent: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> State:
-    i, j, f, o = tf.split(projected + tf.matmul(h, recurrent), 4, axis=-1)
-    c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(j)
-    return tf.sigmoid(o) * tf.tanh(c), c
-
-
-def _gru_cell(projected: tf.Tensor, recurrent: tf.Tensor, h: tf.Tensor) -> State:
-    units = h.shape[-1]
-    gates = tf.sigmoid(projected[:, : 2 * units] + tf.matmul(h, recurrent[:, : 2 * units]))
-    z, r = tf.split(gates, 2, axis=-1)
-    new = tf.tanh(projected[:, 2 * units :] + tf.matmul(r * h, recurrent[:, 2 * units :]))
-    return (z * h + (1 - z) * new,)
-
-
-def _unroll_lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """Hidden states [T, B, U] of inputs [T, B, I] by TensorFlow's fused kernel: any T and B with one graph."""
-    units, batch = recurrent.shape[0], tf.shape(inputs)[1]
-    zeros, unused = tf.zeros([batch, units]), tf.zeros([units])
-    return tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.shape(inputs, out_type=tf.int64)[0], x=inputs, cs_prev=zeros, h_prev=zeros,
-        w=tf.concat([kernel, recurrent], axis=0), wci=unused, wcf=unused, wco=unused, b=bias,
-        forget_bias=0.0, cell_clip=-1.0, use_peephole=False,
-    ).h  # fmt: skip
-
-
-def _unroll_gru(projected: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
-    """Hidden states [T, B, U] from the projected inputs [T, B, 3U]."""
-    steps, batch, units = tf.shape(projected)[0], tf.shape(projected)[1], recurrent.shape[0]
-    xs = tf.TensorArray(tf.float32, steps).unstack(projected)
-    hs = tf.TensorArray(tf.float32, steps, element_shape=[None, units])
-
-    def body(t, h, hs):
-        (h,) = _gru_cell(xs.read(t), recurrent, h)
-        return t + 1, h, hs.write(t, h)
-
-    start = (tf.constant(0), tf.zeros([batch, units]), hs)
-    _, _, hs = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
-    return tf.reshape(hs.stack(), [steps, batch, units])  # says the shape where there are no steps
+def _turned(name: str, weight: np.ndarray) -> np.ndarray:
+    """Between rows for inputs, as weights are stored, and rows for outputs, as the cells read them; its own inverse."""
+    return weight.T if name.startswith("layer") else weight

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.domains.base import Vocabulary
-from seqtutor.model import State
+from seqtutor.model import State, halves
 
 # (tokens [B], state) -> (policy logits [B, A], prior logits [B, A], state): both networks, one token further.
 StepFunction = Callable[[tf.Tensor, State], tuple[tf.Tensor, tf.Tensor, State]]
@@ -112,7 +112,7 @@ class Sampler:
             if not len(rows):
                 break
             keep = tf.constant(np.flatnonzero(~done))
-            token, state = tf.gather(token, keep), tuple(tf.gather(s, keep) for s in state)
+            token, state = tf.gather(token, keep), tuple(tf.gather(s, keep, axis=-1) for s in state)
         behind = np.arange(length) >= lengths[:, None]
         tokens[behind] = self._vocabulary.pad
         floats[:, behind] = 0.0
@@ -131,6 +131,14 @@ class Sampler:
 
     def _run_chunk(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
         """Draws as many tokens as uniforms [n, t] has columns: tokens [t, n], values [4, t, n], and where it stands."""
+        parts = zip(
+            halves(token), zip(*(halves(s, axis=-1) for s in state), strict=True), halves(uniforms), strict=True
+        )
+        drawn, values, token, states = zip(*(self._draw(*part) for part in parts), strict=True)
+        state = tuple(tf.concat(pair, axis=-1) for pair in zip(*states, strict=True))
+        return tf.concat(drawn, axis=1), tf.concat(values, axis=2), tf.concat(token, axis=0), state
+
+    def _draw(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
         steps, by_time = tf.shape(uniforms)[1], tf.transpose(uniforms)
         drawn = tf.TensorArray(tf.int32, steps, element_shape=[None])
         values = tf.TensorArray(tf.float32, steps, element_shape=[4, None])

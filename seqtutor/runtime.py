@@ -17,7 +17,7 @@ def setup() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     tf.get_logger().setLevel("ERROR")  # nor advice on speed, as when many runs are loaded, each with its own graphs
     with contextlib.suppress(RuntimeError):  # can no longer be set
-        tf.config.threading.set_intra_op_parallelism_threads(cores)
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // 2))  # networks run as two halves
         tf.config.threading.set_inter_op_parallelism_threads(min(2, cores))
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
-    ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board"],
+    ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board", "cells"],
     ["transforms"],
     ["domains.base"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
@@ -29,8 +29,8 @@ LAYERS = [
 ]
 HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
 MAY_IMPORT_TENSORFLOW = {
-    "board", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner", "tune.loop",
-    "pretrain", "score", "magenta",
+    "board", "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
+    "tune.loop", "pretrain", "score", "magenta",
 }  # fmt: skip
 
 
