@@ -1,13 +1,12 @@
 """The recurrent sequence model: LSTM or GRU layers, a row of logits and a state value for every prefix.
 
-Conventions: the batch leads outside, (B, T, ...); inside, features lead and the batch is last, [U, B] (see cells).
-A batch runs as two halves side by side in one graph: two cores each multiply their own half, which at the widths of
-minibatches is faster than both on one product. The halves do not depend on the machine, and so neither do the sums.
+Conventions: the batch leads outside, (B, T, ...); inside, time does, (T, B, ...). The first layer reads tokens, so when
+stepping its input product is a row of a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ import tensorflow as tf
 from seqtutor import cells
 from seqtutor.config import ModelConfig
 
-State = tuple[tf.Tensor, ...]  # LSTM: h and c of each layer in turn; GRU: h of each layer; all [units, B]
+State = tuple[tf.Tensor, ...]  # LSTM: h and c of each layer in turn; GRU: h of each layer; all [B, units]
 
 
 class Scores(NamedTuple):
@@ -32,8 +31,7 @@ class SequenceModel:
     Attributes:
       config: cell, layers, units; and whether the begin token is an input like others, or leaves the state zero.
       actions: A. Inputs are ids 0 .. A, A being the begin token, which is the first input of a sequence and only that.
-      weights: name -> tf.Variable, in a fixed order. Those of the layers are held as the cells read them, transposed;
-        `get` and `set` have `layer0/kernel` with a row for each input id.
+      weights: name -> tf.Variable, in a fixed order; `layer0/kernel` has a row for each input id.
     """
 
     def __init__(self, config: ModelConfig, actions: int, seed: int = 0):
@@ -51,9 +49,7 @@ class SequenceModel:
             inputs = units
         shapes["logits/kernel"], shapes["logits/bias"] = (inputs, actions), (actions,)
         shapes["value/kernel"], shapes["value/bias"] = (inputs, 1), (1,)
-        self.weights = {
-            name: tf.Variable(_turned(name, _initial(name, shape, rng)), name=name) for name, shape in shapes.items()
-        }
+        self.weights = {name: tf.Variable(_initial(name, shape, rng), name=name) for name, shape in shapes.items()}
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -62,7 +58,7 @@ class SequenceModel:
 
     def get(self) -> dict[str, np.ndarray]:
         """Copies of every weight."""
-        return {name: _turned(name, variable.numpy()) for name, variable in self.weights.items()}
+        return {name: variable.numpy() for name, variable in self.weights.items()}
 
     def set(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Sets every weight. Raises ValueError that names what is missing, left over or of another shape."""
@@ -70,11 +66,10 @@ class SequenceModel:
         if missing or extra:
             raise ValueError(f"weights missing {sorted(missing)}, left over {sorted(extra)}")
         for name, variable in self.weights.items():
-            expected = _turned(name, np.empty(variable.shape)).shape
-            if arrays[name].shape != expected:
-                raise ValueError(f"weight {name} has shape {arrays[name].shape}, expected {expected}")
+            if arrays[name].shape != tuple(variable.shape):
+                raise ValueError(f"weight {name} has shape {arrays[name].shape}, expected {tuple(variable.shape)}")
         for name, variable in self.weights.items():
-            variable.assign(_turned(name, arrays[name]))
+            variable.assign(arrays[name])
 
     def zero_heads(self) -> None:
         """Sets both heads to zero, so that every logit and value is 0 whatever the state."""
@@ -82,23 +77,24 @@ class SequenceModel:
             self.weights[name].assign(tf.zeros_like(self.weights[name]))
 
     def initial_state(self, batch: int | tf.Tensor) -> State:
-        """The state before any input: zeros [units, B] each."""
-        return tuple(tf.zeros([units, batch]) for units in self.config.sizes for _ in range(2 if self._lstm else 1))
+        """The state before any input: zeros [B, units] each."""
+        return tuple(tf.zeros([batch, units]) for units in self.config.sizes for _ in range(2 if self._lstm else 1))
 
     def step(self, tokens: tf.Tensor, state: State) -> tuple[Scores, State]:
         """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state."""
         per_layer = 2 if self._lstm else 1
-        hidden, after = tf.one_hot(tokens, self.actions + 1, axis=0), []
+        hidden, after = None, []
         for i in range(self.config.layers):
             kernel, recurrent, bias = self._layer(i)
             old = state[i * per_layer : (i + 1) * per_layer]
-            projected = tf.matmul(kernel, hidden) + bias[:, None]
+            projected = (tf.gather(kernel, tokens) if i == 0 else tf.matmul(hidden, kernel)) + bias
             if self._lstm:
-                new = cells.lstm_cell(projected + tf.matmul(recurrent, old[0]), old[1])
+                new = cells.lstm_cell(projected + tf.matmul(old[0], recurrent), old[1])
             else:
                 new = (cells.gru_cell(projected, recurrent, old[0]),)
             if not self.config.reads_begin:
-                new = [tf.where(tokens != self.actions, *pair) for pair in zip(new, old, strict=True)]
+                read = (tokens != self.actions)[:, None]
+                new = [tf.where(read, *pair) for pair in zip(new, old, strict=True)]
             hidden = new[0]
             after.extend(new)
         return self._heads(hidden), tuple(after)
@@ -112,14 +108,14 @@ class SequenceModel:
         Returns:
           Scores with logits [B, T, A] and value [B, T]; entry t has read tokens[:, : t + 1].
         """
-        parts = [self._heads(self._hidden(part), detach_value) for part in halves(tokens)]
-        shape = tf.shape(tokens)
-        logits, values = (tf.concat(each, axis=0) for each in zip(*parts, strict=True))
-        return Scores(tf.reshape(logits, [*tf.unstack(shape), self.actions]), tf.reshape(values, shape))
+        hidden = self._hidden(tokens)
+        logits, value = self._heads(tf.reshape(hidden, [-1, hidden.shape[2]]), detach_value)
+        batch, steps = tf.unstack(tf.shape(tokens))
+        return Scores(tf.reshape(logits, [batch, steps, self.actions]), tf.reshape(value, [batch, steps]))
 
     def _hidden(self, tokens: tf.Tensor) -> tf.Tensor:
-        """What the last layer puts out after each of tokens [B, T]: [U, B T]."""
-        hidden = tf.one_hot(tf.transpose(tokens), self.actions + 1, axis=1)  # [T, A + 1, B]
+        """What the last layer puts out after each of tokens [B, T]: [B, T, U]."""
+        hidden = tf.one_hot(tf.transpose(tokens), self.actions + 1)  # [T, B, A + 1]
         if not self.config.reads_begin:
             hidden = hidden[1:]
         run = cells.unroll_lstm if self._lstm else cells.unroll_gru
@@ -127,25 +123,29 @@ class SequenceModel:
             hidden = run(hidden, *(tf.convert_to_tensor(weight) for weight in self._layer(i)))
         if not self.config.reads_begin:
             hidden = tf.pad(hidden, [[1, 0], [0, 0], [0, 0]])  # nothing was read yet: h is 0
-        return tf.reshape(tf.transpose(hidden, [1, 2, 0]), [hidden.shape[1], tf.size(tokens)])
+        return tf.transpose(hidden, [1, 0, 2])
 
     def _layer(self, i: int) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
         return tuple(self.weights[f"layer{i}/{part}"] for part in ("kernel", "recurrent", "bias"))
 
     def _heads(self, hidden: tf.Tensor, detach_value: bool = False) -> Scores:
-        """Logits [N, A] and values [N] of hidden [U, N]."""
+        """Logits [N, A] and values [N] of hidden [N, U]."""
         w = self.weights
-        logits = tf.matmul(hidden, w["logits/kernel"], transpose_a=True) + w["logits/bias"]
+        logits = tf.matmul(hidden, w["logits/kernel"]) + w["logits/bias"]
         seen = tf.stop_gradient(hidden) if detach_value else hidden
-        value = tf.matmul(seen, w["value/kernel"], transpose_a=True) + w["value/bias"]
+        value = tf.matmul(seen, w["value/kernel"]) + w["value/bias"]
         return Scores(logits, value[:, 0])
 
 
-def halves(batch: tf.Tensor, axis: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
-    """The two halves of a batch along its axis; of an odd one the second is longer, of one row the first is empty."""
-    size = tf.shape(batch)[axis]
-    first, second = tf.split(batch, [size // 2, size - size // 2], axis=axis)
-    return first, second
+def side_by_side(function: Callable[..., Sequence[tf.Tensor]], *batch: tf.Tensor) -> list[tf.Tensor]:
+    """What function(*batch) returns, each [B, ...] as the arguments are, from two halves of the batch in one graph.
+
+    Two cores each work on their own half, which at the sizes of minibatches is faster than both on one product. The
+    halves do not depend on the machine, and so neither do the sums.
+    """
+    half = tf.shape(batch[0])[0] // 2
+    parts = [function(*(each[:half] for each in batch)), function(*(each[half:] for each in batch))]
+    return [tf.concat(pair, axis=0) for pair in zip(*parts, strict=True)]
 
 
 def shift_right(tokens: tf.Tensor, begin: int, primer: tf.Tensor | None = None) -> tf.Tensor:
@@ -161,8 +161,3 @@ def _initial(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.
     fan_out = shape[0] if name.endswith("recurrent") else shape[1]  # a gate's own width, not all gates together
     limit = np.sqrt(6.0 / (shape[0] + fan_out))
     return rng.uniform(-limit, limit, shape).astype(np.float32)
-
-
-def _turned(name: str, weight: np.ndarray) -> np.ndarray:
-    """Between rows for inputs, as weights are stored, and rows for outputs, as the cells read them; its own inverse."""
-    return weight.T if name.startswith("layer") else weight

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from seqtutor.model import SequenceModel, State, shift_right
+from seqtutor.model import SequenceModel, State, shift_right, side_by_side
 from seqtutor.tune.variants import Variant
 
 
@@ -41,6 +41,10 @@ class Policy:
 
     def log_probs(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """log pi(a_t | primer, a_1 .. a_{t-1}) and log p of the same, both [B, T]; tokens [B, T], primers [B, P]."""
+        log_pi, log_p = side_by_side(self._taken, tokens, primers)
+        return log_pi, log_p
+
+    def _taken(self, tokens: tf.Tensor, primers: tf.Tensor) -> list[tf.Tensor]:
         inputs = shift_right(tokens, self.prior.actions, primers)
         after = [tf.nn.log_softmax(logits[:, tf.shape(primers)[1] :]) for logits in self.unroll(inputs)]
-        return tf.gather(after[0], tokens, batch_dims=2), tf.gather(after[1], tokens, batch_dims=2)
+        return [tf.gather(each, tokens, batch_dims=2) for each in after]

@@ -25,7 +25,7 @@ from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
 from seqtutor.interrupt import Interrupt
 from seqtutor.load import describe
-from seqtutor.model import SequenceModel, shift_right
+from seqtutor.model import SequenceModel, shift_right, side_by_side
 from seqtutor.policy import Policy
 from seqtutor.progress import Progress
 from seqtutor.rollout import Sampler
@@ -180,10 +180,13 @@ class Likelihood:
 
     def sums(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Sum of -log p over the tokens that count, and how many they are; tokens [B, T], lengths [B]."""
-        logits = self._network.unroll(shift_right(tokens, self._begin)).logits
-        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tokens, logits=logits)
+        (each,) = side_by_side(self._each, tokens)
         mask = tf.sequence_mask(lengths, tf.shape(tokens)[1], tf.float32)
         return tf.reduce_sum(each * mask), tf.reduce_sum(mask)
+
+    def _each(self, tokens: tf.Tensor) -> list[tf.Tensor]:
+        logits = self._network.unroll(shift_right(tokens, self._begin)).logits
+        return [tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tokens, logits=logits)]
 
     def mean(self, batches: Batches) -> float:
         """The mean over every token of the batches."""

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.domains.base import Vocabulary
-from seqtutor.model import State, halves
+from seqtutor.model import State, side_by_side
 
 # (tokens [B], state) -> (policy logits [B, A], prior logits [B, A], state): both networks, one token further.
 StepFunction = Callable[[tf.Tensor, State], tuple[tf.Tensor, tf.Tensor, State]]
@@ -100,9 +100,9 @@ class Sampler:
             span = min(self._chunk, length - t)
             u = tf.constant(uniforms[rows, t : t + span], tf.float32)
             drawn, values, token, state = self._advance(token, state, u)
-            drawn = drawn.numpy().T
+            drawn = drawn.numpy()
             tokens[rows, t : t + span] = drawn
-            floats[:, rows, t : t + span] = values.numpy().transpose(0, 2, 1)
+            floats[:, rows, t : t + span] = values.numpy().transpose(2, 0, 1)
             if end is None:
                 continue
             ended = drawn == end
@@ -112,7 +112,7 @@ class Sampler:
             if not len(rows):
                 break
             keep = tf.constant(np.flatnonzero(~done))
-            token, state = tf.gather(token, keep), tuple(tf.gather(s, keep, axis=-1) for s in state)
+            token, state = tf.gather(token, keep), tuple(tf.gather(s, keep) for s in state)
         behind = np.arange(length) >= lengths[:, None]
         tokens[behind] = self._vocabulary.pad
         floats[:, behind] = 0.0
@@ -130,18 +130,14 @@ class Sampler:
         return inputs[:, -1], state
 
     def _run_chunk(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
-        """Draws as many tokens as uniforms [n, t] has columns: tokens [t, n], values [4, t, n], and where it stands."""
-        parts = zip(
-            halves(token), zip(*(halves(s, axis=-1) for s in state), strict=True), halves(uniforms), strict=True
-        )
-        drawn, values, token, states = zip(*(self._draw(*part) for part in parts), strict=True)
-        state = tuple(tf.concat(pair, axis=-1) for pair in zip(*states, strict=True))
-        return tf.concat(drawn, axis=1), tf.concat(values, axis=2), tf.concat(token, axis=0), state
+        """Draws as many tokens as uniforms [n, t] has columns: tokens [n, t], values [n, t, 4], and where it stands."""
+        drawn, values, token, *state = side_by_side(self._draw, token, uniforms, *state)
+        return drawn, values, token, tuple(state)
 
-    def _draw(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
+    def _draw(self, token: tf.Tensor, uniforms: tf.Tensor, *state: tf.Tensor) -> tuple[tf.Tensor, ...]:
         steps, by_time = tf.shape(uniforms)[1], tf.transpose(uniforms)
         drawn = tf.TensorArray(tf.int32, steps, element_shape=[None])
-        values = tf.TensorArray(tf.float32, steps, element_shape=[4, None])
+        values = tf.TensorArray(tf.float32, steps, element_shape=[None, 4])
 
         def body(t, token, state, drawn, values):
             logits, prior_logits, state = self._step(token, state)
@@ -150,7 +146,7 @@ class Sampler:
 
         loop = (tf.constant(0), token, state, drawn, values)
         _, token, state, drawn, values = tf.while_loop(lambda t, *_: t < steps, body, loop)
-        return drawn.stack(), tf.transpose(values.stack(), [1, 0, 2]), token, state
+        return tf.transpose(drawn.stack()), tf.transpose(values.stack(), [1, 0, 2]), token, *state
 
 
 def pick(probabilities: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
@@ -161,9 +157,9 @@ def pick(probabilities: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
 
 
 def _describe(logits: tf.Tensor, prior_logits: tf.Tensor, token: tf.Tensor) -> tf.Tensor:
-    """log pi(a), log p(a), KL(pi || p) and entropy of pi, stacked [4, B]."""
+    """log pi(a), log p(a), KL(pi || p) and entropy of pi, stacked [B, 4]."""
     log_pi, log_p = tf.nn.log_softmax(logits), tf.nn.log_softmax(prior_logits)
     pi = tf.exp(log_pi)
     taken = [tf.gather(row, token, batch_dims=1) for row in (log_pi, log_p)]
     kl = tf.reduce_sum(pi * (log_pi - log_p), axis=-1)
-    return tf.stack([*taken, kl, -tf.reduce_sum(pi * log_pi, axis=-1)])
+    return tf.stack([*taken, kl, -tf.reduce_sum(pi * log_pi, axis=-1)], axis=-1)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from seqtutor.config import TuneConfig
-from seqtutor.model import Scores, SequenceModel, shift_right
+from seqtutor.model import Scores, SequenceModel, shift_right, side_by_side
 from seqtutor.tune.losses import LossOutput, Taken
 from seqtutor.tune.targets import td_loss, with_trace
 from seqtutor.tune.variants import Variant
@@ -70,33 +70,41 @@ class Learner:
 
     def loss(self, tokens, mask, primer, reward, log_prior, weight) -> LossOutput:
         """The variant's loss of a minibatch. Only the online network has a gradient."""
-        inputs, before = shift_right(tokens, self._begin, primer), tf.shape(primer)[1]
-        online = _after(before, self.online.unroll(inputs, not self._config.value_shapes))
-        r_t = reward / self._config.c
-        if self._variant.loss:
-            log_pi = tf.gather(tf.nn.log_softmax(online.logits), tokens, batch_dims=2)
-            value = self._config.value_scale * online.value
-            return self._variant.loss(Taken(log_pi, value, r_t, log_prior, mask, weight), self._config)
-        return self._value_loss(online, tokens, mask, inputs, before, r_t, log_prior, weight)
+        variant, config, r_t = self._variant, self._config, reward / self._config.c
+        if variant.loss:
+            log_pi, value = side_by_side(self._policy, tokens, primer)
+            return variant.loss(Taken(log_pi, value, r_t, log_prior, mask, weight), config)
+        q, slow_q, target = side_by_side(self._values, tokens, primer, mask, r_t, log_prior)
+        target = with_trace(target, slow_q, mask, config.discount * config.trace)
+        return td_loss(q, target, mask, weight, config.huber)
 
-    def _value_loss(self, online, tokens, mask, inputs, before, r_t, log_prior, weight) -> LossOutput:
-        """Action values against the variant's target of the target network's; inputs [B, P + T], before = P."""
+    def _policy(self, tokens, primer) -> tuple[tf.Tensor, tf.Tensor]:
+        """log pi of the tokens taken, and V of the states they were taken in, both [B, T]."""
+        online = self._online(shift_right(tokens, self._begin, primer), primer)
+        log_pi = tf.gather(tf.nn.log_softmax(online.logits), tokens, batch_dims=2)
+        return log_pi, self._config.value_scale * online.value
+
+    def _values(self, tokens, primer, mask, r_t, log_prior) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Of the tokens taken, [B, T]: the online and the target network's values, and the variant's target."""
         variant, config = self._variant, self._config
-        q = variant.values(online, config.value_scale)
-        slow_q = variant.values(_after(before, self.target.unroll(inputs)), config.value_scale)
+        inputs = shift_right(tokens, self._begin, primer)
+        q = variant.values(self._online(inputs, primer), config.value_scale)
+        slow_q = variant.values(_after(primer, self.target.unroll(inputs)), config.value_scale)
         next_log_p = None
         if variant.adds_to_prior:
-            prior = _after(before, self.prior.unroll(inputs)).logits
-            next_log_p = tf.stop_gradient(_next(tf.nn.log_softmax(prior)))
+            next_log_p = _next(tf.nn.log_softmax(_after(primer, self.prior.unroll(inputs)).logits))
         not_last = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1)
         target = variant.target(r_t, log_prior, _next(slow_q), next_log_p, config.discount * not_last)
         taken, slow_taken = (tf.gather(values, tokens, batch_dims=2) for values in (q, slow_q))
-        target = with_trace(target, slow_taken, mask, config.discount * config.trace)
-        return td_loss(taken, target, mask, weight, config.huber)
+        return taken, slow_taken, target
+
+    def _online(self, inputs, primer) -> Scores:
+        return _after(primer, self.online.unroll(inputs, not self._config.value_shapes))
 
 
-def _after(before: tf.Tensor, scores: Scores) -> Scores:
-    """The scores of what follows a primer of `before` tokens."""
+def _after(primer: tf.Tensor, scores: Scores) -> Scores:
+    """The scores of what follows a primer [B, P]."""
+    before = tf.shape(primer)[1]
     return Scores(scores.logits[:, before:], scores.value[:, before:])
 
 
