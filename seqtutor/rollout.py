@@ -79,8 +79,11 @@ class Sampler:
         self._step, self._initial_state = step, initial_state
         self._exploration = exploration or Exploration()
         self._chunk = length if vocabulary.end is None else min(self.CHUNK, length)
-        self._start = tf.function(self._run_primer, autograph=False, reduce_retracing=True)
-        self._advance = tf.function(self._run_chunk, autograph=False, reduce_retracing=True)
+        ints = tf.TensorSpec([None, None], tf.int32)
+        self._start = tf.function(self._run_primer, autograph=False, input_signature=[ints])
+        states = tuple(tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in initial_state(1))
+        where = [tf.TensorSpec([None], tf.int32), states, tf.TensorSpec([None, None], tf.float32)]
+        self._advance = tf.function(self._run_chunk, autograph=False, input_signature=where)
 
     def draw(self, uniforms: np.ndarray, primers: np.ndarray) -> Rollout:
         """Draws N sequences.

@@ -152,3 +152,38 @@ def test_a_restored_tuner_goes_on_to_the_bit(name):
 def test_on_policy_variants_refuse_another_policy_to_explore_with(name, over):
     with pytest.raises(UserError, match="learns from its own policy"):
         Tuner(settings(name, **over), LINE, make_prior(), REWARD)
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_an_update_is_compiled_once_whatever_the_sizes(name):
+    learner = Learner(VARIANTS[name], make_prior(), settings(name).tune, seed=0, begin=ACTIONS)
+    for n in (8, 1, 5):
+        tokens, lengths, primer, reward, log_prior, weight = minibatch(np.random.default_rng(n), n)
+        most = lengths.max()
+        out = learner.update(tokens[:, :most], lengths, primer, reward[:, :most], log_prior[:, :most], weight)
+        assert np.isfinite(out["loss"])
+    assert learner._update.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(("name", "expected"), [("psi", "start update wait"), ("pg", "start wait update")])
+def test_learning_goes_on_while_the_scorers_work(name, expected, monkeypatch):
+    """Unless the variant learns on-policy: then it must wait for the rewards."""
+    events = []
+
+    class Slow(type(REWARD)):
+        def start(self, tokens, lengths):
+            events.append("start")
+
+            def wait():
+                events.append("wait")
+                return self(tokens, lengths)
+
+            return wait
+
+    tuner = Tuner(settings(name, batch=8, minibatch=8, replay_ratio=1), LINE, make_prior(), Slow(LINE, {"random": 1.0}))
+    tuner.round(0)
+    events.clear()
+    update = tuner.learner.update
+    monkeypatch.setattr(tuner.learner, "update", lambda *batch: (events.append("update"), update(*batch))[1])
+    tuner.round(1)
+    assert " ".join(events) == expected

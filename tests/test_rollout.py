@@ -96,3 +96,11 @@ def test_exploration():
     np.testing.assert_allclose(Exploration(2.0).probabilities(logits), tf.nn.softmax(logits / 2.0))
     np.testing.assert_allclose(Exploration(epsilon=0.3).probabilities(logits), [[0.1, 0.8, 0.1]], rtol=1e-6)
     np.testing.assert_allclose(Exploration(epsilon=0.0).probabilities(logits), [[0.0, 1.0, 0.0]])
+
+
+def test_both_graphs_are_compiled_once_whatever_the_sizes():
+    sampler = Sampler(counting_step, zero_state, WORDS, length=30)
+    for n, before in ((5, 0), (3, 2), (1, 7)):
+        sampler.draw(np.random.default_rng(0).random((n, 30), np.float32), np.ones((n, before), np.int32))
+    assert sampler._start.experimental_get_tracing_count() == 1
+    assert sampler._advance.experimental_get_tracing_count() == 1

@@ -127,6 +127,13 @@ class Reward(ABC):
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure but for `state`: equal input, equal output."""
 
+    def start(self, tokens: np.ndarray, lengths: np.ndarray) -> Callable[[], Rewards]:
+        """Begins to score a batch where others do the work, and returns what waits for its rewards. Here nobody does.
+
+        Arguments and rewards as of a call; the next batch is begun after the rewards of this one are there.
+        """
+        return lambda: self(tokens, lengths)
+
     def state(self) -> dict[str, np.ndarray]:
         """What earlier calls have changed, as arrays by name, for checkpoints; empty where a reward is pure."""
         return {}

@@ -1,5 +1,6 @@
-"""KL-control tuning: draw a batch, score it, store it, learn from the replay; again.
+"""KL-control tuning: draw a batch, have it scored, meanwhile learn from the replay, then store it; again.
 
+So a batch is first learned from in the round after its own, except on-policy, where learning waits for the scores.
 The state after a round is the weights, the optimizer, the replay and what the reward remembers; all random numbers
 of a round come from (seed, round). So a run resumed from a checkpoint repeats the unbroken one to the bit.
 """
@@ -99,13 +100,18 @@ class Tuner:
         drawn = self._sampler.draw(uniforms, primers)
         whole, before = with_primer(drawn, primers, self._domain)
         kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
-        scored = self._reward(whole.tokens, whole.lengths)
+        pending = self._reward.start(whole.tokens, whole.lengths)
+        self.learner.optimizer.learning_rate = learning_rate(settings, number)
+        learned = self._learn_from_replay(rng)
+        scored = pending()
         rows = {
             "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
         }  # fmt: skip
-        self.learner.optimizer.learning_rate = learning_rate(settings, number)
-        learned = self._learn(rows, rng)
+        if self.policy.variant.on_policy:
+            learned = [self._update(rows, np.ones(len(primers), np.float32))]
+        else:
+            self._replay.add(rows)
         count = whole.lengths - kept
         self._tokens += int(count.sum())
         row: dict[str, Any] = {"step": number + 1, "tokens": self._tokens}
@@ -124,13 +130,10 @@ class Tuner:
         self._owed -= count * settings.minibatch
         return count
 
-    def _learn(self, rows: Arrays, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
-        """Updates from a round's sequences: all at once on-policy, else from the replay that they join."""
-        if self.policy.variant.on_policy:
-            return [self._update(rows, np.ones(len(rows["lengths"]), np.float32))]
-        self._replay.add(rows)
+    def _learn_from_replay(self, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
+        """A round's updates from what earlier rounds drew: none in the first round, and none on-policy."""
         learned = []
-        for _ in range(self._updates()):
+        for _ in range(self._updates() if len(self._replay) else 0):
             at, rows, weight = self._replay.draw(self._config.tune.minibatch, rng)
             learned.append(self._update(rows, weight))
             self._replay.update(at, learned[-1]["td_error_by_sequence"].numpy())

@@ -75,7 +75,7 @@ class Molecules(Domain):
 
     def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Which sequences ended and are molecules to RDKit."""
-        found = molecules_of(tokens, lengths, self.decode, self.vocabulary.end, self._pool)
+        found = molecules_of(tokens, lengths, self.decode, self.vocabulary.end, self._pool)()
         return np.array([molecule.valid for molecule in found], bool)
 
     def reference(self, texts: Iterable[str]) -> Reference:

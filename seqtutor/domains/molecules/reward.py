@@ -104,12 +104,20 @@ def parts_of(weights: Mapping[str, float]) -> list[Part]:
 
 def molecules_of(
     tokens: np.ndarray, lengths: np.ndarray, decode: Decode, end: int, pool: Pool, extra: tuple[str, ...] = ()
-) -> list[Molecule]:
-    """Examines sequences: tokens int32 [N, T], lengths int32 [N]. One without its end token is not valid."""
+) -> Callable[[], list[Molecule]]:
+    """Begins to examine sequences: tokens int32 [N, T], lengths int32 [N]; what is returned waits for the molecules.
+
+    A sequence without its end token is not valid.
+    """
     rows = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
     ended = [row.size > 0 and row[-1] == end for row in rows]
-    found = iter(pool.map((decode(row) for row, whole in zip(rows, ended, strict=True) if whole), extra))
-    return [next(found) if whole else Molecule(False, reason="cut at the length limit") for whole in ended]
+    pending = pool.submit((decode(row) for row, whole in zip(rows, ended, strict=True) if whole), extra)
+
+    def result() -> list[Molecule]:
+        found = iter(pending.result())
+        return [next(found) if whole else Molecule(False, reason="cut at the length limit") for whole in ended]
+
+    return result
 
 
 class MoleculeReward(Reward):
@@ -136,7 +144,14 @@ class MoleculeReward(Reward):
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32 [N, T]."""
-        molecules = molecules_of(tokens, lengths, self._decode, self._end, self._pool, self._extra)
+        return self.start(tokens, lengths)()
+
+    def start(self, tokens: np.ndarray, lengths: np.ndarray) -> Callable[[], Rewards]:
+        """As a call, but returns as soon as the worker processes have the molecules."""
+        pending = molecules_of(tokens, lengths, self._decode, self._end, self._pool, self._extra)
+        return lambda: self._rewards(tokens, lengths, pending())
+
+    def _rewards(self, tokens: np.ndarray, lengths: np.ndarray, molecules: list[Molecule]) -> Rewards:
         valid = np.array([molecule.valid for molecule in molecules], bool)
         raw = {"valid": valid.astype(np.float64), **columns(molecules), **self._extra_columns(molecules)}
         score = sum(part.weight * part.score(raw[part.component]) for part in self._parts)

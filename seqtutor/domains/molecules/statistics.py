@@ -100,7 +100,7 @@ class MoleculeStatistics(Statistics):
 
     def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
         """Adds sequences: tokens int32 [N, T], lengths int32 [N]."""
-        molecules = molecules_of(tokens, lengths, self._decode, self._end, self._pool)
+        molecules = molecules_of(tokens, lengths, self._decode, self._end, self._pool)()
         self._sums["valid"].add(np.array([molecule.valid for molecule in molecules], np.float64))
         texts = (self._decode(row[:length]) for row, length in zip(tokens, lengths, strict=True))
         self._sums["characters"].add(np.array([len(text) for text in texts]))
