@@ -54,7 +54,7 @@ def test_bytes_that_are_not_utf8_spoil_only_the_line_whose_smiles_they_are_in(tm
 
 def test_rows_without_a_smiles_are_rejected_and_the_rest_is_read(tmp_path):
     path = write(tmp_path, "a.csv", b"id,smiles\n1,\n2\n3,CC\n")
-    bad = [Rejected("a.csv:2", "no SMILES"), Rejected("a.csv:3", "no SMILES")]
+    bad = [Rejected("a.csv:2", "empty"), Rejected("a.csv:3", "empty")]
     assert list(read(path)) == [*bad, Record("a.csv:4", "CC")]
 
 
@@ -96,11 +96,11 @@ def test_a_folder_gives_all_its_files_and_rejects_a_bad_one(tmp_path):
         read(tmp_path)
     write(tmp_path, "b.smi", b"CC\n")
     write(tmp_path, "a.csv", b"smiles\nCCO\n")
-    write(tmp_path, "c.csv", b"structure\nCCO\n")
+    write(tmp_path, "c.csv", b"formula\nC2H6O\n")
     write(tmp_path, "notes.md", b"x")
     first, second, bad = read(tmp_path)
     assert (first, second) == (Record("a.csv:2", "CCO"), Record("b.smi:1", "CC"))
-    assert bad.name == "c.csv" and "columns found: 'structure'" in bad.reason
+    assert bad.name == "c.csv" and "columns found: 'formula'" in bad.reason
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_smpte_time_and_endless_files(tmp_path):
     data = bytearray(path.read_bytes())
     data[12:14] = b"\xe7\x28"  # 25 frames a second, 40 ticks a frame
     path.write_bytes(data)
-    assert one(path) == Rejected("a.mid", "broken MIDI file")
+    assert one(path) == Rejected("a.mid", "no beats, as time is in seconds (SMPTE)")
     endless = save(tmp_path / "b.mid", [play((60, 0, MAX_STEPS // 100))], ticks=4)  # 120 ticks are 120 sixteenths
     assert one(endless) == Rejected("b.mid", "longer than 100000 sixteenths")
 

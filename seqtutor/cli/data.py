@@ -31,7 +31,7 @@ def data() -> None:
 @options.terminal()
 def list_(quiet: bool) -> None:
     """Name every data set, its size and its licence."""
-    from seqtutor import sources
+    from seqtutor import sources, textfiles
     from seqtutor.domains import domain_class, domain_names
 
     rows = [("domain", "name", "sequences", "here", "licence")]
@@ -39,7 +39,7 @@ def list_(quiet: bool) -> None:
         for name, item in domain_class(domain).data_sets().items():
             rows.append((domain, name, f"{item.size:,}", "no" if item.locate() is None else "yes", item.licence))
         for name, path in sources.imported(domain).items():
-            rows.append((domain, name, "", "yes" if path.exists() else "no", f"imported from {path}"))
+            rows.append((domain, name, "", "yes" if textfiles.exists(path) else "no", f"imported from {path}"))
     click.echo(_table(rows))
 
 
@@ -97,13 +97,13 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
     with the reason.
     """
-    from seqtutor import sources, tables
+    from seqtutor import sources, tables, textfiles
     from seqtutor.cache import cache_dir
     from seqtutor.domains import domain_class
     from seqtutor.errors import UserError
 
     kind = domain_class(domain)
-    if not path.exists():
+    if not textfiles.exists(path):
         raise UserError(f"no file or folder {path} to import")
     name = name or path.resolve().name.split(".")[0]
     sources.check_new(kind, name)
@@ -137,12 +137,10 @@ def _describe(corpus: Corpus) -> str:
     """What the sequences of a corpus look like, in lines of text."""
     import numpy as np
 
-    from seqtutor.corpus import reasons
-
     lengths, symbols = corpus.lengths, corpus.vocabulary.symbols
     counts = np.bincount(corpus.tokens, minlength=len(symbols))
     frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
-    why = f": {reasons(corpus.rejected)}" if corpus.rejected else ""
+    why = f": {corpus.rejected.reasons()}" if corpus.rejected else ""
     rows = [
         ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens; a vocabulary of {len(symbols)}"),
         ("rejected", f"{len(corpus.rejected):,}{why}"),

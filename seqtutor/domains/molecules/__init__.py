@@ -50,8 +50,12 @@ class Molecules(Domain):
         """The SMILES before the first end token."""
         return smiles.decode(tokens, self.vocabulary)
 
+    def files(self, path: Path) -> list[Path]:
+        """The files of molecules below a folder."""
+        return reading.files_in(path) if path.is_dir() else [path]
+
     def read(self, path: Path) -> Iterator[Record | Rejected]:
-        """See `reading.read`: SMILES as they stand in .smi, .txt and .csv files."""
+        """See `reading.read`: SMILES as they stand in .smi, .txt, .csv and .tsv files."""
         return reading.read(path)
 
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
