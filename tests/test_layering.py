@@ -16,6 +16,7 @@ LAYERS = [
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
     ["config", "sources", "rewards", "tables", "grid"],
     ["corpus", "frontier"],
+    ["describe"],
     ["model", "optimum", "rundir", "checkpoint", "batches", "tune.losses", "tune.replay", "magenta"],
     ["tune.targets", "rollout"],
     ["tune.variants"],

@@ -46,12 +46,16 @@ def list_(quiet: bool) -> None:
 @data.command(epilog=options.example("seqtutor data info sample-molecules"))
 @click.argument("name")
 @_DOMAIN
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Draws those that properties are taken of.")
+@click.option("--out", type=options.PATH, metavar="DIR", help="Draws a picture there, info.png.")
 @options.terminal()
-def info(name: str, domain: str | None, quiet: bool) -> None:
-    """Describe a data set and, once it is here, its sequences.
+def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool) -> None:
+    """Describe a data set and, once it is here, its sequences: lengths, tokens, properties.
 
     NAME is one that `seqtutor data list` shows. The first time, all of it is read, which may take minutes.
     """
+    from seqtutor import describe, tables
+
     kind = _domain_of(name, domain)
     facts = kind.data_sets().get(name)
     path = facts.locate() if facts else None
@@ -61,7 +65,13 @@ def info(name: str, domain: str | None, quiet: bool) -> None:
                 ("sha256", facts.sha256), ("where", str(where))]  # fmt: skip
         click.echo(_table([("name", name), ("domain", kind.name), *rows]))
     if path or not facts:
-        click.echo(_describe(options.read_data(kind(), name, quiet)))
+        corpus = options.read_data(kind(), name, quiet)
+        found = describe.properties(corpus, seed)
+        click.echo(_describe(corpus))
+        if found:
+            click.echo(f"\n{describe.quartiles(found)}")
+        if out:
+            describe.draw(corpus, found, tables.make_folder(out) / "info.png")
 
 
 @data.command(epilog=options.example("seqtutor data fetch moses"))
@@ -137,8 +147,10 @@ def _describe(corpus: Corpus) -> str:
     """What the sequences of a corpus look like, in lines of text."""
     import numpy as np
 
+    from seqtutor.describe import token_counts
+
     lengths, symbols = corpus.lengths, corpus.vocabulary.symbols
-    counts = np.bincount(corpus.tokens, minlength=len(symbols))
+    counts = token_counts(corpus)
     frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
     why = f": {corpus.rejected.reasons()}" if corpus.rejected else ""
     rows = [

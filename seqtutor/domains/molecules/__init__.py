@@ -9,8 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Neighbours, Record, Rejected, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.molecules import corpus, figures, reading, render, smiles
+from seqtutor.domains.base import (
+    DataSet,
+    Domain,
+    Neighbours,
+    Property,
+    Record,
+    Rejected,
+    Reward,
+    Statistics,
+    Vocabulary,
+    Writer,
+)
+from seqtutor.domains.molecules import corpus, describe, figures, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
@@ -93,6 +104,11 @@ class Molecules(Domain):
     def nearest(self, texts: Sequence[str], reference: Reference) -> Neighbours:
         """See `statistics.nearest_molecules`."""
         return nearest_molecules(texts, reference, self._pool)
+
+    def properties(self, texts: Sequence[str]) -> list[Property]:
+        """See `describe.properties`."""
+        with self._pool:
+            return describe.properties(texts, self._pool)
 
     def figures(self, texts: Sequence[str]) -> list[str]:
         """Drawings with the molecules' properties."""
