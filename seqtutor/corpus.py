@@ -173,7 +173,7 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
     """Reads and tokenises everything once, numbering symbols as they come, then sorts the numbers."""
     end, numbers = domain.end_symbol, _Numbers()
     tail = [] if end is None else [numbers[end]]
-    block, blocks, lengths = array("L"), deque[np.ndarray](), array("L")
+    block, blocks, lengths = array("L"), deque[np.ndarray](), array("I")
     names, rejected = Packed(), Rejections()
     for item in domain.prepare(path):
         if progress is not None:

@@ -41,7 +41,7 @@ class Packed:
 
     def _pack(self) -> None:
         if self._recent:
-            self._blocks.append(gzip.compress("".join(self._recent).encode("ascii"), mtime=0))
+            self._blocks.append(gzip.compress("".join(self._recent).encode("ascii"), 5, mtime=0))
             self._recent.clear()
 
 

@@ -34,7 +34,7 @@ class Seen:
             self._recent.add(number)
         if len(self._recent) > RECENT:
             recent = np.sort(np.fromiter(self._recent, np.uint64, len(self._recent)))
-            # two runs in order, which a stable sort merges in linear time
-            self._sorted = np.sort(np.concatenate([self._sorted, recent]), kind="stable")
+            self._sorted = np.concatenate([self._sorted, recent])
+            self._sorted.sort(kind="stable")  # two runs in order, which it merges in linear time
             self._recent.clear()
         return found

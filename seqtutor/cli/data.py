@@ -104,6 +104,7 @@ def fetch(name: str, domain: str | None, quiet: bool) -> None:
 def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: bool) -> None:
     """Read a file or folder of your own and give it a name.
 
+    Of a table PATH may name the column, as in molecules.csv:structure.
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
     with the reason.
     """
