@@ -110,7 +110,8 @@ def _edges(values: np.ndarray) -> np.ndarray:
     if low < high and not _whole(values):
         return np.linspace(low, high, BINS + 1)
     width = max(1, -(-int(high - low + 1) // BINS))
-    return np.arange(np.floor(low) - 0.5, high + 0.5 + width, width)
+    first = low if low == high else np.floor(low)
+    return np.arange(first - 0.5, high + 0.5 + width, width)
 
 
 def _whole(values: np.ndarray) -> bool:

@@ -42,6 +42,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
         ("a.tsv.gz", CSV.replace(b",", b"\t"), [3, 5, 6]),
         ("chembl.csv", b'"ChEMBL ID";"Canonical SMILES"\n1;CCO\n2;c1ccccc1\n3;C1CC(N\n', [2, 3, 4]),
         ("header.smi", b"canonical_smiles id\nCCO 1\nc1ccccc1 2\nC1CC(N 3\n", [2, 3, 4]),
+        ("commas.txt", b"SMILES,name\nCCO,ethanol\nc1ccccc1;x\nC1CC(N ,\n", [2, 3, 4]),
         ("powershell.smi", SMI.decode().encode("utf-16"), [3, 5, 6]),
         ("both.csv", b"text,smiles\nx,CCO\ny, c1ccccc1 \nz,C1CC(N\n", [2, 3, 4]),
     ],

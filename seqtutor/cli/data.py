@@ -72,6 +72,8 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
             click.echo(f"\n{describe.quartiles(found)}")
         if out:
             describe.draw(corpus, found, tables.make_folder(out) / "info.png")
+            if not quiet:
+                click.echo(f"\ndrawn in {out / 'info.png'}")
 
 
 @data.command(epilog=options.example("seqtutor data fetch moses"))

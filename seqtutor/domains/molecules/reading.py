@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ from seqtutor.seen import Seen
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
 KINDS = (".smi", ".txt", *textfiles.TABLES)  # each may be followed by .gz
+_FIRST = re.compile(r"[^\s,;]*")  # none of these is in a SMILES
 _HEADERS = frozenset(map(textfiles.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
@@ -118,10 +120,10 @@ def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected
 
 
 def _first_columns(lines: Iterator[Record]) -> Iterator[Record | Rejected]:
-    """Of each line what stands before the first blank; comments and a header are skipped."""
+    """Of each line what stands before a blank, comma or semicolon; comments and a header are skipped."""
     first = True
     for name, line in lines:
-        text = line.split(maxsplit=1)[0]
+        text = _FIRST.match(line)[0]
         if text.startswith("#"):
             continue
         if not (first and textfiles.plain(text) in _HEADERS):
