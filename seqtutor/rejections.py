@@ -16,22 +16,22 @@ KINDS = 1000  # different reasons that are counted one by one; some name what wa
 
 
 class Packed:
-    """A list of JSON values that only grows: a gzip file in memory, a value a line."""
+    """A list of JSON values that only grows: a gzip file in memory, of lines that are lists of up to BLOCK of them."""
 
     def __init__(self, data: bytes = b""):
         """Args: data, of another one."""
-        self._blocks, self._recent = [data], list[str]()
+        self._blocks, self._recent = [data], list[Any]()
 
     def append(self, item: Any) -> None:
         """Adds a value."""
-        self._recent.append(json.dumps(item) + "\n")
+        self._recent.append(item)
         if len(self._recent) == BLOCK:
             self._pack()
 
     def __iter__(self) -> Iterator[Any]:
         with gzip.open(io.BytesIO(self.data()), "rt", encoding="ascii") as lines:
             for line in lines:
-                yield json.loads(line)
+                yield from json.loads(line)
 
     def data(self) -> bytes:
         """All of it, for a file. Further values may follow."""
@@ -41,7 +41,7 @@ class Packed:
 
     def _pack(self) -> None:
         if self._recent:
-            self._blocks.append(gzip.compress("".join(self._recent).encode("ascii"), 5, mtime=0))
+            self._blocks.append(gzip.compress(f"{json.dumps(self._recent)}\n".encode("ascii"), 5, mtime=0))
             self._recent.clear()
 
 
