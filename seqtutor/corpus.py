@@ -14,8 +14,8 @@ import json
 import os
 import zipfile
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -28,10 +28,12 @@ import seqtutor
 from seqtutor import sources
 from seqtutor.cache import cache_dir
 from seqtutor.config import DataConfig
-from seqtutor.domains.base import DUPLICATE, Domain, Record, Rejected, Vocabulary
+from seqtutor.domains.base import Domain, Record, Rejected, Vocabulary
 from seqtutor.errors import UserError
+from seqtutor.rejections import Packed, Rejections
+from seqtutor.seen import hashes
 
-PARSER = 1  # raise it when parsing changes what it makes of a file
+PARSER = 2  # raise it when parsing changes what it makes of a file
 BLOCK = 1 << 20  # tokens held as Python numbers while parsing
 
 
@@ -54,9 +56,9 @@ class Corpus:
     sha256: str
     tokens: np.ndarray
     offsets: np.ndarray
-    rejected: list[Rejected]
+    rejected: Rejections
     cached_at: Path
-    _names: bytes  # JSON: a million strings would weigh more than their tokens
+    _names: Packed  # a million strings would weigh more than their tokens
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -78,7 +80,7 @@ class Corpus:
     @cached_property
     def names(self) -> list[str]:
         """Where each sequence stood: "tune.mid", "mols.smi:12"."""
-        return json.loads(self._names)
+        return list(self._names)
 
     def texts(self) -> Iterator[str]:
         """Every sequence as text."""
@@ -92,8 +94,8 @@ class _Parsed(NamedTuple):
     symbols: list[str]
     tokens: np.ndarray
     lengths: np.ndarray
-    names: bytes
-    rejected: list[Rejected]
+    names: Packed
+    rejected: Rejections
 
 
 def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | None = None) -> Corpus:
@@ -125,13 +127,6 @@ def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | No
     return Corpus(domain, name_or_path, sha256, parsed.tokens, offsets, parsed.rejected, file, parsed.names)
 
 
-def reasons(rejected: Sequence[Rejected], most: int = 5) -> str:
-    """The commonest reasons with their counts: "12 empty, 3 no notes"."""
-    counts = Counter(item.reason for item in rejected).most_common()
-    rest = sum(count for _, count in counts[most:])
-    return ", ".join([f"{count} {reason}" for reason, count in counts[:most]] + ([f"{rest} others"] if rest else []))
-
-
 def split(corpus: Corpus, config: DataConfig, seed: int) -> dict[str, np.ndarray]:
     """Indices of "train", "validation" and "test", each sorted: by sequence, fixed by the seed.
 
@@ -151,10 +146,12 @@ def split(corpus: Corpus, config: DataConfig, seed: int) -> dict[str, np.ndarray
 
 def _equal_groups(corpus: Corpus) -> np.ndarray:
     """int64 [N]: a number for each distinct sequence, counted by first appearance."""
-    flat, width = corpus.tokens.tobytes(), corpus.tokens.itemsize
-    ends = (corpus.offsets * width).tolist()
-    numbers: dict[bytes, int] = {}
-    return np.array([numbers.setdefault(flat[a:b], len(numbers)) for a, b in pairwise(ends)], np.int64)
+    flat, width = corpus.tokens.view(np.uint8).data, corpus.tokens.itemsize
+    sequences = hashes(flat[a * width : b * width] for a, b in pairwise(corpus.offsets))
+    _, first, group = np.unique(sequences, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[group]
 
 
 def _key(domain: Domain, content: str) -> str:
@@ -176,9 +173,8 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
     """Reads and tokenises everything once, numbering symbols as they come, then sorts the numbers."""
     end, numbers = domain.end_symbol, _Numbers()
     tail = [] if end is None else [numbers[end]]
-    block, blocks, lengths = array("L"), [], array("L")
-    names: list[str] = []
-    rejected: list[Rejected] = []
+    block, blocks, lengths = array("L"), deque[np.ndarray](), array("I")
+    names, rejected = Packed(), Rejections()
     for item in domain.prepare(path):
         if progress is not None:
             progress(1)
@@ -192,14 +188,23 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
         lengths.append(len(symbols) + len(tail))
         names.append(name)
         if len(block) >= BLOCK:
-            blocks.append(np.array(block, np.min_scalar_type(len(numbers))))
+            blocks.append(np.array(block, _smallest(len(numbers))))
             block = array("L")
-    blocks.append(np.array(block, np.min_scalar_type(len(numbers))))
+    blocks.append(np.array(block, _smallest(len(numbers))))
     symbols = ([] if end is None else [end]) + sorted(set(numbers) - {end})
     table = np.empty(len(numbers), _smallest(len(symbols)))
     table[[numbers[symbol] for symbol in symbols]] = np.arange(len(symbols))
-    tokens = np.concatenate([table[part] for part in blocks])
-    return _Parsed(symbols, tokens, np.array(lengths, np.int64), json.dumps(names).encode(), rejected)
+    return _Parsed(symbols, _joined(blocks, table), np.array(lengths, np.int64), names, rejected)
+
+
+def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
+    """The blocks one behind the other, each number replaced by its entry in the table. Empties the deque on the way."""
+    joined, at = np.empty(sum(map(len, blocks)), table.dtype), 0
+    while blocks:
+        block = blocks.popleft()
+        joined[at : at + len(block)] = table[block]
+        at += len(block)
+    return joined
 
 
 def _tokenize(domain: Domain, record: Record, end: str | None) -> tuple[str, list[str]] | Rejected:
@@ -220,21 +225,27 @@ def _renumber(parsed: _Parsed, vocabulary: Vocabulary) -> _Parsed:
         return parsed
     there = {symbol: i for i, symbol in enumerate(vocabulary.symbols)}
     number = np.array([there.get(symbol, -1) for symbol in parsed.symbols], np.int64)
-    unknown = np.flatnonzero((number < 0)[parsed.tokens])
-    lengths, names, rejected, tokens = parsed.lengths, parsed.names, parsed.rejected, parsed.tokens
-    if len(unknown):
-        bad, first = np.unique(np.searchsorted(np.cumsum(lengths), unknown, side="right"), return_index=True)
-        good = np.ones(len(lengths), bool)
-        good[bad] = False
-        every = json.loads(names)
-        symbols = [parsed.symbols[i] for i in tokens[unknown[first]]]
-        rejected = rejected + [
-            Rejected(every[i], f"unknown token '{symbol}'") for i, symbol in zip(bad, symbols, strict=True)
-        ]
-        names = json.dumps([name for name, keep in zip(every, good, strict=True) if keep]).encode()
-        tokens, lengths = tokens[np.repeat(good, lengths)], lengths[good]
+    if (number < 0).any():
+        parsed = _without_unknown(parsed, number < 0)
     table = np.maximum(number, 0).astype(_smallest(vocabulary.size))
-    return _Parsed(list(vocabulary.symbols), table[tokens], lengths, names, rejected)
+    return parsed._replace(symbols=list(vocabulary.symbols), tokens=table[parsed.tokens])
+
+
+def _without_unknown(parsed: _Parsed, unknown: np.ndarray) -> _Parsed:
+    """Only the sequences without the symbols that are marked in `unknown`, bool [A]; the others are rejected."""
+    places = np.flatnonzero(unknown[parsed.tokens])
+    of, first = np.unique(np.searchsorted(np.cumsum(parsed.lengths), places, side="right"), return_index=True)
+    symbols = (parsed.symbols[token] for token in parsed.tokens[places[first]])
+    good = np.ones(len(parsed.lengths), bool)
+    good[of] = False
+    names, rejected = Packed(), Rejections(parsed.rejected)
+    for name, keep in zip(parsed.names, good, strict=True):
+        if keep:
+            names.append(name)
+        else:
+            rejected.append(Rejected(name, f"unknown token '{next(symbols)}'"))
+    tokens = parsed.tokens[np.repeat(good, parsed.lengths)]
+    return parsed._replace(tokens=tokens, lengths=parsed.lengths[good], names=names, rejected=rejected)
 
 
 def _smallest(size: int) -> np.dtype:
@@ -242,19 +253,21 @@ def _smallest(size: int) -> np.dtype:
 
 
 def _refuse_mostly_rejected(path: Path, parsed: _Parsed) -> None:
-    used, bad = len(parsed.lengths), [item for item in parsed.rejected if item.reason != DUPLICATE]
-    if used + len(bad) == 0:
+    used, rejected = len(parsed.lengths), parsed.rejected
+    if used + rejected.faults == 0:
         raise UserError(f"no sequences in {path}; is it the right file?")
-    if len(bad) > used:
+    if rejected.faults > used:
         raise UserError(
-            f"{path}: {len(bad)} of {used + len(bad)} sequences cannot be used ({reasons(bad)}), "
-            f"{bad[0].name} the first of them; mend or leave out at least half"
+            f"{path}: {rejected.faults} of {used + rejected.faults} sequences cannot be used "
+            f"({rejected.reasons(duplicates=False)}), {rejected.first.name} the first of them; "
+            "mend or leave out at least half"
         )
 
 
 def _write_cache(file: Path, parsed: _Parsed) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    words = json.dumps([parsed.symbols, parsed.rejected]).encode()
+    counts, rejected = parsed.rejected.state()
+    words = json.dumps([parsed.symbols, counts]).encode()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as stream:
@@ -262,7 +275,8 @@ def _write_cache(file: Path, parsed: _Parsed) -> None:
                 stream,
                 tokens=parsed.tokens,
                 lengths=parsed.lengths.astype(np.min_scalar_type(int(parsed.lengths.max(initial=0)))),
-                names=np.frombuffer(parsed.names, np.uint8),
+                names=np.frombuffer(parsed.names.data(), np.uint8),
+                rejected=np.frombuffer(rejected, np.uint8),
                 words=np.frombuffer(words, np.uint8),
             )
         os.replace(temporary, file)
@@ -276,11 +290,10 @@ def _read_cache(file: Path) -> _Parsed | None:
     """The cached corpus; None if it is not there or damaged (the archive carries a checksum of each array)."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            symbols, rejected = json.loads(arrays["words"].tobytes())
-            lengths = arrays["lengths"].astype(np.int64)
-            parsed = _Parsed(
-                symbols, arrays["tokens"], lengths, arrays["names"].tobytes(), [Rejected(*item) for item in rejected]
-            )
+            symbols, counts = json.loads(arrays["words"].tobytes())
+            rejected = Rejections.restored(counts, arrays["rejected"].tobytes())
+            lengths, names = arrays["lengths"].astype(np.int64), Packed(arrays["names"].tobytes())
+            parsed = _Parsed(symbols, arrays["tokens"], lengths, names, rejected)
     except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile):
         return None
     whole = parsed.lengths.sum() == len(parsed.tokens) and parsed.tokens.max(initial=0) < max(1, len(symbols))

@@ -23,9 +23,9 @@ DONE, DIVERGED, UNFINISHED = "done", "diverged", "unfinished"
 PRIOR = "prior"  # stands where the others have their variant
 FIGURES = ("reward", "kl_sequence", "objective")  # whose means are taken
 BOUND = "log_z_bound"
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f5539", "#6c757d")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f5539", "#6c757d")
 _MARKERS = "osD^vPX*"
-_INK, _LINE = "#22313f", "#ced4da"
+INK, LINE = "#22313f", "#ced4da"
 _HOLLOW = {"ms": 9, "mfc": "#ffffffcc", "mew": 1.5}
 
 
@@ -96,13 +96,13 @@ def draw(rows: Sequence[Row], means: Sequence[Row], settings: Sequence[str], pat
     runs = [row for row in rows if row["status"] == DONE]
     means = [mean for mean in means if mean["seeds"] and mean["variant"] != PRIOR]
     series = list(dict.fromkeys(_series(mean, settings) for mean in means))
-    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(series)}
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(series)}
     markers = {c: _MARKERS[i % len(_MARKERS)] for i, c in enumerate(sorted({mean["c"] for mean in means}))}
     figure = Figure(figsize=(8.0, 5.0), layout="constrained")
     axes = figure.add_subplot()
     for row in runs:
         if row["variant"] == PRIOR:
-            axes.plot(0.0, row["reward"], "*", color=_INK, ms=14, mec="white", zorder=5)
+            axes.plot(0.0, row["reward"], "*", color=INK, ms=14, mec="white", zorder=5)
         else:
             colour = colours[_series(row, settings)]
             axes.plot(row["kl_sequence"], row["reward"], markers[row["c"]], color=colour, ms=3.5, mew=0, zorder=5)
@@ -147,24 +147,24 @@ def _frame(axes: Axes, view: tuple[tuple[float, float], tuple[float, float]], me
         max(min([bottom, *(end - air * tall for end in lows)]), bottom - tall),
         min(max([top, *(end + air * tall for end in highs)]), top + tall),
     )
-    axes.set_xlabel("KL(policy ‖ prior) a sequence (nats)", color=_INK)
-    axes.set_ylabel("mean reward a sequence", color=_INK)
-    axes.grid(color=_LINE, lw=0.5)
+    axes.set_xlabel("KL(policy ‖ prior) a sequence (nats)", color=INK)
+    axes.set_ylabel("mean reward a sequence", color=INK)
+    axes.grid(color=LINE, lw=0.5)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=_INK, length=0)
-    axes.spines[:].set_color(_LINE)
+    axes.tick_params(colors=INK, length=0)
+    axes.spines[:].set_color(LINE)
 
 
 def _legend(figure: Any, colours: Mapping[str, str], markers: Mapping[float, str]) -> None:
     """What colours and shapes mean, to the right of the plot."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], ls="", marker="*", color=_INK, mec="white", ms=14, label="prior")]
+    handles = [Line2D([], [], ls="", marker="*", color=INK, mec="white", ms=14, label="prior")]
     handles += [Line2D([], [], color=colour, lw=3, label=name) for name, colour in colours.items()]
     handles += [
-        Line2D([], [], ls="", marker=marker, color=_INK, **_HOLLOW, label=f"c = {c:g}") for c, marker in markers.items()
+        Line2D([], [], ls="", marker=marker, color=INK, **_HOLLOW, label=f"c = {c:g}") for c, marker in markers.items()
     ]
     note = "small: a run\nlarge: mean of the seeds\nbars: its 95 % interval"
-    legend = figure.legend(handles=handles, loc="outside right upper", frameon=False, labelcolor=_INK, title=note)
+    legend = figure.legend(handles=handles, loc="outside right upper", frameon=False, labelcolor=INK, title=note)
     legend.set_alignment("left")
-    legend.get_title().set(fontsize=8, color=_INK)
+    legend.get_title().set(fontsize=8, color=INK)

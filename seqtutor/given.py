@@ -12,6 +12,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Record, Rejected
 from seqtutor.errors import UserError
+from seqtutor.rejections import Rejections
 
 MOST_ROWS = 1024  # sequences of a batch
 MOST_TOKENS = 1 << 17  # of a batch, padding included: bounds the memory where sequences are long
@@ -36,12 +37,12 @@ class Given:
 
     def __init__(self, domain: Domain, path: Path, own_vocabulary: bool):
         """Args: own_vocabulary: numbers the file's own symbols, rather than take the domain's vocabulary."""
-        self.path, self.rejected = path, list[Rejected]()
+        self.path, self.rejected = path, Rejections()
         self.domain = domain.with_vocabulary(_symbols(domain, path)) if own_vocabulary else domain
 
     def batches(self) -> Iterator[Batch]:
         """Every readable sequence. Raises UserError if there is none, or after the last if more than half are bad."""
-        self.rejected.clear()
+        self.rejected = Rejections()
         names: list[str] = []
         kept: list[tuple[np.ndarray, int]] = []  # tokens, and which of the file's sequences it is
         longest, total = 0, 0
@@ -81,7 +82,7 @@ class Given:
         if total == 0:
             raise UserError(f"{self.path} holds no sequence")
         if 2 * len(self.rejected) > total:
-            first = self.rejected[0]
+            first = self.rejected.first
             raise UserError(
                 f"{self.path}: {len(self.rejected)} of {total} sequences are bad; the first is {first.name}: "
                 f"{first.reason} (all are in rejected.csv)"

@@ -1,7 +1,7 @@
 """From a data set's name or a path to files on this machine, and their hash.
 
 A name is a named data set of the domain, or one that was imported: cache_dir()/imports.json holds
-{domain: {name: path}}. Anything else is a path.
+{domain: {name: path}}. Anything else is a path, which may name a column (see `textfiles.split_column`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqtutor import textfiles
 from seqtutor.cache import cache_dir
 from seqtutor.domains.base import DataSet, Domain
 from seqtutor.errors import UserError, unknown_name
@@ -38,10 +39,10 @@ def find(domain: type[Domain], name: str) -> Source:
         return Source(name, path, named[name])
     if name in imports:
         path = imports[name]
-        if not path.exists():
+        if not textfiles.exists(path):
             raise UserError(f"data set '{name}' was imported from {path}, which is gone; import it again")
         return Source(name, path)
-    if not name or not Path(name).exists():
+    if not name or not textfiles.exists(Path(name)):
         raise unknown_name("data set or path", name, [*named, *imports], f"domain {domain.name}")
     return Source(name, Path(name))
 
@@ -49,14 +50,15 @@ def find(domain: type[Domain], name: str) -> Source:
 def content_hash(domain: Domain, source: Source) -> tuple[str, str]:
     """Reads every file of a source.
 
-    Returns: SHA-256 of the files' bytes, one file behind the other; and a key that tells apart file names and
-      where one file ends too.
+    Returns: SHA-256 of the files' bytes, one file behind the other; and a key that tells apart file names, where
+      one file ends, and the column too.
     Raises: UserError if a file cannot be read, or if a named data set is not what it should be.
     """
     content, listing = hashlib.sha256(), []
-    base = source.path if source.path.is_dir() else source.path.parent
+    path, column = textfiles.split_column(source.path)
+    base = path if path.is_dir() else path.parent
     try:
-        for file in domain.files(source.path):
+        for file in domain.files(path):
             size = 0
             with open(file, "rb") as stream:
                 while block := stream.read(1 << 20):
@@ -68,7 +70,7 @@ def content_hash(domain: Domain, source: Source) -> tuple[str, str]:
     found = content.hexdigest()
     if source.data_set is not None and found != source.data_set.sha256:
         raise _altered(source.name, source.path, source.data_set)
-    return found, hashlib.sha256(json.dumps([found, listing]).encode()).hexdigest()
+    return found, hashlib.sha256(json.dumps([found, listing, column]).encode()).hexdigest()
 
 
 def _altered(name: str, path: Path, data_set: DataSet) -> UserError:

@@ -7,6 +7,7 @@ import csv
 import math
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from seqtutor.domains.base import Rejected
 from seqtutor.errors import UserError
+from seqtutor.rejections import Rejections
 
 
 class Table:
@@ -53,14 +55,14 @@ def whole_file(path: Path, mode: str, **how: Any) -> Iterator[IO[Any]]:
         temporary.unlink(missing_ok=True)
 
 
-def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
+def write_rejected(folder: Path, *lists: Rejections) -> None:
     """Writes rejected.csv into a folder; where nothing was rejected, removes that of an earlier call."""
     path = folder / "rejected.csv"
-    if not rejected:
+    if not any(map(len, lists)):
         path.unlink(missing_ok=True)
         return
     with csv_file(path, Rejected._fields) as table:
-        for item in rejected:
+        for item in chain.from_iterable(lists):
             table.add(item._asdict())
 
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from seqtutor import corpus
 from seqtutor.cli.data import data
-from seqtutor.domains import GROUP
+from seqtutor.domains import GROUP, domain_class
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
 from tests.toy import Toy, word_list
@@ -68,6 +68,32 @@ def test_import_remembers_the_name_and_lists_what_was_rejected(run, tmp_path, ca
     run("import", path, "--domain", "toy", "--quiet")  # by default the name of the file
     assert len(corpus.load(Toy(), "words")) == 3
     assert (cache / "imported" / "toy" / "words" / "rejected.csv").exists()
+
+
+def test_import_of_a_column(run, tmp_path):
+    """The name stands for the column from then on; each column has a cache of its own."""
+    path = tmp_path / "tunes.csv"
+    path.write_text("text;other\nC4;E4 G4\n")
+    assert "1 sequences, 2 tokens" in run("import", f"{path}:other", "--domain", "music", "--name", "mine")
+    assert "1 sequences, 2 tokens" in run("info", "mine")
+    assert next(line for line in run("list").splitlines() if " mine " in line).split()[:3] == ["music", "mine", "yes"]
+    assert list(corpus.load(domain_class("music")(), "mine").texts()) == ["E4 G4"]
+    assert list(corpus.load(domain_class("music")(), str(path)).texts()) == ["C4"]
+    with pytest.raises(UserError, match=r"no column third .* 'text', 'other'"):
+        run("import", f"{path}:third", "--domain", "music", "--name", "third")
+    path.unlink()
+    with pytest.raises(UserError, match="which is gone"):
+        run("info", "mine")
+
+
+def test_info_says_and_draws_the_properties(run, tmp_path):
+    path = tmp_path / "tunes.txt"
+    path.write_text("C4 hold E4\nG4 off off\n")
+    run("import", str(path), "--domain", "music")
+    said = run("info", "tunes", "--out", str(tmp_path / "out"))
+    assert ["pitch", "C4", "C4", "E4", "G4", "G4"] in [line.split() for line in said.splitlines()]
+    assert (tmp_path / "out" / "info.png").read_bytes().startswith(b"\x89PNG")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["info.png"]
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
-    ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board", "cells"],
+    ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board", "cells", "seen"],
     ["transforms"],
     ["domains.base"],
+    ["textfiles", "rejections"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
     ["config", "sources", "rewards", "tables", "grid"],
     ["corpus", "frontier"],
+    ["describe"],
     ["model", "optimum", "rundir", "checkpoint", "batches", "tune.losses", "tune.replay", "magenta"],
     ["tune.targets", "rollout"],
     ["tune.variants"],

@@ -37,6 +37,13 @@ def write(folder: Path, name: str, content: bytes) -> Path:
         ("windows.csv", b"\xef\xbb\xbf" + CSV.replace(b"\n", b"\r\n"), [3, 5, 6]),
         ("a.csv.gz", CSV, [3, 5, 6]),
         ("samples.csv", b'text,tokens\nCCO,"1 2 3"\nc1ccccc1,4\nC1CC(N,5\n', [2, 3, 4]),
+        ("windows.tsv", CSV.replace(b",", b"\t").replace(b"\n", b"\r\n"), [3, 5, 6]),
+        ("excel.csv", CSV.replace(b",", b";").decode().encode("utf-16"), [3, 5, 6]),
+        ("a.tsv.gz", CSV.replace(b",", b"\t"), [3, 5, 6]),
+        ("chembl.csv", b'"ChEMBL ID";"Canonical SMILES"\n1;CCO\n2;c1ccccc1\n3;C1CC(N\n', [2, 3, 4]),
+        ("header.smi", b"canonical_smiles id\nCCO 1\nc1ccccc1 2\nC1CC(N 3\n", [2, 3, 4]),
+        ("commas.txt", b"SMILES,name\nCCO,ethanol\nc1ccccc1;x\nC1CC(N ,\n", [2, 3, 4]),
+        ("powershell.smi", SMI.decode().encode("utf-16"), [3, 5, 6]),
         ("both.csv", b"text,smiles\nx,CCO\ny, c1ccccc1 \nz,C1CC(N\n", [2, 3, 4]),
     ],
 )
@@ -54,7 +61,7 @@ def test_bytes_that_are_not_utf8_spoil_only_the_line_whose_smiles_they_are_in(tm
 
 def test_rows_without_a_smiles_are_rejected_and_the_rest_is_read(tmp_path):
     path = write(tmp_path, "a.csv", b"id,smiles\n1,\n2\n3,CC\n")
-    bad = [Rejected("a.csv:2", "no SMILES"), Rejected("a.csv:3", "no SMILES")]
+    bad = [Rejected("a.csv:2", "empty"), Rejected("a.csv:3", "empty")]
     assert list(read(path)) == [*bad, Record("a.csv:4", "CC")]
 
 
@@ -81,11 +88,12 @@ def test_a_damaged_gzip_file_is_refused_after_what_can_be_read(tmp_path):
 
 
 def test_wrong_files_are_refused_with_the_mend(tmp_path):
-    with pytest.raises(UserError, match=r"has no column 'smiles' \(columns found: 'id;structure', 'logP'\)"):
-        list(read(write(tmp_path, "a.csv", b"id;structure,logP\n1;CCO,2\n")))
+    with pytest.raises(UserError, match=r"has no column smiles, .* \(columns found: 'id', 'mol'\): .* a\.csv:COLUMN"):
+        list(read(write(tmp_path, "a.csv", b"id,mol\n1,CCO\n")))
+    assert list(read(tmp_path / "a.csv:mol")) == [Record("a.csv:2", "CCO")]
     with pytest.raises(UserError, match=r"columns found: none"):
         list(read(write(tmp_path, "empty.csv", b"")))
-    with pytest.raises(UserError, match=r"give a \.smi, \.txt or \.csv file of SMILES"):
+    with pytest.raises(UserError, match=r"give a \.smi, \.txt, \.csv or \.tsv file of SMILES"):
         read(write(tmp_path, "tokens.npz", b"PK"))
     with pytest.raises(UserError, match="no file or folder"):
         read(tmp_path / "missing.smi")
@@ -96,11 +104,14 @@ def test_a_folder_gives_all_its_files_and_rejects_a_bad_one(tmp_path):
         read(tmp_path)
     write(tmp_path, "b.smi", b"CC\n")
     write(tmp_path, "a.csv", b"smiles\nCCO\n")
-    write(tmp_path, "c.csv", b"structure\nCCO\n")
+    write(tmp_path, "c.csv", b"formula\nC2H6O\n")
     write(tmp_path, "notes.md", b"x")
-    first, second, bad = read(tmp_path)
-    assert (first, second) == (Record("a.csv:2", "CCO"), Record("b.smi:1", "CC"))
-    assert bad.name == "c.csv" and "columns found: 'structure'" in bad.reason
+    write(tmp_path, "._b.smi", b"\0\5\x16\7")
+    (tmp_path / "below").mkdir()
+    write(tmp_path / "below", "d.txt", b"CN\n")
+    first, second, third, bad = sorted(read(tmp_path))
+    assert (first, second, third) == (Record("a.csv:2", "CCO"), Record("b.smi:1", "CC"), Record("below/d.txt:1", "CN"))
+    assert bad.name == "c.csv" and "columns found: 'formula'" in bad.reason
 
 
 @pytest.mark.parametrize(
@@ -114,6 +125,8 @@ def test_a_folder_gives_all_its_files_and_rejects_a_bad_one(tmp_path):
         ("N[C@@H](C)C(=O)O", "CC(N)C(=O)O", "C[C@H](N)C(=O)O"),
         ("F/C=C\\F", "FC=CF", "F/C=C\\F"),
         ("[H]/N=C(/C)N", "CC(=N)N", "[H]/N=C(/C)N"),
+        ("C[N+](C)(C)CC(=O)[O-]", "C[N+](C)(C)CC(=O)[O-]", "C[N+](C)(C)CC(=O)[O-]"),  # charges are not neutralised
+        ("[Xx]C", None, None),  # no element
         ("[NH4+].CC(N)=O", "CC(N)=O", "CC(N)=O"),
         ("C1CC(N", None, None),
         ("CN(C)(C)C", None, None),  # a nitrogen with four bonds and no charge

@@ -1,5 +1,7 @@
 """Melodies in npz, txt and csv files, and paths that cannot be read."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -57,17 +59,36 @@ def test_npz_that_is_none(tmp_path):
 
 def test_txt_and_csv(tmp_path):
     (tmp_path / "a.txt").write_text("C4 hold\n\n  E4   off \nC4 X9\n")
-    expected = [Record("a.txt:1", "C4 hold"), Record("a.txt:3", "E4 off"), Rejected("a.txt:4", "unknown token")]
+    expected = [Record("a.txt:1", "C4 hold"), Record("a.txt:3", "E4 off"), Rejected("a.txt:4", "unknown token 'X9'")]
     assert list(MUSIC.read(tmp_path / "a.txt")) == expected
     (tmp_path / "a.csv").write_text('text,log_prior\nC4 hold,-3\n"",1\nH5,2\n')
-    expected = [Record("a.csv:2", "C4 hold"), Rejected("a.csv:3", "empty"), Rejected("a.csv:4", "unknown token")]
+    expected = [Record("a.csv:2", "C4 hold"), Rejected("a.csv:3", "empty"), Rejected("a.csv:4", "unknown token 'H5'")]
     assert list(MUSIC.read(tmp_path / "a.csv")) == expected
-    for name, content in (
-        ("b.csv", b"smiles\nCC\n"),
-        ("c.csv", b""),
-        ("d.csv", b"text\n\xff\xfe\n"),
-        ("e.txt", b"\xff"),
-    ):
+    (tmp_path / "b.csv").write_bytes(b"text\nC4\n\xff\xfe\n")
+    assert list(MUSIC.read(tmp_path / "b.csv"))[1] == Rejected("b.csv:3", "not UTF-8 text")
+    for name, content in (("c.csv", b"smiles\nCC\n"), ("d.csv", b"")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match=name):
-            MUSIC.read(tmp_path / name)
+        with pytest.raises(UserError, match=rf"{name}' has no column text, melody, tokens .* as in {name}:COLUMN"):
+            list(MUSIC.read(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"id,Melody\n1,C4 hold off\n"),
+        ("a.csv", b"file,text,tokens\nx.mid,C4 hold off,9 9 9\n"),  # as in samples.csv
+        ("a.tsv", b"id\ttokens\r\n1\t14 1 0\r\n"),  # token ids
+        ("a.csv.gz", gzip.compress(b"text\nC4 hold off\n")),
+        ("a.txt.gz", gzip.compress(b"\nC4 hold off\n")),
+        ("a.txt", b"\xef\xbb\xbf\r\nC4 hold off\r\n"),
+        ("a.txt", "\nC4 hold off".encode("utf-16")),
+    ],
+)
+def test_melodies_in_every_dress(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert list(MUSIC.read(tmp_path / name)) == [Record(f"{name}:2", "C4 hold off")]
+
+
+def test_a_column_by_its_name(tmp_path):
+    (tmp_path / "a.csv").write_text("text;tune\nC4;E4\n")
+    assert list(MUSIC.read(tmp_path / "a.csv:tune")) == [Record("a.csv:2", "E4")]

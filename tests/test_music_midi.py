@@ -121,6 +121,56 @@ def test_quantised_on_beats_whatever_the_tempo(tmp_path):
     assert one(path).text == "C4 hold off hold D4 hold hold hold E4 off hold hold hold F4 hold hold"
 
 
+TUNE = ((60, 0, 2), (62, 2, 4), (64, 4, 8))
+HEARD = "C4 hold D4 hold E4 hold hold hold"
+
+
+@pytest.mark.parametrize("tempo", [0, 1, 500_000, 16_777_215])
+@pytest.mark.parametrize("track", [0, 1])
+def test_no_tempo_is_too_odd(tmp_path, tempo, track):
+    """Beats decide; a tempo of 0, or one that stands in a later track, changes nothing."""
+    change = [mido.MetaMessage("set_tempo", tempo=tempo, time=tick) for tick in (0, 333)]
+    tracks = [play(*TUNE), change] if track else [change, play(*TUNE)]
+    assert one(save(tmp_path / "a.mid", tracks)).text == HEARD
+
+
+@pytest.mark.parametrize("ticks", [1, 24, 96, 32_767])
+def test_any_resolution(tmp_path, ticks):
+    notes = [m.copy(time=m.time * ticks // 120) for m in play((60, 0, 4), (62, 4, 12), (64, 12, 16))]  # quarter notes
+    path = save(tmp_path / "a.mid", [[m.copy(time=m.time // 4) for m in notes]], ticks=ticks)
+    assert one(path).text == "C4 hold hold hold D4" + " hold" * 7 + " E4 hold hold hold"
+
+
+def test_what_is_not_a_note_of_its_own_is_passed_over(tmp_path):
+    """Bends, the pedal, and notes that end where they begin, or never; and tracks without events."""
+    bends = [mido.Message("pitchwheel", pitch=4000, time=time) for time in range(0, 960, 40)]
+    pedal = [mido.Message("control_change", control=64, value=value, time=time) for value, time in ((127, 0), (0, 950))]
+    nothing = [mido.Message(kind, note=70, time=240) for kind in ("note_on", "note_off")]
+    hanging = [mido.Message("note_on", note=72, time=480)]
+    assert one(save(tmp_path / "a.mid", [[], bends + pedal + play(*TUNE), hanging, []])).text == HEARD
+    song = mido.MidiFile(tmp_path / "a.mid")
+    song.tracks[1][6:6] = [message.copy(time=0) for message in nothing]  # in this order, at one moment
+    song.save(tmp_path / "b.mid")
+    assert one(tmp_path / "b.mid").text == HEARD
+
+
+def test_a_track_without_even_an_end_is_no_harm(tmp_path):
+    whole = save(tmp_path / "a.mid", [play(*TUNE)]).read_bytes()
+    header, track = whole[:14], whole[14:]
+    (tmp_path / "a.mid").write_bytes(header[:10] + b"\0\2" + header[12:] + b"MTrk\0\0\0\0" + track)
+    assert one(tmp_path / "a.mid").text == HEARD
+
+
+def test_notes_held_over_each_other_are_cut_where_the_next_begins(tmp_path):
+    path = save(tmp_path / "a.mid", [play((60, 0, 8), (62, 2, 10), (64, 4, 12))])
+    assert one(path).text == HEARD + " hold hold hold hold"
+
+
+def test_the_patterns_of_a_type_2_file_count_as_instruments(tmp_path):
+    path = save(tmp_path / "a.mid", [play((48, 0, 4), (50, 4, 8)), play(*TUNE)], kind=2)
+    assert one(path).text == HEARD
+
+
 def test_sloppy_playing_goes_to_the_nearest_sixteenth(tmp_path):
     notes = [(60, -1, 130), (62, 100, 250), (64, 285, 300)]  # ticks; 120 a sixteenth
     messages = []
@@ -204,7 +254,7 @@ def test_smpte_time_and_endless_files(tmp_path):
     data = bytearray(path.read_bytes())
     data[12:14] = b"\xe7\x28"  # 25 frames a second, 40 ticks a frame
     path.write_bytes(data)
-    assert one(path) == Rejected("a.mid", "broken MIDI file")
+    assert one(path) == Rejected("a.mid", "no beats, as time is in seconds (SMPTE)")
     endless = save(tmp_path / "b.mid", [play((60, 0, MAX_STEPS // 100))], ticks=4)  # 120 ticks are 120 sixteenths
     assert one(endless) == Rejected("b.mid", "longer than 100000 sixteenths")
 
@@ -239,12 +289,20 @@ def test_a_folder_is_read_in_order_and_alike_by_processes(tmp_path):
         write_midi(MUSIC.encode(f"C4 {'hold ' * i} E4"), path)
     (tmp_path / "sub" / "bad.midi").write_bytes(b"MThd\0\0")
     (tmp_path / "notes.txt").write_text("not a melody")
+    (tmp_path / "._00.mid").write_bytes(b"\0\5\x16\7")  # what macOS leaves beside a file
     records = list(MUSIC.read(tmp_path))
     files = [f"{i:02d}.mid" for i in range(0, 20, 2)] + [f"sub/{i:02d}.mid" for i in range(1, 20, 2)] + ["sub/bad.midi"]
     files[2] = "04.MID"
     assert [record.name for record in records] == files
     assert records[-1] == Rejected("sub/bad.midi", "broken MIDI file")
     assert [record.text for record in records[:-1]] == [one(tmp_path / name).text for name in files[:-1]]
+
+
+def test_names_with_blanks_and_other_alphabets(tmp_path):
+    path = tmp_path / "日本 songs" / "naïve tune.Midi"
+    path.parent.mkdir()
+    write_midi(MUSIC.encode(HEARD), path)
+    assert list(MUSIC.read(tmp_path)) == [Record("日本 songs/naïve tune.Midi", HEARD)]
 
 
 # --- key and register ---

@@ -31,7 +31,7 @@ def data() -> None:
 @options.terminal()
 def list_(quiet: bool) -> None:
     """Name every data set, its size and its licence."""
-    from seqtutor import sources
+    from seqtutor import sources, textfiles
     from seqtutor.domains import domain_class, domain_names
 
     rows = [("domain", "name", "sequences", "here", "licence")]
@@ -39,19 +39,23 @@ def list_(quiet: bool) -> None:
         for name, item in domain_class(domain).data_sets().items():
             rows.append((domain, name, f"{item.size:,}", "no" if item.locate() is None else "yes", item.licence))
         for name, path in sources.imported(domain).items():
-            rows.append((domain, name, "", "yes" if path.exists() else "no", f"imported from {path}"))
+            rows.append((domain, name, "", "yes" if textfiles.exists(path) else "no", f"imported from {path}"))
     click.echo(_table(rows))
 
 
 @data.command(epilog=options.example("seqtutor data info sample-molecules"))
 @click.argument("name")
 @_DOMAIN
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Draws those that properties are taken of.")
+@click.option("--out", type=options.PATH, metavar="DIR", help="Draws a picture there, info.png.")
 @options.terminal()
-def info(name: str, domain: str | None, quiet: bool) -> None:
-    """Describe a data set and, once it is here, its sequences.
+def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool) -> None:
+    """Describe a data set and, once it is here, its sequences: lengths, tokens, properties.
 
     NAME is one that `seqtutor data list` shows. The first time, all of it is read, which may take minutes.
     """
+    from seqtutor import describe, tables
+
     kind = _domain_of(name, domain)
     facts = kind.data_sets().get(name)
     path = facts.locate() if facts else None
@@ -61,7 +65,15 @@ def info(name: str, domain: str | None, quiet: bool) -> None:
                 ("sha256", facts.sha256), ("where", str(where))]  # fmt: skip
         click.echo(_table([("name", name), ("domain", kind.name), *rows]))
     if path or not facts:
-        click.echo(_describe(options.read_data(kind(), name, quiet)))
+        corpus = options.read_data(kind(), name, quiet)
+        found = describe.properties(corpus, seed)
+        click.echo(_describe(corpus))
+        if found:
+            click.echo(f"\n{describe.quartiles(found)}")
+        if out:
+            describe.draw(corpus, found, tables.make_folder(out) / "info.png")
+            if not quiet:
+                click.echo(f"\ndrawn in {out / 'info.png'}")
 
 
 @data.command(epilog=options.example("seqtutor data fetch moses"))
@@ -94,16 +106,17 @@ def fetch(name: str, domain: str | None, quiet: bool) -> None:
 def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: bool) -> None:
     """Read a file or folder of your own and give it a name.
 
+    Of a table PATH may name the column, as in molecules.csv:structure.
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
     with the reason.
     """
-    from seqtutor import sources, tables
+    from seqtutor import sources, tables, textfiles
     from seqtutor.cache import cache_dir
     from seqtutor.domains import domain_class
     from seqtutor.errors import UserError
 
     kind = domain_class(domain)
-    if not path.exists():
+    if not textfiles.exists(path):
         raise UserError(f"no file or folder {path} to import")
     name = name or path.resolve().name.split(".")[0]
     sources.check_new(kind, name)
@@ -137,12 +150,12 @@ def _describe(corpus: Corpus) -> str:
     """What the sequences of a corpus look like, in lines of text."""
     import numpy as np
 
-    from seqtutor.corpus import reasons
+    from seqtutor.describe import token_counts
 
     lengths, symbols = corpus.lengths, corpus.vocabulary.symbols
-    counts = np.bincount(corpus.tokens, minlength=len(symbols))
+    counts = token_counts(corpus)
     frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
-    why = f": {reasons(corpus.rejected)}" if corpus.rejected else ""
+    why = f": {corpus.rejected.reasons()}" if corpus.rejected else ""
     rows = [
         ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens; a vocabulary of {len(symbols)}"),
         ("rejected", f"{len(corpus.rejected):,}{why}"),

@@ -62,18 +62,19 @@ def evaluate(
     try:
         results = measure(subjects, study, quiet)
     finally:
-        bad = [item for subject in subjects if isinstance(subject.what, Given) for item in subject.what.rejected]
-        write_rejected(folder, bad)
+        files = [subject.what for subject in subjects if isinstance(subject.what, Given)]
+        write_rejected(folder, *(file.rejected for file in files))
     write_results(results, folder)
     click.echo(as_text(results, common_c(subjects)))
 
 
 def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:
     """The runs among the paths; the others are files or folders of files."""
+    from seqtutor import textfiles
     from seqtutor.load import load_run
 
     for path in paths:
-        if not path.exists():
+        if not textfiles.exists(path):
             raise UserError(f"there is no run or file {path}")
     return {path: options.changed(load_run(path), overrides) for path in paths if (path / "config.yaml").exists()}
 

@@ -37,7 +37,6 @@ def pretrain(
 
     runtime.setup()
     from seqtutor import tables
-    from seqtutor.corpus import reasons
     from seqtutor.domains import domain_class
     from seqtutor.pretrain import pretrain as train
 
@@ -48,6 +47,6 @@ def pretrain(
     tables.write_rejected(run.path, corpus.rejected)
     if corpus.rejected and not quiet:
         count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)
-        why = f"({reasons(corpus.rejected)}): see {run.path / 'rejected.csv'}"
+        why = f"({corpus.rejected.reasons()}): see {run.path / 'rejected.csv'}"
         click.echo(f"rejected {count:,} of {total:,} sequences {why}", err=True)
     train(resolved, corpus, run, resume, quiet)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -109,6 +110,17 @@ class Neighbours(NamedTuple):
 
     how: str
     found: list[Neighbour | None]
+
+
+class Property(NamedTuple):
+    """Numbers that sequences of a domain are described by, one or several a sequence, with their name and unit.
+
+    `ticks` are names for values that have one.
+    """
+
+    name: str
+    values: np.ndarray
+    ticks: Mapping[float, str] = MappingProxyType({})
 
 
 class Rewards(NamedTuple):
@@ -282,6 +294,10 @@ class Domain(ABC):
     def figures(self, texts: Sequence[str]) -> list[str]:
         """A piece of HTML that shows each sequence, complete in itself: no addresses, no ids, colours of any theme."""
         return [f"<code>{escape(text)}</code>" for text in texts]
+
+    def properties(self, texts: Sequence[str]) -> list[Property]:
+        """What `data info` says of sequences beside their lengths and tokens: here, nothing."""
+        return []
 
     @abstractmethod
     def writers(self) -> dict[str, Writer]:

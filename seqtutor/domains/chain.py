@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqtutor import textfiles
 from seqtutor.domains.base import (
     DataSet,
     Domain,
@@ -78,11 +79,11 @@ class Chain(Domain):
         return np.array(list(itertools.product(range(self.vocabulary.size), repeat=self.length)), np.int32)
 
     def read(self, path: Path) -> Iterator[Record | Rejected]:
-        """A .txt or .csv file of one word a line; of samples.csv the column `text`."""
-        path = Path(path)
-        if not path.is_file() or path.suffix.lower() not in (".txt", ".csv"):
-            raise UserError(f"{path}: give a .txt file of one word a line, or a .csv with a column text")
-        return _read(path)
+        """A file of one word a line, or a table with a column text."""
+        path, column = textfiles.split_column(Path(path))
+        if not path.is_file() or textfiles.kind(path) not in (".txt", *textfiles.TABLES):
+            raise UserError(f"{path}: give a .txt file of one word a line, or a .csv or .tsv with a column text")
+        return textfiles.texts(path, path.name, column, ("text",))
 
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:
@@ -104,22 +105,6 @@ class Chain(Domain):
     def writers(self) -> dict[str, Writer]:
         """None but the general ones."""
         return {}
-
-
-def _read(path: Path) -> Iterator[Record | Rejected]:
-    import pandas as pd
-
-    if path.suffix.lower() == ".csv":
-        try:
-            words = pd.read_csv(path, dtype=str, usecols=["text"], keep_default_na=False)["text"]
-        except (ValueError, OSError) as error:
-            raise UserError(f"{path}: no readable column text ({error})") from None
-        first = 2
-    else:
-        words, first = path.read_text(encoding="utf-8", errors="replace").splitlines(), 1
-    for number, word in enumerate(words, first):
-        name = f"{path.name}:{number}"
-        yield Record(name, word.strip()) if word.strip() else Rejected(name, "blank")
 
 
 class RandomReward(Reward):

@@ -9,8 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Neighbours, Record, Rejected, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.molecules import corpus, figures, reading, render, smiles
+from seqtutor.domains.base import (
+    DataSet,
+    Domain,
+    Neighbours,
+    Property,
+    Record,
+    Rejected,
+    Reward,
+    Statistics,
+    Vocabulary,
+    Writer,
+)
+from seqtutor.domains.molecules import corpus, describe, figures, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
@@ -50,8 +61,12 @@ class Molecules(Domain):
         """The SMILES before the first end token."""
         return smiles.decode(tokens, self.vocabulary)
 
+    def files(self, path: Path) -> list[Path]:
+        """The files of molecules below a folder."""
+        return reading.files_in(path) if path.is_dir() else [path]
+
     def read(self, path: Path) -> Iterator[Record | Rejected]:
-        """See `reading.read`: SMILES as they stand in .smi, .txt and .csv files."""
+        """See `reading.read`: SMILES as they stand in .smi, .txt, .csv and .tsv files."""
         return reading.read(path)
 
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
@@ -89,6 +104,11 @@ class Molecules(Domain):
     def nearest(self, texts: Sequence[str], reference: Reference) -> Neighbours:
         """See `statistics.nearest_molecules`."""
         return nearest_molecules(texts, reference, self._pool)
+
+    def properties(self, texts: Sequence[str]) -> list[Property]:
+        """See `describe.properties`."""
+        with self._pool:
+            return describe.properties(texts, self._pool)
 
     def figures(self, texts: Sequence[str]) -> list[str]:
         """Drawings with the molecules' properties."""

@@ -1,4 +1,4 @@
-"""Reads SMILES from .smi, .txt and .csv files, gzipped or not, one line at a time.
+"""Reads SMILES from .smi, .txt, .csv and .tsv files, gzipped or not, one line at a time.
 
 `read` gives what stands in a file, valid or not: judging it is the business of rewards and statistics.
 `prepare` gives what a prior should learn from: canonical SMILES of single molecules, each once.
@@ -6,25 +6,27 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import multiprocessing
+import re
 import signal
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
+from seqtutor import textfiles
 from seqtutor.domains.base import DUPLICATE, Record, Rejected
 from seqtutor.domains.molecules.pool import cores
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
+from seqtutor.seen import Seen
 
-COLUMNS = ("smiles", "text")  # of a .csv, in order of preference, in any case; `text` is that of samples.csv
-KINDS = (".smi", ".txt", ".csv")  # each may be followed by .gz
+COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
+KINDS = (".smi", ".txt", *textfiles.TABLES)  # each may be followed by .gz
+_FIRST = re.compile(r"[^\s,;]*")  # none of these is in a SMILES
+_HEADERS = frozenset(map(textfiles.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
 
@@ -37,23 +39,32 @@ class Rules(NamedTuple):
 
 
 def read(path: Path) -> Iterator[Record | Rejected]:
-    """Every SMILES of a file, or of a folder's files in order of their names, as it is written there.
+    """Every SMILES of a file, or of the files below a folder in order of their names, as it is written there.
 
     Raises UserError if the path is missing or of no known kind, or if its one file is damaged or without a
     SMILES column; such a file in a folder becomes a Rejected.
     """
+    path, column = textfiles.split_column(path)
     if not path.exists():
         raise UserError(f"no file or folder '{path}'")
+    kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and _kind(file) in KINDS)
+        files = files_in(path)
         if not files:
-            raise UserError(f"no molecules in folder '{path}': it has no .smi, .txt or .csv file (or .gz of these)")
-        return _read_folder(files)
-    if _kind(path) not in KINDS:
-        raise UserError(
-            f"cannot read molecules from '{path}': give a .smi, .txt or .csv file of SMILES (or .gz of these)"
-        )
-    return _read_file(path)
+            raise UserError(f"no molecules in folder '{path}': it has no {kinds} file (or .gz of these)")
+        return _read_folder(path, files, column)
+    if textfiles.kind(path) not in KINDS:
+        raise UserError(f"cannot read molecules from '{path}': give a {kinds} file of SMILES (or .gz of these)")
+    return _read_file(path, path.name, column)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of molecules below a folder, sorted; hidden ones are left out."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and textfiles.kind(file) in KINDS and not file.name.startswith(".")
+    )
 
 
 def prepare(path: Path, rules: Rules, workers: int | None = None) -> Iterator[Record | Rejected]:
@@ -62,14 +73,7 @@ def prepare(path: Path, rules: Rules, workers: int | None = None) -> Iterator[Re
     Of several fragments (a salt) the largest stays; isotopes and charges stay; stereochemistry stays if the
     rules say so. Rejected: what RDKit cannot parse, more tokens than the rules allow, and duplicates.
     """
-    seen: set[str] = set()
-    for item in _in_processes(read(path), rules, workers or cores()):
-        if isinstance(item, Record):
-            if item.text in seen:
-                item = Rejected(item.name, DUPLICATE)
-            else:
-                seen.add(item.text)
-        yield item
+    return _distinct(_in_processes(read(path), rules, workers or cores()))
 
 
 def prepare_canonical(path: Path, rules: Rules) -> Iterator[Record | Rejected]:
@@ -101,72 +105,40 @@ def canonical(text: str, stereo: bool) -> str | None:
         return None
 
 
-def _kind(path: Path) -> str:
-    return Path(path.name.lower().removesuffix(".gz")).suffix
-
-
-def _read_folder(files: list[Path]) -> Iterator[Record | Rejected]:
+def _read_folder(folder: Path, files: list[Path], column: str) -> Iterator[Record | Rejected]:
     for file in files:
+        name = file.relative_to(folder).as_posix()
         try:
-            yield from _read_file(file)
+            yield from _read_file(file, name, column)
         except UserError as error:
-            yield Rejected(file.name, str(error))
+            yield Rejected(name, str(error))
 
 
-def _read_file(path: Path) -> Iterator[Record | Rejected]:
-    is_csv = _kind(path) == ".csv"
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    try:
-        # Bytes that are not UTF-8 pass as surrogates: they spoil a line only if they stand in its SMILES.
-        newline = "" if is_csv else None
-        with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=newline) as file:
-            yield from _csv_rows(file, path) if is_csv else _lines(file, path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"'{path}' is damaged ({error}): get or compress it again") from None
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror}") from None
+def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected]:
+    found = textfiles.texts(path, name, column, COLUMNS)
+    return found if textfiles.kind(path) in textfiles.TABLES else _first_columns(found)
 
 
-def _lines(file: TextIO, path: Path) -> Iterator[Record | Rejected]:
-    """A molecule a line, first column; blank lines, comments and a header are skipped."""
+def _first_columns(lines: Iterator[Record]) -> Iterator[Record | Rejected]:
+    """Of each line what stands before a blank, comma or semicolon; comments and a header are skipped."""
     first = True
-    for number, line in enumerate(file, 1):
-        columns = line.split(maxsplit=1)
-        if not columns or columns[0].startswith("#"):
+    for name, line in lines:
+        text = _FIRST.match(line)[0]
+        if text.startswith("#"):
             continue
-        if not (first and columns[0].lower() == "smiles"):
-            yield _record(f"{path.name}:{number}", columns[0])
+        if not (first and textfiles.plain(text) in _HEADERS):
+            yield textfiles.checked(Record(name, text))
         first = False
 
 
-def _csv_rows(file: TextIO, path: Path) -> Iterator[Record | Rejected]:
-    """A molecule a row, in the column `smiles`, else `text`; blank lines and comments above the header are skipped."""
-    rows = csv.reader(file)
-    header = next((row for row in rows if row and not row[0].startswith("#")), [])
-    names = [name.strip().lower() for name in header]
-    wanted = next((name for name in COLUMNS if name in names), None)
-    if wanted is None:
-        found = ", ".join(map(repr, header)) or "none"
-        raise UserError(f"'{path}' has no column 'smiles' (columns found: {found}): name the SMILES column so")
-    column = names.index(wanted)
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Rejected(f"{path.name}:{rows.line_num}", str(error))
-            continue
-        if row:
-            yield _record(f"{path.name}:{rows.line_num}", row[column].strip() if column < len(row) else "")
-
-
-def _record(name: str, text: str) -> Record | Rejected:
-    if not text:
-        return Rejected(name, "no SMILES")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        return Rejected(name, "not UTF-8 text")
-    return Record(name, text)
+def _distinct(items: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]:
+    """The items, but every text once only: further records with it are rejected."""
+    seen = Seen()
+    while chunk := list(islice(items, CHUNK)):
+        new = iter(seen.new([item.text.encode() for item in chunk if isinstance(item, Record)]))
+        for item in chunk:
+            repeated = isinstance(item, Record) and not next(new)
+            yield Rejected(item.name, DUPLICATE) if repeated else item
 
 
 def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int) -> Iterator[Record | Rejected]:

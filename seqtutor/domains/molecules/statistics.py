@@ -20,11 +20,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
 
+from seqtutor import seen
 from seqtutor.domains.base import Neighbour, Neighbours, Statistics
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, Molecule, columns
@@ -181,8 +181,7 @@ def _nearest(molecule: Molecule, reference: Reference) -> Neighbour | None:
 
 def hashes(names: Iterable[str]) -> np.ndarray:
     """64-bit BLAKE2b hashes of strings, uint64 [N]: the same in every process."""
-    digests = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in names)
-    return np.frombuffer(digests, np.dtype("<u8"))
+    return seen.hashes(name.encode() for name in names)
 
 
 def canonical_blocks(smiles: Iterable[str], pool: Pool) -> Iterator[list[str]]:

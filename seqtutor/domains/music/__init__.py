@@ -8,8 +8,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Neighbours, Record, Rejected, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.music import corpus, reader, render
+from seqtutor.domains.base import (
+    DataSet,
+    Domain,
+    Neighbours,
+    Property,
+    Record,
+    Rejected,
+    Reward,
+    Statistics,
+    Vocabulary,
+    Writer,
+)
+from seqtutor.domains.music import corpus, describe, reader, render
 from seqtutor.domains.music.figures import figure
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
 from seqtutor.domains.music.similarity import nearest
@@ -83,6 +94,10 @@ class Music(Domain):
     def nearest(self, texts: Sequence[str], reference: np.ndarray) -> Neighbours:
         """See `similarity.nearest`."""
         return nearest(texts, reference)
+
+    def properties(self, texts: Sequence[str]) -> list[Property]:
+        """See `describe.properties`."""
+        return describe.properties(texts)
 
     def figures(self, texts: Sequence[str]) -> list[str]:
         """Piano rolls with their sound."""

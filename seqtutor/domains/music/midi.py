@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqtutor.domains.music.melody import Note, Piece, Unusable, overlapping, quantise, skyline, to_notes
 
+if TYPE_CHECKING:
+    from pretty_midi import PrettyMIDI
+
 TEMPO = 80  # quarter notes a minute
 SIXTEENTH = 60 / TEMPO / 4  # seconds
 _VELOCITY = 100
+_EVEN = 500_000  # microseconds a quarter note, of any file that is read
 _END_MARK = "seqtutor: end"  # a text event where the melody ends: holds and rests behind the last note count
 
 MONOPHONIC = 0.1  # an instrument is one line if at most this share of its notes overlaps another
@@ -32,23 +37,14 @@ def write_midi(tokens: np.ndarray, path: Path) -> None:
 
 
 def read_midi(path: Path) -> Piece:
-    """The melody of a MIDI file of type 0 or 1, quantised to sixteenths of its own beats (tempo changes included).
+    """The melody of a MIDI file, quantised to sixteenths of its own beats, whatever the tempo and its changes.
 
     The melody is the highest, by mean pitch, of the instruments that play one line (`MONOPHONIC`) and are not nearly
-    empty beside the others (`FULL`); if none plays one line, it is the skyline of all. Drums are left out. It ends with
-    its last note, or where `write_midi` marked its end. Raises Unusable; OSError if the file cannot be opened.
+    empty beside the others (`FULL`); if none plays one line, it is the skyline of all. Tracks of a type 2 file count as
+    instruments too. Drums, pitch bends and pedals are left out, and notes that end where they begin, or never. It ends
+    with its last note, or where `write_midi` marked its end. Raises Unusable; OSError if the file cannot be opened.
     """
-    import pretty_midi
-
-    data = path.open("rb")
-    with data, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pretty_midi warns of tempo events outside the first track
-        try:
-            song = pretty_midi.PrettyMIDI(data)
-        except Exception as error:  # malformed bytes raise many kinds, OSError and EOFError among them
-            raise Unusable("broken MIDI file") from error
-    if song.resolution <= 0:
-        raise Unusable("broken MIDI file")
+    song = _load(path)
 
     def step(seconds: float) -> float:
         return 4 * song.time_to_tick(seconds) / song.resolution
@@ -63,6 +59,28 @@ def read_midi(path: Path) -> Piece:
         raise Unusable("no notes")
     notes = _melody(parts)
     return Piece(notes, max([*marks[-1:], *(note.end for note in notes[-1:])]))
+
+
+def _load(path: Path) -> PrettyMIDI:
+    """A MIDI file at an even tempo. Raises Unusable if it is broken, or counts time in seconds (SMPTE)."""
+    import mido
+    from pretty_midi import PrettyMIDI
+
+    data = path.open("rb")
+    with data, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pretty_midi warns of tempo events outside the first track
+        try:
+            song = mido.MidiFile(file=data)
+            if song.ticks_per_beat < 0:
+                raise Unusable("no beats, as time is in seconds (SMPTE)")
+            song.tracks = [track for track in song.tracks if track]  # pretty_midi takes none without events
+            for event in (event for track in song.tracks for event in track if event.type == "set_tempo"):
+                event.tempo = _EVEN  # ticks are what counts, and a tempo of 0 would lose them
+            return PrettyMIDI(mido_object=song)
+        except Unusable:
+            raise
+        except Exception as error:  # malformed bytes raise many kinds, OSError and EOFError among them
+            raise Unusable("broken MIDI file") from error
 
 
 def _melody(parts: list[list[Note]]) -> list[Note]:

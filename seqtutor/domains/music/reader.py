@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqtutor import textfiles
 from seqtutor.domains.base import Record, Rejected
 from seqtutor.domains.music import abc_tunes, corpus, midi
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
@@ -20,15 +21,19 @@ from seqtutor.errors import UserError
 
 PARSED = (".mid", ".midi", ".abc")
 FEW = 16  # files that are parsed here: starting worker processes would take longer
-_KNOWN = frozenset(SYMBOLS)
+TEXTS = (".txt", *textfiles.TABLES)  # of symbols or token ids; each may be followed by .gz
+COLUMNS = ("text", "melody", "tokens")  # of tables, the best first
+_IDS = {str(number): symbol for number, symbol in enumerate(SYMBOLS)}
+_KNOWN = {symbol: symbol for symbol in SYMBOLS} | _IDS
 
 
 def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
-    """The sequences of a .mid, .midi, .abc, .npz, .csv or .txt file, or of every MIDI and ABC file below a folder.
+    """The sequences of a file of PARSED, TEXTS or .npz, or of every MIDI and ABC file below a folder.
 
     With `prepare`, pieces from MIDI and ABC are normalised for training (see `melody.normalised`); without it they
     stay as they are, and one with a pitch out of range is rejected. The other kinds hold tokens already.
     """
+    path, column = textfiles.split_column(path)
     if path.is_dir():
         files = melody_files(path)
         if not files:
@@ -37,20 +42,19 @@ def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
         return _parse_all(files, names, prepare)
     if not path.exists():
         raise UserError(f"no such file or folder: '{path}'")
-    readers = {".npz": _read_npz, ".csv": _read_csv, ".txt": _read_txt}
+    if textfiles.kind(path) in TEXTS:
+        return map(_melody, textfiles.texts(path, path.name, column, COLUMNS))
     suffix = path.suffix.lower()
-    if suffix in PARSED:
-        return _parse_all([path], [path.name], prepare)
-    if suffix not in readers:
-        raise UserError(f"cannot read melodies from '{path}': give {', '.join((*PARSED, *readers))} or a folder")
-    return readers[suffix](path)
+    if suffix not in (*PARSED, ".npz"):
+        raise UserError(f"cannot read melodies from '{path}': give {', '.join((*PARSED, '.npz', *TEXTS))} or a folder")
+    return _read_npz(path) if suffix == ".npz" else _parse_all([path], [path.name], prepare)
 
 
 def melody_files(folder: Path) -> list[Path]:
-    """The MIDI and ABC files below a folder, sorted; of music21's corpus only the collections of tunes."""
+    """The MIDI and ABC files below a folder, sorted, hidden ones left out; of music21's corpus only the collections."""
     folders = corpus.collections_in(folder) or [folder]
     files = (file for base in folders for file in base.rglob("*") if file.suffix.lower() in PARSED and file.is_file())
-    return sorted(files, key=Path.as_posix)
+    return sorted((file for file in files if not file.name.startswith(".")), key=Path.as_posix)
 
 
 def _parse_all(files: list[Path], names: list[str], prepare: bool) -> Iterator[Record | Rejected]:
@@ -117,31 +121,11 @@ def _read_npz(path: Path) -> Iterator[Record | Rejected]:
     return (Record(f"{path.name}:{row}", as_text(tokens[row])) for row in range(len(tokens)))
 
 
-def _read_csv(path: Path) -> Iterator[Record | Rejected]:
-    """The column `text` of a .csv file, named by row, the header being 1. Raises UserError."""
-    import pandas as pd
-
+def _melody(item: Record | Rejected) -> Record | Rejected:
+    """The record of a text of symbols, or of token ids as in the column `tokens`; Rejected for any other."""
+    if isinstance(item, Rejected) or isinstance(item := textfiles.checked(item), Rejected):
+        return item
     try:
-        texts = pd.read_csv(path, usecols=["text"], dtype=str, keep_default_na=False)["text"]
-    except (ValueError, OSError) as error:
-        raise UserError(f"cannot read a column 'text' from '{path}': {error}") from None
-    return (_checked(f"{path.name}:{row}", text) for row, text in enumerate(texts, 2))
-
-
-def _read_txt(path: Path) -> Iterator[Record | Rejected]:
-    """The lines of a text file, named by their number from 1; empty ones are passed over. Raises UserError."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (ValueError, OSError) as error:
-        raise UserError(f"cannot read '{path}' as text: {error}") from None
-    return (_checked(f"{path.name}:{number}", line) for number, line in enumerate(lines, 1) if line.strip())
-
-
-def _checked(name: str, text: str) -> Record | Rejected:
-    """A record of a text that holds known symbols only."""
-    symbols = text.split()
-    if not symbols:
-        return Rejected(name, "empty")
-    if not _KNOWN.issuperset(symbols):
-        return Rejected(name, "unknown token")
-    return Record(name, " ".join(symbols))
+        return Record(item.name, " ".join([_KNOWN[symbol] for symbol in item.text.split()]))
+    except KeyError as error:
+        return Rejected(item.name, f"unknown token '{error.args[0]}'")

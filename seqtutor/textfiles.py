@@ -1,0 +1,142 @@
+"""Text files as people have them, gzipped or not, UTF-8 or UTF-16, with any line ends: lines, or a column of a table.
+
+They are read a line at a time, so memory does not grow with the file. A path may name a column, as in
+`molecules.csv:structure`, wherever a path of data is given; without one the first of the reader's own names counts that
+the table has.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from seqtutor.domains.base import Record, Rejected
+from seqtutor.errors import UserError
+
+TABLES = (".csv", ".tsv")
+SEPARATORS = ",;\t"
+_GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
+
+
+def split_column(path: Path) -> tuple[Path, str]:
+    """A path and the column it names: (a.csv, "x") of "a.csv:x"; (path, "") where it names none or is a file itself."""
+    before, colon, column = str(path).rpartition(":")
+    return (Path(before), column) if colon and column and not path.exists() else (path, "")
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or folder of that path, which may name a column."""
+    return split_column(path)[0].exists()
+
+
+def kind(path: Path) -> str:
+    """The ending that says what a file holds, in lower case: ".csv" of "A.CSV.gz"."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def texts(path: Path, name: str, wanted: str, known: Sequence[str]) -> Iterator[Record | Rejected]:
+    """The texts of a file: of a table those in a column (see `column`), else `lines`. Raises UserError as these do."""
+    if kind(path) in TABLES:
+        return column(path, name, wanted, known)
+    if wanted:
+        raise UserError(f"'{path}' has no columns, so leave out ':{wanted}'; only {' and '.join(TABLES)} have")
+    return lines(path, name)
+
+
+def lines(path: Path, name: str) -> Iterator[Record | Rejected]:
+    """Every line that is not blank, as NAME:NUMBER. Raises UserError if the file is damaged or cannot be read."""
+    with _opened(path, newline=None) as file:
+        for number, line in enumerate(file, 1):
+            if line := line.strip():
+                yield Record(f"{name}:{number}", line)
+
+
+def column(path: Path, name: str, wanted: str, known: Sequence[str]) -> Iterator[Record | Rejected]:
+    """Every cell of a column of a table with a header, as NAME:LINE. Comma, semicolon or tab separates columns.
+
+    Blank lines, and comments above the header, are skipped.
+
+    Args: wanted, the column; known, where wanted is "", the names to look for, the best first (see `plain`).
+    Raises UserError: there is no such column, or the file is damaged or cannot be read.
+    """
+    with _opened(path, newline="") as file:
+        above, header = _header(file)
+        separator, at = _find(header, path, wanted, known)
+        rows = csv.reader(file, delimiter=separator)
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Rejected(f"{name}:{above + rows.line_num}", str(error))
+                continue
+            if row:
+                text = row[at].strip() if at < len(row) else ""
+                yield checked(Record(f"{name}:{above + rows.line_num}", text))
+
+
+def checked(record: Record) -> Record | Rejected:
+    """The record, unless it holds nothing, or bytes that are no text."""
+    if not record.text:
+        return Rejected(record.name, "empty")
+    if not record.text.isascii() and any("\ud800" <= character <= "\udfff" for character in record.text):
+        return Rejected(record.name, "not UTF-8 text")
+    return record
+
+
+def plain(name: str) -> str:
+    """A column's name without what may differ: case, blanks, hyphens and underscores."""
+    return name.lower().translate({ord(each): None for each in " _-\t\r\n"})
+
+
+def _header(file: Iterable[str]) -> tuple[int, str]:
+    """How many lines of a table there are up to its header, and the header; "" if there is none."""
+    number = 0
+    for number, line in enumerate(file, 1):
+        if line.strip() and not line.startswith("#"):
+            return number, line
+    return number, ""
+
+
+def _find(header: str, path: Path, wanted: str, known: Sequence[str]) -> tuple[str, int]:
+    """The separator of a table's columns, and which of them is read. Raises UserError if there is none."""
+    found = {separator: _cells(header, separator) for separator in SEPARATORS}
+    for name in [wanted] if wanted else known:
+        for separator, cells in found.items():
+            names = [plain(cell) for cell in cells]
+            if plain(name) in names:
+                return separator, names.index(plain(name))
+    there = ", ".join(repr(cell.strip()) for cell in max(found.values(), key=len)) or "none"
+    mend = f"name the one to read, as in {path.name}:COLUMN"
+    raise UserError(f"'{path}' has no column {wanted or ', '.join(known)} (columns found: {there}): {mend}")
+
+
+def _cells(header: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([header], delimiter=separator), [])
+    except csv.Error:  # not a header, whatever else
+        return []
+
+
+@contextmanager
+def _opened(path: Path, newline: str | None) -> Iterator[io.TextIOWrapper]:
+    """A text file to read. Raises UserError, inside the block too, where the file is damaged or cannot be read."""
+    try:
+        with open(path, "rb") as raw:
+            zipped = path.suffix.lower() == ".gz" or raw.peek(2)[:2] == _GZIP
+            data = gzip.GzipFile(fileobj=raw) if zipped else raw
+            # Bytes that are not UTF-8 pass as surrogates: they spoil a line only if they stand in what is read of it.
+            how = {"encoding": "utf-8-sig", "errors": "surrogateescape"}
+            if data.peek(2)[:2] in _UTF16:
+                how = {"encoding": "utf-16", "errors": "replace"}
+            yield io.TextIOWrapper(data, newline=newline, **how)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"'{path}' is damaged ({error}): get or compress it again") from None
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror or error}") from None
