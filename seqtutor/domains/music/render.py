@@ -25,7 +25,7 @@ _LOUDNESS = _PARTIALS**-1.4  # of the partials at the onset
 _DECAY = 1.2 + 0.9 * _PARTIALS  # a second; high partials die first, as on a plucked string
 
 BLACK_KEYS = {1, 3, 6, 8, 10}
-_INK, _NOTE, _SHADE, _LINE = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da"
+_INK, _NOTE, _SHADE, _LINE, _BAR = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da", "#868e96"
 
 
 def writers(meter: Meter) -> dict[str, Writer]:
@@ -96,7 +96,7 @@ def write_png(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> Non
             axes.axhspan(pitch - 0.5, pitch + 0.5, color=_SHADE, lw=0, zorder=0)
     for step in range(length + 1):
         width = 1.4 if step % meter.bar == 0 else 0.9 if step % meter.beat == 0 else 0.3
-        axes.axvline(step, color=_LINE, lw=width, zorder=1)
+        axes.axvline(step, color=_LINE if step % meter.bar else _BAR, lw=width, zorder=1)
     starts, ends = [note.start for note in notes], [note.end for note in notes]
     widths = [end - start - 0.08 for start, end in zip(starts, ends, strict=True)]
     axes.barh([n.pitch for n in notes], widths, left=[s + 0.04 for s in starts], height=0.8, color=_NOTE, zorder=2)

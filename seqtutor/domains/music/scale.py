@@ -14,15 +14,18 @@ from seqtutor.errors import UserError, unknown_name
 MIDDLE_C = 60 - MIDI_OFFSET  # its token
 WHITE_KEYS = (0, 2, 4, 5, 7, 9, 11)  # pitch classes of C major, and of A minor, D dorian, ...
 
-# A mode is the white keys counted from another one: how many semitones above C its tonic is.
-MODES = {"major": 0, "dorian": 2, "phrygian": 4, "lydian": 5, "mixolydian": 7, "minor": 9, "locrian": 11}
+# A mode is the white keys counted from another one, so many semitones above C. `minor` is the natural minor.
+MODES = {
+    "major": 0, "ionian": 0, "dorian": 2, "phrygian": 4, "lydian": 5, "mixolydian": 7, "minor": 9, "aeolian": 9,
+    "locrian": 11,
+}  # fmt: skip
 
 _NAME = re.compile("([A-G])([#b]?)")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The notes of a key in a mode; `minor` is the natural one.
+    """The notes of a key in a mode.
 
     Attributes:
       tonic: its pitch class, 0 for C to 11 for B.
