@@ -158,6 +158,14 @@ def test_matches_a_literal_reading(tokens):
             np.testing.assert_allclose(ours, rewards, rtol=0, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 8, 16, 48, 64, 128])
+def test_matches_a_literal_reading_at_any_length(length):
+    tokens = np.resize(GOLDEN["tokens"][::-1], (3, length))  # compositions joined and cut
+    for number, row in enumerate(tokens.tolist()):
+        for name, rewards in literal(row).items():
+            np.testing.assert_allclose(RULES[name](tokens)[number], rewards, rtol=0, atol=1e-5, err_msg=name)
+
+
 # --- exact answers -------------------------------------------------------------------------------------------------
 
 
