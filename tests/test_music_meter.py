@@ -18,6 +18,7 @@ from seqtutor.domains.music.rules import rules_in
 from seqtutor.domains.music.scale import C_MAJOR, Scale
 from seqtutor.domains.music.tokens import SYMBOLS
 from seqtutor.errors import UserError
+from tests.melodies import literal_motif
 
 GOLDEN = np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False)["tokens"].astype(np.int32)
 D_DORIAN = Scale.named("D", "dorian")
@@ -76,16 +77,6 @@ def test_a_motif_is_half_a_bar():
     assert not four_four["repeated_motif"](melody).any()
 
 
-def literal_motif(x, a, size, repeated):
-    window = [*x, a][-size:]
-    pitches = len({token for token in window if token >= 2})
-    if len(window) < size or pitches < 3:
-        return 0
-    before = [*x, a][:-size]
-    stood = any(before[i : i + size] == window for i in range(len(before) - size + 1))
-    return (1 + pitches if stood else 0) if repeated else 3 + 0.3 * (pitches - 3)
-
-
 @pytest.mark.parametrize("length", [1, 3, 8, 48, 64, 128])
 @pytest.mark.parametrize("signature", ["3/8", "2/4", "6/8", "7/8", "5/4", "12/8", "16/2"])
 def test_motifs_match_a_literal_reading(signature, length):
@@ -94,7 +85,7 @@ def test_motifs_match_a_literal_reading(signature, length):
     tokens = np.array([np.resize(figure, length), rng.choice([1, 14, 16, 18], length)], np.int32)
     for name in ("motif", "repeated_motif"):
         wanted = [
-            [literal_motif(row[:t], row[t], meter.bar // 2, name != "motif") for t in range(length)]
+            [literal_motif(row[:t], row[t], name != "motif", meter.bar // 2) for t in range(length)]
             for row in tokens.tolist()
         ]
         np.testing.assert_allclose(rules_in(C_MAJOR, meter)[name](tokens), wanted, atol=1e-5, err_msg=name)
