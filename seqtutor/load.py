@@ -11,7 +11,7 @@ import numpy as np
 from seqtutor import checkpoint
 from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, from_tree, to_tree
-from seqtutor.domains import domain_class
+from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.model import SequenceModel
@@ -64,8 +64,7 @@ def rebuild(path: Path, saved: Checkpoint) -> LoadedRun:
         config = from_tree(saved.meta["config"], str(path))
         words = saved.meta["vocabulary"]
         vocabulary = Vocabulary(tuple(words["symbols"]), words["end"])
-        options = {key: value for key, value in config.domain.items() if key != "name"}
-        domain = domain_class(config.domain["name"])(options, vocabulary)
+        domain = make_domain(config.domain, vocabulary)
         prior = _network(config, vocabulary, saved.group("prior"))
         if not saved.group("online"):
             return LoadedRun(path, config, domain, Policy(prior), saved.step)

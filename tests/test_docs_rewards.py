@@ -29,6 +29,7 @@ COMMANDS = [
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.replace("\\\n", " ").splitlines()
 ]
+(PRETRAIN,) = (shlex.split(line)[2:] for line in COMMANDS if line.startswith("seqtutor pretrain"))
 TUNE = [line for line in COMMANDS if line.startswith("seqtutor tune")]
 FAST = ["--set", "tune.rounds=1", "--set", "tune.batch=4", "--set", "tune.minibatch=4", "--quiet"]
 
@@ -50,6 +51,8 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("reader")
     (path / "configs").symlink_to(ROOT / "configs")
     make_prior(path / "runs/music/prior", "music")
+    waltz = config.load(ROOT / PRETRAIN[0], tuple(PRETRAIN[2:-2:2])).domain
+    make_prior(path / PRETRAIN[-1], **waltz)
     make_prior(path / "runs/molecules/prior", "molecules", length=10)
     (path / "mine.py").write_text(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1])
     return path
@@ -71,7 +74,7 @@ def test_the_example_of_score(reader):
     """In a real shell the quotes do what the page says."""
     (make,) = (line for line in COMMANDS if line.startswith("printf"))
     subprocess.run(["bash", "-c", make], check=True)
-    (score,) = (line for line in COMMANDS if line.startswith("seqtutor score"))
+    (score,) = (line for line in COMMANDS if line.startswith("seqtutor score known.smi"))
     assert run([*shlex.split(score)[1:], "--quiet"]) == 0
     table = pd.read_csv("known/scores.csv")
     wanted = pd.DataFrame(rows("name"), columns=["name", "qed", "similar(CC(=O)Oc1ccccc1C(=O)O)", "alerts", "total"])
@@ -80,9 +83,22 @@ def test_the_example_of_score(reader):
         np.testing.assert_allclose(table[column], wanted[column].astype(float), atol=6e-4, err_msg=column)
 
 
+def test_the_example_of_keys_and_meters(reader):
+    (make,) = (line for line in COMMANDS if line.startswith("echo"))
+    subprocess.run(["bash", "-c", make], check=True)
+    wanted = rows("judged in")
+    lines = [line for line in COMMANDS if line.startswith("seqtutor score waltz.txt")]
+    assert [shlex.split(line)[-1] for line in lines] == [name.strip("`") for name, *_ in wanted]
+    for line, (_, *values) in zip(lines, wanted, strict=True):
+        assert run([*shlex.split(line)[1:], "--quiet"]) == 0
+        scores = pd.read_csv(Path(shlex.split(line)[-1]) / "scores.csv")
+        ours = scores.loc[0, ["key", "tonic", "motif", "intervals"]]
+        np.testing.assert_allclose(ours.astype(float), list(map(float, values)), atol=1e-5, err_msg=line)
+
+
 def test_every_command_is_one_of_those_run_here():
-    assert len(TUNE) == 6
-    assert len(COMMANDS) == len(TUNE) + 2
+    assert len(TUNE) == 7
+    assert len(COMMANDS) == len(TUNE) + 2 + 6  # printf and score; pretrain, echo, and four times score
 
 
 @pytest.mark.parametrize("line", TUNE, ids=lambda line: shlex.split(line)[-1].replace("/", "-"))
@@ -103,7 +119,7 @@ def make_reward_names(args, spec):
 
 def test_the_tables_name_everything():
     first = [cells[0].replace("`", "") for cells in rows("component")]
-    melodies = PAGE.split("## Melodies")[1]
+    melodies = PAGE.split("## Melodies")[1].split("\n### ")[0]
     listed = re.findall(r"^\| `([\w-]+)` \|", melodies, re.MULTILINE)
     assert sorted(first) == sorted(MOLECULES)
     assert sorted(listed) == sorted(MELODIES)

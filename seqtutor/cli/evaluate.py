@@ -49,7 +49,7 @@ def evaluate(
 
     runs = load_runs(paths, overrides)
     first = next(iter(runs.values()), None)
-    domain = common_domain(runs, domain_name)
+    domain = common_domain(runs, domain_name, overrides)
     subjects = subjects_of(paths, runs, domain)
     settings = first.config.evaluate if first else EvaluateConfig()
     study = Study(
@@ -79,10 +79,8 @@ def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, L
     return {path: options.changed(load_run(path), overrides) for path in paths if (path / "config.yaml").exists()}
 
 
-def common_domain(runs: dict[Path, LoadedRun], name: str | None) -> Domain:
-    """The one domain of all. Raises UserError if there are several, or none is named."""
-    from seqtutor.domains import domain_class
-
+def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tuple[str, ...] = ()) -> Domain:
+    """The one domain of all; without runs, --set counts. Raises UserError if there are several, or none is named."""
     names = {run.domain.name: path for path, run in runs.items()}
     if name is not None:
         names.setdefault(name, Path("--domain"))
@@ -91,7 +89,7 @@ def common_domain(runs: dict[Path, LoadedRun], name: str | None) -> Domain:
         raise UserError(f"cannot compare sequences of several domains: {said}; evaluate each by itself")
     if not names:
         raise UserError("none of these is a run, so say what the files hold, e.g. --domain music")
-    return next(iter(runs.values())).domain if runs else domain_class(name)()
+    return next(iter(runs.values())).domain if runs else options.named_domain(name, overrides)
 
 
 def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain) -> list[Subject]:

@@ -108,6 +108,18 @@ def changed(run: LoadedRun, overrides: tuple[str, ...]) -> LoadedRun:
     return replace(run, config=config)
 
 
+def named_domain(name: str, overrides: tuple[str, ...]) -> Domain:
+    """The domain of files, its options set by --set. Raises UserError if that sets anything else."""
+    from seqtutor import config as configs
+    from seqtutor.domains import make_domain
+
+    default = configs.from_tree({"domain": {"name": name}}, "--domain")
+    config = configs.changed(default, overrides, "--set")
+    if config != default.model_copy(update={"domain": config.domain}) or config.domain["name"] != name:
+        raise UserError("--set: without a run only the options domain.* can be changed")
+    return make_domain(config.domain)
+
+
 def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
     """See `corpus.load`; shows how far it is."""
     from seqtutor import corpus

@@ -37,11 +37,10 @@ def pretrain(
 
     runtime.setup()
     from seqtutor import tables
-    from seqtutor.domains import domain_class
+    from seqtutor.domains import make_domain
     from seqtutor.pretrain import pretrain as train
 
-    name, given = resolved.domain["name"], {key: value for key, value in resolved.domain.items() if key != "name"}
-    corpus = options.read_data(domain_class(name)(given), resolved.data.name, quiet)
+    corpus = options.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
     data = {"sha256": corpus.sha256, "sequences": len(corpus)}
     run.create(resolved, {"kind": "prior", "data": data}, resume, force)
     tables.write_rejected(run.path, corpus.rejected)

@@ -14,17 +14,19 @@ from seqtutor.errors import UserError
     epilog=options.example(
         "seqtutor score tunes/ --domain music --model runs/music/prior --out scores",
         "seqtutor score generated.smi --domain molecules --reward qed:2,sa:1",
+        "seqtutor score waltz.mid --domain music --set domain.key=G --set domain.meter=3/4",
     )
 )
 @click.argument("path", metavar="FILE|DIR", type=options.PATH)
 @click.option("--domain", "domain_name", metavar="D", help="What the sequences are, e.g. music; default: the model's.")
+@options.settings()
 @options.reward("the domain's")
 @click.option("--model", type=options.PATH, metavar="RUN", help="Run whose policy gives log-probabilities.")
 @click.option("--per-step", is_flag=True, help="Also write scores.npz, with every token's reward.")
 @options.shared("the current folder")
 def score(
-    path: Path, domain_name: str | None, reward: str | None, model: Path | None, per_step: bool,
-    seed: int | None, out: Path | None, quiet: bool,
+    path: Path, domain_name: str | None, overrides: tuple[str, ...], reward: str | None, model: Path | None,
+    per_step: bool, seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Reward and log-probability of given sequences.
 
@@ -36,16 +38,15 @@ def score(
         raise UserError("score needs --domain, e.g. --domain music, or --model")
 
     from seqtutor import runtime
-    from seqtutor.domains import domain_class
 
-    domain = None if domain_name is None else domain_class(domain_name)()
+    domain = None if domain_name is None else options.named_domain(domain_name, overrides if model is None else ())
     runtime.setup()
     from seqtutor.given import Given
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward
     from seqtutor.score import score as write
 
-    run = None if model is None else load_run(model)
+    run = None if model is None else options.changed(load_run(model), overrides)
     if run is not None:
         if domain is not None and domain.name != run.domain.name:
             raise UserError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
-from seqtutor.domains.base import Domain
+from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError, unknown_name
 
 GROUP = "seqtutor.domains"
@@ -24,3 +26,9 @@ def domain_class(name: str) -> type[Domain]:
                 raise UserError(f"entry point '{entry.value}' of domain '{name}' is not a seqtutor Domain class")
             return found
     raise unknown_name("domain", name, domain_names())
+
+
+def make_domain(section: Mapping[str, Any], vocabulary: Vocabulary | None = None) -> Domain:
+    """The domain that the section `domain` of a config describes. Raises UserError as its class does."""
+    options = {key: value for key, value in section.items() if key != "name"}
+    return domain_class(section["name"])(options, vocabulary)

@@ -1,4 +1,4 @@
-"""The melody domain: 32 sixteenths in C major / A minor, judged by the rules of music theory."""
+"""The melody domain: 32 sixteenths in C major / A minor, or as set, judged by the rules of music theory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from seqtutor.domains.base import (
 )
 from seqtutor.domains.music import corpus, describe, reader, render
 from seqtutor.domains.music.figures import figure
+from seqtutor.domains.music.melody import Unusable, transposed
+from seqtutor.domains.music.meter import Meter
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
+from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.similarity import nearest
 from seqtutor.domains.music.statistics import MusicStatistics, encode
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
@@ -33,15 +36,17 @@ class Music(Domain):
     """Melodies, one token a sixteenth note: see `tokens`. A text is symbols with spaces: "C4 hold hold off"."""
 
     name: ClassVar[str] = "music"
-    defaults: ClassVar[Mapping[str, Any]] = {"length": DEFAULT_LENGTH}  # T, sixteenths
-    preparation: ClassVar[tuple[str, ...] | None] = ()  # tunes are read whole, whatever the length
+    defaults: ClassVar[Mapping[str, Any]] = {"length": DEFAULT_LENGTH, "key": "C", "mode": "major", "meter": "4/4"}
+    preparation: ClassVar[tuple[str, ...] | None] = ("key", "mode")  # tunes are read whole, whatever the length
     fixed_vocabulary: ClassVar[Vocabulary | None] = Vocabulary(SYMBOLS)
     reward_names: ClassVar[tuple[str, ...]] = REWARD_NAMES
     default_reward: ClassVar[str] = MUSIC_THEORY
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
-        """See `Domain`. Raises UserError if `length` is not a positive whole number."""
+        """See `Domain`. Raises UserError if `length` is not a positive whole number, or another option unknown."""
         super().__init__(options, vocabulary)
+        self.scale = Scale.named(self.options["key"], self.options["mode"])
+        self.meter = Meter.named(self.options["meter"])
         if type(self.options["length"]) is not int or self.options["length"] < 1:
             raise UserError(f"domain.length is {self.options['length']!r}: give a number of sixteenths, 1 or more")
 
@@ -71,8 +76,11 @@ class Music(Domain):
         return reader.read(Path(path))
 
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
-        """Melodies for training: moved to C major / A minor, folded into range, from the first note to the last."""
-        return reader.read(Path(path), prepare=True)
+        """Melodies for training: in the notes of the scale, folded into range, from the first note to the last.
+
+        They are moved to C major / A minor, where files of tokens are taken to be, and from there all alike.
+        """
+        return map(self._transposed, reader.read(Path(path), prepare=True))
 
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:
@@ -81,7 +89,7 @@ class Music(Domain):
 
     def reward(self, weights: Mapping[str, float]) -> Reward:
         """The weighted sum of the rules of music theory."""
-        return MusicTheory(weights)
+        return MusicTheory(weights, self.scale, self.meter)
 
     def reference(self, texts: Iterable[str]) -> np.ndarray:
         """See `statistics.encode`."""
@@ -89,7 +97,7 @@ class Music(Domain):
 
     def statistics(self, reference: np.ndarray | None, seed: int) -> Statistics:
         """The statistics of the paper's Table 1, and novelty and diversity."""
-        return MusicStatistics(reference, seed)
+        return MusicStatistics(reference, seed, self.scale, self.meter)
 
     def nearest(self, texts: Sequence[str], reference: np.ndarray) -> Neighbours:
         """See `similarity.nearest`."""
@@ -101,8 +109,17 @@ class Music(Domain):
 
     def figures(self, texts: Sequence[str]) -> list[str]:
         """Piano rolls with their sound."""
-        return [figure(text) for text in texts]
+        return [figure(text, self.meter) for text in texts]
 
     def writers(self) -> dict[str, Writer]:
         """MIDI, piano rolls, sound."""
-        return render.writers()
+        return render.writers(self.meter)
+
+    def _transposed(self, record: Record | Rejected) -> Record | Rejected:
+        """A record from C major / A minor to the notes of the scale."""
+        if self.scale.shift == 0 or isinstance(record, Rejected):
+            return record
+        try:
+            return record._replace(text=self.decode(transposed(self.encode(record.text), self.scale.shift)))
+        except Unusable as reason:
+            return Rejected(record.name, str(reason))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from seqtutor.domains.music.melody import Note, to_notes
+from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.render import BLACK_KEYS, wav_bytes
 from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, SYMBOLS
 
@@ -15,16 +16,16 @@ WIDTH, MARGIN, ROW = 340, 24, 5  # of a roll, of the names of the octaves at its
 ROWS = 24  # semitones of a roll, at the least, so that most have one height
 
 
-def figure(text: str) -> str:
+def figure(text: str, meter: Meter = COMMON_TIME) -> str:
     """The roll of a melody's text, "C4 hold off", and an audio element with its sound as a data: address."""
     symbols = text.split()
     tokens = [SYMBOLS.index(symbol) for symbol in symbols]
     sound = b64encode(wav_bytes(tokens, RATE)).decode()
-    return f'{roll(tokens)}<audio controls preload="metadata" src="data:audio/wav;base64,{sound}"></audio>'
+    return f'{roll(tokens, meter)}<audio controls preload="metadata" src="data:audio/wav;base64,{sound}"></audio>'
 
 
-def roll(tokens: list[int]) -> str:
-    """An SVG of tokens [T] in the colour of the text around it: a column a sixteenth, a row a semitone."""
+def roll(tokens: list[int], meter: Meter = COMMON_TIME) -> str:
+    """An SVG of tokens [T] in the colour of the text around it: a column a sixteenth, a row a semitone, beats ruled."""
     notes = list(to_notes(tokens))
     low, high = _range(notes)
     height, step = (high - low + 1) * ROW, (WIDTH - MARGIN) / max(1, len(tokens))
@@ -40,8 +41,8 @@ def roll(tokens: list[int]) -> str:
         elif pitch % 12 == 0:
             y = max(10, row(pitch) + ROW)
             parts.append(f'<text x="0" y="{y}" font-size="13" fill="currentColor">C{pitch // 12 - 1}</text>')
-    for beat in range(0, len(tokens) + 1, 4):
-        opacity = ".45" if beat % 16 == 0 else ".18"
+    for beat in range(0, len(tokens) + 1, meter.beat):
+        opacity = ".45" if beat % meter.bar == 0 else ".18"
         x = f"{min(MARGIN + beat * step, WIDTH - 0.5):.1f}"
         parts.append(f'<path d="M{x} 0V{height}" stroke="currentColor" opacity="{opacity}"/>')
     for note in notes:

@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.music.tokens import MAX_MIDI, MIDI_OFFSET, MIN_MIDI, NO_EVENT, NOTE_OFF
+from seqtutor.domains.music.scale import WHITE_KEYS, centred
+from seqtutor.domains.music.tokens import FIRST_PITCH, MAX_MIDI, MIDI_OFFSET, MIN_MIDI, NO_EVENT, NOTE_OFF
 
 MAX_STEPS = 100_000  # sixteenths; a longer "melody" is a broken file
 LEGATO = 1  # sixteenths by which a note may run into the next one of the same line
 MAX_FOLDED = 0.1  # share of notes that may be folded by octaves one by one
 MAX_OFF_GRID = 0.25  # share of onsets that may lie off the sixteenths of a written tune
 KEY_TRUST = 0.9  # share of the sounding time that a declared key must hold
-_WHITE = [0, 2, 4, 5, 7, 9, 11]  # pitch classes of C major
+_WHITE = list(WHITE_KEYS)  # as an index
 
 # Krumhansl & Kessler (1982), "Tracing the dynamic changes in perceived tonal organization in a spatial representation
 # of musical keys", Psychological Review 89, 334-368: probe-tone ratings of the twelve degrees above the tonic.
@@ -119,25 +120,36 @@ def off_grid(notes: Sequence[Note]) -> float:
 
 
 def normalised(piece: Piece) -> Piece:
-    """The piece from its first onset to its last end, in C major / A minor (`key_shift`), in range. Raises Unusable.
-
-    Register: the whole piece is moved by the octaves that leave the fewest notes outside C3 .. B5 (of several, the
-    nearest to where it stood); a share of notes up to `MAX_FOLDED` may then be folded one by one, else it is Unusable.
-    """
+    """The piece from its first onset to its last end, in C major / A minor (`key_shift`), in range. Raises Unusable."""
     notes = piece.notes
     if not notes:
         raise Unusable("no notes")
-    pitches = np.array([note.pitch for note in notes]) + key_shift(notes, piece.sharps)
-    octaves = sorted(range(-10, 11), key=abs)
-    outside = [np.sum((pitches + 12 * k < MIN_MIDI) | (pitches + 12 * k > MAX_MIDI)) for k in octaves]
-    if min(outside) > MAX_FOLDED * len(notes):
-        raise Unusable("range too wide")
-    pitches = pitches + 12 * octaves[int(np.argmin(outside))]
-    pitches = np.where(pitches < MIN_MIDI, MIN_MIDI + (pitches - MIN_MIDI) % 12, pitches)
-    pitches = np.where(pitches > MAX_MIDI, MAX_MIDI - (MAX_MIDI - pitches) % 12, pitches)
+    pitches = in_range(np.array([note.pitch for note in notes]) + key_shift(notes, piece.sharps))
     first = notes[0].start
     moved = [Note(n.start - first, n.end - first, int(p)) for n, p in zip(notes, pitches, strict=True)]
     return Piece(moved, moved[-1].end)
+
+
+def transposed(tokens: np.ndarray, semitones: int) -> np.ndarray:
+    """Tokens [T] with every pitch moved by semitones, then `in_range`. Raises Unusable."""
+    moved, notes = tokens.copy(), tokens >= FIRST_PITCH
+    moved[notes] = in_range(tokens[notes] + MIDI_OFFSET + semitones) - MIDI_OFFSET
+    return moved
+
+
+def in_range(pitches: np.ndarray) -> np.ndarray:
+    """The MIDI pitches [n] of a piece in C3 .. B5. Raises Unusable.
+
+    All are moved by the octaves that leave the fewest outside (of several, the nearest to where they stood); a share up
+    to `MAX_FOLDED` may then be folded one by one, else the piece is Unusable.
+    """
+    octaves = sorted(range(-10, 11), key=abs)
+    outside = [np.sum((pitches + 12 * k < MIN_MIDI) | (pitches + 12 * k > MAX_MIDI)) for k in octaves]
+    if min(outside) > MAX_FOLDED * len(pitches):
+        raise Unusable("range too wide")
+    pitches = pitches + 12 * octaves[int(np.argmin(outside))]
+    pitches = np.where(pitches < MIN_MIDI, MIN_MIDI + (pitches - MIN_MIDI) % 12, pitches)
+    return np.where(pitches > MAX_MIDI, MAX_MIDI - (MAX_MIDI - pitches) % 12, pitches)
 
 
 def key_shift(notes: Sequence[Note], sharps: int | None = None) -> int:
@@ -153,7 +165,7 @@ def key_shift(notes: Sequence[Note], sharps: int | None = None) -> int:
         weights[note.pitch % 12] += note.end - note.start
     weights /= weights.sum()
     if sharps is not None:
-        shift = _centred(-7 * sharps)
+        shift = centred(-7 * sharps)
         if np.roll(weights, shift)[_WHITE].sum() >= KEY_TRUST:
             return shift
     profiles = np.array([MAJOR_PROFILE, np.roll(MINOR_PROFILE, 9)])
@@ -165,8 +177,3 @@ def key_shift(notes: Sequence[Note], sharps: int | None = None) -> int:
         return round(float(moved[_WHITE].sum()), 9), float(np.max(profiles @ moved))
 
     return max(range(-6, 6), key=fit)
-
-
-def _centred(semitones: int) -> int:
-    """The interval of the same pitch class in -6 .. +5."""
-    return (semitones + 6) % 12 - 6

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqtutor.domains.music.melody import Note, Piece, Unusable, overlapping, quantise, skyline, to_notes
+from seqtutor.domains.music.meter import COMMON_TIME, Meter
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
@@ -23,11 +24,12 @@ MONOPHONIC = 0.1  # an instrument is one line if at most this share of its notes
 FULL = 0.25  # and may be the melody if it has at least this share of the notes of the fullest such one
 
 
-def write_midi(tokens: np.ndarray, path: Path) -> None:
+def write_midi(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> None:
     """Writes tokens [T] as a MIDI file, piano, `TEMPO` quarter notes a minute; its length T can be read back."""
     import pretty_midi
 
     song = pretty_midi.PrettyMIDI(initial_tempo=TEMPO)
+    song.time_signature_changes.append(pretty_midi.TimeSignature(meter.numerator, meter.denominator, 0))
     piano = pretty_midi.Instrument(program=0, name="melody")
     for note in to_notes(tokens):
         piano.notes.append(pretty_midi.Note(_VELOCITY, note.pitch, note.start * SIXTEENTH, note.end * SIXTEENTH))

@@ -12,6 +12,7 @@ import numpy as np
 
 from seqtutor.domains.base import Writer
 from seqtutor.domains.music.melody import to_notes
+from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.midi import SIXTEENTH, write_midi
 from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, PITCH_CLASSES
 
@@ -24,14 +25,14 @@ _LOUDNESS = _PARTIALS**-1.4  # of the partials at the onset
 _DECAY = 1.2 + 0.9 * _PARTIALS  # a second; high partials die first, as on a plucked string
 
 BLACK_KEYS = {1, 3, 6, 8, 10}
-_INK, _NOTE, _SHADE, _LINE = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da"
+_INK, _NOTE, _SHADE, _LINE, _BAR = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da", "#868e96"
 
 
-def writers() -> dict[str, Writer]:
+def writers(meter: Meter) -> dict[str, Writer]:
     """The file formats of melodies by extension; one file a melody, `melody-00001.mid` and so on."""
     return {
-        "mid": partial(_write_each, "mid", write_midi),
-        "png": partial(_write_each, "png", write_png),
+        "mid": partial(_write_each, "mid", partial(write_midi, meter=meter)),
+        "png": partial(_write_each, "png", partial(write_png, meter=meter)),
         "wav": partial(_write_each, "wav", lambda tokens, path: path.write_bytes(wav_bytes(tokens))),
     }
 
@@ -81,7 +82,7 @@ def wav_bytes(tokens: np.ndarray, rate: int = RATE) -> bytes:
     return buffer.getvalue()
 
 
-def write_png(tokens: np.ndarray, path: Path) -> None:
+def write_png(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> None:
     """Draws tokens [T] as a piano roll: a column a sixteenth, a row a semitone, black keys shaded, beats ruled."""
     from matplotlib.figure import Figure
 
@@ -94,17 +95,18 @@ def write_png(tokens: np.ndarray, path: Path) -> None:
         if pitch % 12 in BLACK_KEYS:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color=_SHADE, lw=0, zorder=0)
     for step in range(length + 1):
-        width = 1.4 if step % 16 == 0 else 0.9 if step % 4 == 0 else 0.3
-        axes.axvline(step, color=_LINE, lw=width, zorder=1)
+        width = 1.4 if step % meter.bar == 0 else 0.9 if step % meter.beat == 0 else 0.3
+        axes.axvline(step, color=_LINE if step % meter.bar else _BAR, lw=width, zorder=1)
     starts, ends = [note.start for note in notes], [note.end for note in notes]
     widths = [end - start - 0.08 for start, end in zip(starts, ends, strict=True)]
     axes.barh([n.pitch for n in notes], widths, left=[s + 0.04 for s in starts], height=0.8, color=_NOTE, zorder=2)
     rows = [pitch for pitch in range(low, high + 1) if pitch % 12 not in BLACK_KEYS]
     axes.set_yticks(rows, [f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}" for pitch in rows], fontsize=8)
-    beats = range(0, length + 1, 4)
-    axes.set_xticks(beats, [str(step // 4 + 1) if step < length else "" for step in beats], fontsize=8, ha="left")
+    beats = range(0, length + 1, meter.beat)
+    labels = [str(beat) if step < length else "" for beat, step in enumerate(beats, 1)]
+    axes.set_xticks(beats, labels, fontsize=8, ha="left")
     axes.set(xlim=(0, length), ylim=(low - 0.5, high + 0.5))
-    axes.set_xlabel("quarter note", color=_INK)
+    axes.set_xlabel(f"beat, in {meter}", color=_INK)
     axes.tick_params(length=0, colors=_INK)
     axes.spines[:].set_color(_LINE)
     figure.savefig(path, dpi=120)

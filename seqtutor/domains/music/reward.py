@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from seqtutor.domains.base import Reward, Rewards
-from seqtutor.domains.music.rules import RULES
+from seqtutor.domains.music.meter import COMMON_TIME, Meter
+from seqtutor.domains.music.rules import RULES, rules_in
+from seqtutor.domains.music.scale import C_MAJOR, Scale
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.transforms import split, weighted_sum
 
@@ -20,7 +22,7 @@ _BLOCK = 1 << 17  # tokens worked on at once; a rule's arrays then take a few MB
 class MusicTheory(Reward):
     """The weighted sum of melody rules. A row shorter than T is scored as a composition of its own length."""
 
-    def __init__(self, weights: Mapping[str, float]):
+    def __init__(self, weights: Mapping[str, float], scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME):
         """Args: weights by term (see seqtutor.transforms): a rule or "music-theory"; they add up.
 
         Raises UserError for any other name, and if "music-theory" has a transform.
@@ -36,13 +38,14 @@ class MusicTheory(Reward):
         self.weights = {term: weight for term, weight in sums.items() if weight != 0}
         names = {split(term)[0] for term in self.weights}
         self.names = tuple(name for name in RULES if name in names)
+        self._rules = rules_in(scale, meter)
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32; 0 behind a row's length."""
         components = {name: np.zeros(tokens.shape, np.float32) for name in self.names}
         for rows, block in blocks_by_length(tokens, lengths):
             for name, component in components.items():
-                component[rows, : block.shape[1]] = RULES[name](block)
+                component[rows, : block.shape[1]] = self._rules[name](block)
         counts = np.arange(tokens.shape[1]) < lengths[:, None]
         return Rewards(weighted_sum(self.weights, components, counts), components)
 

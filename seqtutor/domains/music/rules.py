@@ -4,42 +4,45 @@ Each rule maps tokens int [N, T] to rewards float32 [N, T]: what the token at st
 before it. Only `tonic` knows T, and only `unique_extremes` waits for the last step. Any T >= 1 will do.
 
 Inside, time is the first axis, so that "lag steps earlier" is a contiguous slice, and tokens are int8.
-Numbers and corner cases are those of the published Magenta RL Tuner.
+Numbers and corner cases are those of the published Magenta RL Tuner, which knows C major in 4/4 alone: the defaults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import numpy as np
 
-from seqtutor.domains.music.tokens import FIRST_PITCH, MIDI_OFFSET, NO_EVENT, NOTE_OFF, NUM_TOKENS
+from seqtutor.domains.music.meter import COMMON_TIME, Meter
+from seqtutor.domains.music.scale import C_MAJOR, Scale
+from seqtutor.domains.music.tokens import FIRST_PITCH, NO_EVENT, NOTE_OFF, NUM_PITCHES, NUM_TOKENS
 
-TONIC = 60 - MIDI_OFFSET  # the token of middle C
+Rule = Callable[[np.ndarray], np.ndarray]
+
 LEAP = 7  # semitones; a fifth or more is a leap
-MOTIF_LENGTH = 8  # tokens
 MOTIF_PITCHES = 3  # distinct pitches a motif holds at the least
 MAX_LAG = 3  # of the autocorrelation
 
-_DISTINCT = np.arange(MOTIF_LENGTH + 1)  # distinct pitches in a window
+_DISTINCT = np.arange(NUM_PITCHES + 1)  # distinct pitches in a window
 _MOTIF_REWARD = np.where(_DISTINCT < MOTIF_PITCHES, 0, 3 + 0.3 * (_DISTINCT - MOTIF_PITCHES)).astype(np.float32)
 _REPEATED_MOTIF_REWARD = np.where(_DISTINCT < MOTIF_PITCHES, 0, 4 + _DISTINCT - MOTIF_PITCHES).astype(np.float32)
-_PITCH_CLASS = (np.arange(NUM_TOKENS) + MIDI_OFFSET) % 12  # of each token id; of no meaning below FIRST_PITCH
-_IN_KEY = np.isin(_PITCH_CLASS, (0, 2, 4, 5, 7, 9, 11)) | (np.arange(NUM_TOKENS) < FIRST_PITCH)
-_KEY_REWARD = np.where(_IN_KEY, 0, -1).astype(np.float32)
 
 
-def key(tokens: np.ndarray) -> np.ndarray:
-    """-1 for a pitch outside C major."""
-    return _KEY_REWARD[tokens]
+def key(tokens: np.ndarray, scale: Scale = C_MAJOR) -> np.ndarray:
+    """-1 for a pitch outside the scale."""
+    return np.where(scale.has, np.float32(0), np.float32(-1))[tokens]
 
 
-def tonic(tokens: np.ndarray) -> np.ndarray:
-    """+3 for middle C at the start and four steps before the end; then for a hold, and two more holds or rests."""
+def tonic(tokens: np.ndarray, scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME) -> np.ndarray:
+    """+3 for the tonic nearest to middle C at the start and on the last beat, T - beat; a beat is 4 steps in 4/4.
+
+    On the last beat also +3 for a hold one step after it, and for each hold or rest from there on.
+    """
     steps = np.arange(tokens.shape[1]) - tokens.shape[1]  # -1 is the last one
-    earns = (tokens == TONIC) & ((steps == steps[0]) | (steps == -4))
-    earns |= (tokens == NO_EVENT) & (steps == -3)
-    earns |= (tokens < FIRST_PITCH) & (steps > -3)
+    earns = (tokens == scale.tonic_token) & ((steps == steps[0]) | (steps == -meter.beat))
+    earns |= (tokens == NO_EVENT) & (steps == 1 - meter.beat)
+    earns |= (tokens < FIRST_PITCH) & (steps > 1 - meter.beat)
     return np.where(earns, np.float32(3), np.float32(0))
 
 
@@ -96,28 +99,32 @@ def autocovariances(tokens: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray
         yield covariance, variance
 
 
-def motif(tokens: np.ndarray) -> np.ndarray:
-    """+3 if the last eight tokens hold three distinct pitches, +0.3 for each further one."""
-    return _MOTIF_REWARD[_window_pitches(_time_major(tokens)).T]
+def motif(tokens: np.ndarray, meter: Meter = COMMON_TIME) -> np.ndarray:
+    """+3 if the last half bar, eight tokens in 4/4, holds three distinct pitches, +0.3 for each further one."""
+    return _MOTIF_REWARD[_window_pitches(_time_major(tokens), meter.bar // 2).T]
 
 
-def repeated_motif(tokens: np.ndarray) -> np.ndarray:
-    """+4 if the last eight tokens are a motif that stood whole before them, +1 for each pitch above three."""
-    x = _time_major(tokens)
-    window = x.astype(np.int64)  # becomes the last eight tokens in one number, six bits each
-    for shift in (1, 2, 4):
-        window[shift:] |= window[:-shift] << (6 * shift)
-    window[: MOTIF_LENGTH - 1] = -1  # not whole
+def repeated_motif(tokens: np.ndarray, meter: Meter = COMMON_TIME) -> np.ndarray:
+    """+4 if the last half bar is a motif that stood whole before it, +1 for each pitch above three."""
+    x, size = _time_major(tokens), meter.bar // 2
     stood = np.zeros(x.shape, bool)
-    for lag in range(MOTIF_LENGTH, len(x) - MOTIF_LENGTH + 1):
-        stood[lag:] |= window[lag:] == window[:-lag]
-    return (_REPEATED_MOTIF_REWARD[_window_pitches(x)] * stood).T
+    for lag in range(size, len(x) - size + 1):
+        same, width = x[lag:] == x[:-lag], 1  # becomes: the `width` tokens up to here are those `lag` steps earlier
+        while width < size:
+            shift = min(width, size - width)
+            same, width = same[shift:] & same[:-shift], width + shift
+        stood[lag + size - 1 :] |= same
+    return (_REPEATED_MOTIF_REWARD[_window_pitches(x, size)] * stood).T
 
 
-def intervals(tokens: np.ndarray) -> np.ndarray:
-    """The worth of the step from the previous pitch to the token, 0 if there is no previous pitch."""
+def intervals(tokens: np.ndarray, scale: Scale = C_MAJOR) -> np.ndarray:
+    """The worth of the step from the previous pitch to the token, 0 if there is no previous pitch.
+
+    From the tonic or the fifth, the interval of the scale's fifth is worth 0.5, a hold 1.5 and a rest 0.75 (from other
+    pitches 0.375 and 0.25); from the tonic or the third, that of its third 0.75, up or down. All else is by distance.
+    """
     x = _time_major(tokens)
-    return _INTERVAL_REWARD[previous_pitch(tokens).T, x].T
+    return _interval_rewards(scale)[previous_pitch(tokens).T, x].T
 
 
 def leaps(tokens: np.ndarray) -> np.ndarray:
@@ -174,7 +181,7 @@ def previous_pitch(tokens: np.ndarray) -> np.ndarray:
     return previous.T
 
 
-RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
         key,
@@ -188,6 +195,17 @@ RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         unique_extremes,
     )
 }
+
+
+def rules_in(scale: Scale, meter: Meter) -> dict[str, Rule]:
+    """`RULES` in another key or meter."""
+    return RULES | {
+        "key": partial(key, scale=scale),
+        "tonic": partial(tonic, scale=scale, meter=meter),
+        "motif": partial(motif, meter=meter),
+        "repeated_motif": partial(repeated_motif, meter=meter),
+        "intervals": partial(intervals, scale=scale),
+    }
 
 
 def _time_major(tokens: np.ndarray) -> np.ndarray:
@@ -208,32 +226,30 @@ def _running(ufunc: np.ufunc, x: np.ndarray) -> np.ndarray:
     return out
 
 
-def _window_pitches(x: np.ndarray) -> np.ndarray:
-    """The number of distinct pitches among each step's last eight tokens, int8 [T, N]; 0 before eight exist."""
-    gap = np.full(x.shape, MOTIF_LENGTH, np.int8)  # back to the equal token before, at most eight
-    for lag in range(MOTIF_LENGTH - 1, 0, -1):
+def _window_pitches(x: np.ndarray, size: int) -> np.ndarray:
+    """The number of distinct pitches among each step's last `size` tokens, int8 [T, N]; 0 before so many exist."""
+    gap = np.full(x.shape, size, np.int8)  # back to the equal token before, at most `size`
+    for lag in range(size - 1, 0, -1):
         gap[lag:][x[lag:] == x[:-lag]] = lag
     gap[x < FIRST_PITCH] = 0
     pitches = np.zeros_like(x)
-    last = len(x) - MOTIF_LENGTH + 1
-    for place in range(MOTIF_LENGTH if last > 0 else 0):  # a pitch counts where it stands first in the window
-        pitches[MOTIF_LENGTH - 1 :] += gap[place : place + last] > place
+    last = len(x) - size + 1
+    for place in range(size if last > 0 else 0):  # a pitch counts where it stands first in the window
+        pitches[size - 1 :] += gap[place : place + last] > place
     return pitches
 
 
-def _interval_table() -> np.ndarray:
+@cache
+def _interval_rewards(scale: Scale) -> np.ndarray:
     """What a token earns after a previous pitch, float32 [previous, token]."""
     tokens = np.arange(NUM_TOKENS)
     distance = np.abs(tokens[:, None] - tokens)
     by_distance = np.full(NUM_TOKENS, -5.0)
     by_distance[:13] = [0, 0, 0.40, 0, 0.45, 0.35, 0, 0.10, 0, 0.25, 0, -1.5, 0]
     table = by_distance[distance]
-    is_c, is_e, is_g = (_PITCH_CLASS[:, None] == pitch_class for pitch_class in (0, 4, 7))
-    table[(distance == 7) & (is_c | is_g)] = 0.5
-    table[(distance == 4) & (is_c | is_e)] = 0.75
-    table[:, [NOTE_OFF, NO_EVENT]] = np.where(is_c | is_g, [0.75, 1.5], [0.25, 0.375])
+    is_tonic, is_third, is_fifth = (scale.above_tonic[:, None] == degree for degree in (0, scale.third, scale.fifth))
+    table[(distance == scale.fifth) & (is_tonic | is_fifth)] = 0.5
+    table[(distance == scale.third) & (is_tonic | is_third)] = 0.75
+    table[:, [NOTE_OFF, NO_EVENT]] = np.where(is_tonic | is_fifth, [0.75, 1.5], [0.25, 0.375])
     table[:FIRST_PITCH] = 0  # no previous pitch
     return table.astype(np.float32)
-
-
-_INTERVAL_REWARD = _interval_table()

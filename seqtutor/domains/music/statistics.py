@@ -12,8 +12,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 import seqtutor.domains.music.rules as rules
 from seqtutor.domains.base import Statistics
+from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.reward import blocks_by_length
-from seqtutor.domains.music.tokens import FIRST_PITCH, MIDI_OFFSET, NOTE_OFF, NUM_TOKENS, SYMBOLS
+from seqtutor.domains.music.scale import C_MAJOR, Scale
+from seqtutor.domains.music.tokens import FIRST_PITCH, NOTE_OFF, NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
 from seqtutor.estimate import Z95, Estimate, RatioSums, share_distinct
 
@@ -21,7 +23,9 @@ _GROUPS = 64  # of compositions, left out one at a time by the jackknife
 BREAK = NUM_TOKENS  # stands between reference melodies, so that no composition equals a stretch across two
 
 
-def composition_statistics(tokens: np.ndarray) -> dict[str, np.ndarray]:
+def composition_statistics(
+    tokens: np.ndarray, scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME
+) -> dict[str, np.ndarray]:
     """What the published program counts in each composition of tokens [N, T], arrays [N] by its names.
 
     `autocorrelation1` to `3` are NaN where all tokens are equal; all others are counts. Two of its counts are
@@ -33,15 +37,15 @@ def composition_statistics(tokens: np.ndarray) -> dict[str, np.ndarray]:
     highest, lowest = rules.unique_ends(tokens)
     counts = {
         "num_repeated_notes": rules.repeated_notes(tokens) < 0,
-        "notes_not_in_key": rules.key(tokens) < 0,
-        "notes_in_motif": rules.motif(tokens) > 0,
-        "notes_in_repeated_motif": rules.repeated_motif(tokens) > 0,
-        "num_starting_tonic": tokens[:, :1] == rules.TONIC,
+        "notes_not_in_key": rules.key(tokens, scale) < 0,
+        "notes_in_motif": rules.motif(tokens, meter) > 0,
+        "notes_in_repeated_motif": rules.repeated_motif(tokens, meter) > 0,
+        "num_starting_tonic": tokens[:, :1] == scale.tonic_token,
         "num_resolved_leaps": leaps > 0,
         "num_leap_twice": leaps < 0,
         "num_high_unique": highest[:, None],
         "num_low_unique": lowest[:, None],
-        **_intervals(tokens),
+        **_intervals(tokens, scale),
     }
     statistics = {name: count.sum(axis=1) for name, count in counts.items()}
     for lag, (covariance, variance) in enumerate(rules.autocovariances(tokens), start=1):
@@ -51,14 +55,15 @@ def composition_statistics(tokens: np.ndarray) -> dict[str, np.ndarray]:
     return statistics
 
 
-def _intervals(tokens: np.ndarray) -> dict[str, np.ndarray]:
+def _intervals(tokens: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
     """Where each kind of interval from the previous pitch ends, bool [N, T] by name."""
     previous = rules.previous_pitch(tokens)
-    pitch_class = (previous + MIDI_OFFSET) % 12
-    is_c, is_e, is_g = ((previous >= FIRST_PITCH) & (pitch_class == k) for k in (0, 4, 7))
+    degree = np.where(previous >= FIRST_PITCH, scale.above_tonic[previous], -1)
+    is_tonic, is_third, is_fifth = degree == 0, degree == scale.third, degree == scale.fifth
     steps = np.where((previous >= FIRST_PITCH) & (tokens >= FIRST_PITCH), np.abs(tokens - previous), -1)
     rests = (previous >= FIRST_PITCH) & (tokens == NOTE_OFF)
-    preferred_thirds, preferred_fifths = (steps == 4) & (is_c | is_e), (steps == 7) & (is_c | is_g)
+    preferred_thirds = (steps == scale.third) & (is_tonic | is_third)
+    preferred_fifths = (steps == scale.fifth) & (is_tonic | is_fifth)
     return {
         "num_seconds": steps == 2,
         "num_thirds": (steps == 4) & ~preferred_thirds,
@@ -70,8 +75,8 @@ def _intervals(tokens: np.ndarray) -> dict[str, np.ndarray]:
         "num_octave_jumps": steps > 12,
         "num_in_key_preferred_intervals": preferred_fifths,
         "num_in_key_preferred_thirds": preferred_thirds,
-        "num_rest_intervals": rests & ~(is_c | is_g),
-        "num_special_rest_intervals": rests & (is_c | is_g),
+        "num_rest_intervals": rests & ~(is_tonic | is_fifth),
+        "num_special_rest_intervals": rests & (is_tonic | is_fifth),
     }
 
 
@@ -114,9 +119,10 @@ class MusicStatistics(Statistics):
     Keeps 8 bytes a composition. Compositions of different lengths may be mixed; each is judged at its own length.
     """
 
-    def __init__(self, reference: np.ndarray | None, seed: int):
+    def __init__(self, reference: np.ndarray | None, seed: int, scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME):
         """Args: reference melodies in one row, as `encode` makes it (None: no `novel`); the seed of the hash."""
         self._seed, self._reference = seed, reference
+        self._scale, self._meter = scale, meter
         self._novel = RatioSums(share=True)
         self._table = {name: RatioSums(share=name in _OF_COMPOSITIONS) for name in _TABLE}
         self._hashes: list[np.ndarray] = []
@@ -127,7 +133,7 @@ class MusicStatistics(Statistics):
         """Adds compositions: tokens int32 [N, T], lengths int32 [N]; those of no tokens are left out."""
         for _, block in blocks_by_length(tokens, lengths):
             length = block.shape[1]
-            counts = composition_statistics(block)
+            counts = composition_statistics(block, self._scale, self._meter)
             for name, ratio in _TABLE.items():
                 self._table[name].add(*ratio(counts, length))
             hashes = _window_hashes(block, self._seed)
