@@ -132,9 +132,7 @@ class PriorLogitsLearner(Learner):
         self.target.set(prior.get())
 
 
-def action_value_loss(
-    learner, online, slow, tokens, mask, reward, log_prior, weight, ends_at_last=False
-) -> LossOutput:
+def action_value_loss(learner, online, slow, tokens, mask, reward, log_prior, weight, ends_at_last=False) -> LossOutput:
     """Huber's loss of action values against the variant's one-step target.
 
     Args: online: Scores of s_1 .. s_T; slow: those of the target network in s_1 .. s_{T + 1}; ends_at_last: the value
@@ -155,9 +153,7 @@ def one_step(network: SequenceModel, inputs: tf.Tensor, states: tf.Tensor) -> Sc
     sizes = [part.shape[0] for part in network.initial_state(1)]
     scores, _ = network.step(tf.reshape(inputs, [-1]), tuple(tf.split(flat, sizes)))
     shape = tf.shape(inputs)
-    return Scores(
-        tf.reshape(scores.logits, [shape[0], shape[1], network.actions]), tf.reshape(scores.value, shape)
-    )
+    return Scores(tf.reshape(scores.logits, [shape[0], shape[1], network.actions]), tf.reshape(scores.value, shape))
 
 
 def _from(before: tf.Tensor, scores: Scores) -> Scores:
