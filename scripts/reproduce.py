@@ -58,7 +58,7 @@ QUICK = Scale(
     ("psi", "g"), cs=(0.5, 2.0), seeds=2, num=100,
     changes={
         "music": ("pretrain.epochs=1", *_TINY),
-        "molecules": ("pretrain.epochs=0.05", "domain.length=30", "data.max_length=30", *_TINY),
+        "molecules": ("pretrain.epochs=0.05", *_TINY),
         "chain": ("pretrain.epochs=0.5", *_TINY),
     },
 )  # fmt: skip
@@ -212,7 +212,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--num", type=int, help="sequences that each row of the tables is of; default: 100,000")
     parser.add_argument("--out", type=Path, help="folder of all runs; default: runs/reproduce")
     parser.add_argument(
-        "--page", type=Path, help="the page to write; default: docs/results.md, if quick OUT/results.md"
+        "--page", type=Path, help="the page to write; docs/results.md; OUT/results.md if quick"
     )
     parser.add_argument("--quick", action="store_true", help="a trial of everything in about two minutes")
     parser.add_argument("--dry-run", action="store_true", help="only print the command lines")
