@@ -7,18 +7,17 @@ that it was not run. `{{name}}` is a table or list of this module, `{{domain pol
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 import re
 import shutil
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from reproduce_plan import ABLATIONS, STAGES, Notes, Plan
 from reproduce_results import MINUTES, Policies, differs
+from reproduce_tables import COMPARED, MARKS, PUBLISHED, TABLES, Columns
 
 from seqtutor import config
 from seqtutor.config import Config
@@ -28,67 +27,6 @@ from seqtutor.rundir import RunDir, write_text
 
 TEMPLATE = Path("docs/results.template.md")
 FIGURE = "frontier-melodies.png"
-Columns = Sequence[tuple[str, str]]  # metric, the column's name; one with % is in per cent
-TABLES: dict[str, tuple[str, Columns]] = {
-    "melodies_effort": ("music", (
-        ("reward", "reward"), ("kl_token", "KL a token"), ("kl_sequence", "KL a sequence"), ("objective", "objective"),
-        (MINUTES, "minutes"),
-    )),
-    "melodies_down": ("music", (
-        ("repeated_notes", "repeated notes (%)"), ("not_in_key", "not in key (%)"), ("autocorrelation_1", "lag 1"),
-        ("autocorrelation_2", "lag 2"), ("autocorrelation_3", "lag 3"),
-    )),
-    "melodies_up": ("music", (
-        ("starts_with_tonic", "tonic first (%)"), ("leaps_resolved", "leaps resolved (%)"),
-        ("in_motif", "in motif (%)"), ("in_repeated_motif", "in repeated motif (%)"),
-        ("unique_highest", "highest unique (%)"), ("unique_lowest", "lowest unique (%)"),
-    )),
-    "melodies_variety": ("music", (
-        ("unique", "distinct (%)"), ("novel", "novel (%)"), ("diversity", "diversity"), ("entropy", "entropy a token"),
-        ("nll_prior", "-log p a token"),
-    )),
-    "molecules_effort": ("molecules", (
-        ("reward", "reward"), ("kl_token", "KL a token"), ("kl_sequence", "KL a sequence"), ("objective", "objective"),
-        (MINUTES, "minutes"),
-    )),
-    "molecules_paper": ("molecules", (
-        ("valid", "valid (%)"), ("qed", "QED"), ("logp", "logP"), ("sa", "SA"), ("penalised_logp", "penalised logP"),
-        ("ring_penalty", "ring penalty"),
-    )),
-    "molecules_best": ("molecules", (
-        ("best_qed", "QED"), ("best_logp", "logP"), ("best_sa", "SA"), ("best_penalised_logp", "penalised logP"),
-        ("characters", "characters"),
-    )),
-    "molecules_variety": ("molecules", (
-        ("unique", "unique (%)"), ("novel", "novel (%)"), ("diversity", "diversity"), ("snn", "SNN"),
-        ("fragments", "fragments"), ("scaffolds", "scaffolds"),
-    )),
-    "exact": ("chain", (
-        ("kl_optimum", "KL(pi, pi*)"), ("objective", "objective"), ("reward", "reward"),
-        ("kl_sequence", "KL(pi, p)"), (MINUTES, "minutes"),
-    )),
-}  # fmt: skip
-
-# What a tuned policy is to reach: metric, in words, bound, whether it is an upper one.
-MARKS = (
-    ("repeated_notes", "repeated notes under 0.1 %", 0.001, True),
-    ("not_in_key", "not in key under 0.5 %", 0.005, True),
-    ("starts_with_tonic", "tonic first over 30 %", 0.3, False),
-    ("in_motif", "in a motif over 75 %", 0.75, False),
-    ("leaps_resolved", "leaps resolved over 90 %", 0.9, False),
-    ("unique", "distinct over 99 %", 0.99, False),
-    ("kl_token", "KL under 0.8 nats a token", 0.8, True),
-)
-# Table 1 of the paper's first version, named in the template. Lag 3 of G is printed "17" there, without its point.
-COMPARED = (PRIOR, "q", "psi", "g")
-PUBLISHED = {
-    "repeated_notes": (63.3, 0.0, 0.02, 0.03), "not_in_key": (0.1, 1.00, 0.60, 28.7),
-    "autocorrelation_1": (-0.16, -0.11, -0.10, 0.55), "autocorrelation_2": (0.14, 0.03, -0.01, 0.31),
-    "autocorrelation_3": (-0.13, 0.03, 0.01, 0.17), "starts_with_tonic": (0.9, 28.8, 28.7, 0.0),
-    "leaps_resolved": (77.2, 91.1, 90.0, 52.2), "in_motif": (5.9, 75.7, 73.8, 69.3),
-    "in_repeated_motif": (0.007, 0.11, 0.09, 0.01), "unique_highest": (64.7, 56.4, 59.4, 37.1),
-    "unique_lowest": (49.4, 51.9, 58.3, 56.5),
-}  # fmt: skip
 
 
 def write(page: Path, plan: Plan, notes: Notes) -> None:
@@ -128,7 +66,7 @@ class Filler:
         if len(of) < 2:
             return getattr(self, what)(*of)
         policy, metric, *percent = of
-        return _plain(getattr(self, what).across(policy, metric), 100 if percent else 1)
+        return _plain(getattr(self, what).across(policy, metric), 100 if percent else 1, digits=4)
 
     @cached_property
     def music(self) -> Policies:
@@ -152,17 +90,18 @@ class Filler:
         return policies
 
     def _table(self, domain: str, columns: Columns) -> str:
-        policies = getattr(self, domain)
-        rows = [["", *(title for _, title in columns)]]
-        for policy in policies.runs:
-            cells = [
-                _cell(policies.across(policy, metric), 100 if "%" in title else 1,
-                      None if policy == PRIOR or metric == MINUTES else policies.across(PRIOR, metric))
-                for metric, title in columns
-            ]  # fmt: skip
-            rows.append([policy, *cells])
+        policies: Policies = getattr(self, domain)
+
+        def cell(policy: str, metric: str, title: str) -> str:
+            mean = policies.across(policy, metric)
+            if metric == MINUTES:
+                return f"{mean.value:.1f}"
+            return _cell(mean, _factor(title), None if policy == PRIOR else policies.across(PRIOR, metric))
+
+        rows = [[policy, *(cell(policy, *column) for column in columns)] for policy in policies.runs]
+        table = markdown([["", *(title for _, title in columns)], *rows])
         diverged = policies.diverged()
-        return markdown(rows) + (f"\n\nDiverged, and not counted: {', '.join(diverged)}." if diverged else "")
+        return table + (f"\n\nDiverged, and not counted: {', '.join(diverged)}." if diverged else "")
 
     def marks(self) -> str:
         """Which tuned policies reach what, in the mean of their seeds."""
@@ -182,19 +121,19 @@ class Filler:
         for metric, values in PUBLISHED.items():
             title = titles[metric].replace("lag", "autocorrelation, lag")
             of = dict(zip(COMPARED, values, strict=True))
-            here = {p: _plain(self.music.across(p, metric), 100 if "%" in title else 1) for p in compared}
+            here = {p: _plain(self.music.across(p, metric), _factor(title)) for p in compared}
             rows.append([title, *(cell for p in compared for cell in (f"{of[p]:g}", here[p]))])
         return markdown(rows)
 
     def frontier(self) -> str:
         """Means across seeds at each c."""
-        with open(self._out / "music" / "frontier" / "frontier.csv", encoding="utf-8", newline="") as file:
-            means = list(csv.DictReader(file))
+        folder = self._out / "music" / "frontier"
+        by_c = Policies(folder, by="c")
         rows = [["", "reward", "KL a sequence", "objective", "runs", "diverged"]]
-        for mean in sorted(means, key=lambda mean: float(mean["c"] or 0)):
-            cells = [_mean(mean, name) for name in ("reward", "kl_sequence", "objective")]
-            name = f"{mean['variant']}, c = {mean['c']}" if mean["c"] else mean["variant"]
-            rows.append([name, *cells, mean["seeds"], mean["diverged"]])
+        for c in (PRIOR, *sorted((c for c in by_c.runs if c != PRIOR), key=float)):
+            figures = ("reward", "kl_sequence") if c == PRIOR else ("reward", "kl_sequence", "objective")
+            cells = [_cell(by_c.across(c, name)) for name in figures] + ["-"] * (3 - len(figures))
+            rows.append([c if c == PRIOR else f"psi, c = {c}", *cells, *by_c.counts(c)])
         return markdown(rows)
 
     def ablation(self) -> str:
@@ -202,21 +141,13 @@ class Filler:
         names = ("reward", "kl_sequence", "objective")
         rows = [["", "reward", "KL a sequence", "objective", "runs", "diverged"]]
         for variant in dict.fromkeys(ABLATIONS.values()):
-            whole = {name: self.music.across(variant, name) for name in names}
-            rows.append(self._ablation_row(variant, self.music, variant, dict.fromkeys(names), whole))
+            whole = [self.music.across(variant, name) for name in names]
+            rows.append([variant, *map(_cell, whole), *self.music.counts(variant)])
             for ablation in (name for name, of in ABLATIONS.items() if of == variant):
-                policies = Policies(self._out / "music" / "ablation" / ablation)
-                found = {name: policies.across(variant, name) for name in names}
-                rows.append(self._ablation_row(f"{variant}, {ablation}", policies, variant, whole, found))
+                ablated = Policies(self._out / "music" / "ablation" / ablation)
+                cells = [_cell(ablated.across(variant, name), 1, e) for name, e in zip(names, whole, strict=True)]
+                rows.append([f"{variant}, {ablation}", *cells, *ablated.counts(variant)])
         return markdown(rows)
-
-    @staticmethod
-    def _ablation_row(
-        label: str, policies: Policies, variant: str, whole: Mapping[str, Any], found: Mapping[str, Any]
-    ) -> list[str]:
-        runs = policies.runs[variant]
-        counts = str(len(runs)), str(sum(not run.figures for run in runs))
-        return [label, *(_cell(found[name], 1, whole[name]) for name in found), *counts]
 
     def seeds(self) -> str:
         """How many runs a tuned policy has."""
@@ -239,6 +170,12 @@ class Filler:
         domain = self._config("chain").domain
         return f"{domain['letters'] ** domain['length']:,}"
 
+    def prior(self, domain: str) -> str:
+        """What a prior is."""
+        config = self._config(domain)
+        model = config.model
+        return f"{model.layers} {model.cell.upper()} layer of {model.units} units, trained on `{config.data.name}`"
+
     def loss(self, domain: str) -> str:
         """The prior's cross-entropy, nats a token."""
         summary = json.loads((self._out / domain / "prior" / "summary.json").read_text(encoding="utf-8"))
@@ -256,7 +193,7 @@ class Filler:
                       if (self._out / name / "prior" / "config.yaml").exists()), None)  # fmt: skip
         found = RunDir(prior).about()["versions"] if prior else {}
         versions = ", ".join(f"{name} {version}" for name, version in found.items())
-        return f"Machine: {machines}. Versions: {versions}. Commits of this repository: {commits}."
+        return f"- Machine: {machines}.\n- Versions: {versions}.\n- Commits of this repository: {commits}."
 
     def commands(self, stage: str) -> str:
         """The command lines of a stage that no other has printed."""
@@ -275,7 +212,13 @@ def markdown(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 
 
 def _wrapped(line: str) -> str:
-    return " \\\n    ".join(textwrap.wrap(line, 108, break_long_words=False, break_on_hyphens=False))
+    """A command line in lines of up to 110 characters, broken before options."""
+    lines = [""]
+    for part in re.split(r" (?=--)", line):
+        if len(lines[-1]) + len(part) > 106:
+            lines.append("   ")
+        lines[-1] += f" {part}"
+    return " \\\n".join(lines).lstrip()
 
 
 def _cell(e: Estimate | None, factor: float = 1, against: Estimate | None = None) -> str:
@@ -290,18 +233,15 @@ def _cell(e: Estimate | None, factor: float = 1, against: Estimate | None = None
 def _plus_minus(value: float, half: float) -> str:
     if half == 0:
         return f"{value:.4g}"
-    text = f"{half:.2g}"
-    half_digits = max(0, 1 - int(f"{half:e}".partition("e")[2]))
-    digits = min(half_digits, 5)
-    return f"{value:.{digits}f} ± {half:.{digits}f}" if digits else f"{value:.0f} ± {float(text):.0f}"
+    if max(abs(value), half) < 1e-3:
+        return f"{value:.1e} ± {half:.1e}"
+    digits = max(0, 1 - math.floor(math.log10(half)))
+    return f"{value:.{digits}f} ± {half:.{digits}f}"
 
 
-def _mean(row: Mapping[str, str], name: str) -> str:
-    if not row[name]:
-        return "-"
-    low = row[f"{name}_low"]
-    return _plus_minus(float(row[name]), float(row[name]) - float(low) if low else 0.0)
+def _factor(title: str) -> int:
+    return 100 if "%" in title else 1
 
 
-def _plain(e: Estimate | None, factor: float) -> str:
-    return "-" if e is None else f"{e.value * factor:.3g}"
+def _plain(e: Estimate | None, factor: float, digits: int = 3) -> str:
+    return "-" if e is None else f"{e.value * factor:.{digits}g}"

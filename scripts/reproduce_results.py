@@ -25,15 +25,16 @@ class Run:
 
 
 class Policies:
-    """The runs of sweeps, by variant; the prior is one of one run."""
+    """The runs of sweeps, by variant or by another column of summary.csv; the prior is one of one run."""
 
-    def __init__(self, *folders: Path):
+    def __init__(self, *folders: Path, by: str = "variant"):
         self.runs: dict[str, list[Run]] = {}
         for folder in folders:
             with open(folder / "summary.csv", encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
-                    if row["variant"] != PRIOR or PRIOR not in self.runs:  # one prior for all folders
-                        self.runs.setdefault(row["variant"], []).append(_run(folder, row))
+                    name = PRIOR if row["variant"] == PRIOR else row[by]
+                    if name != PRIOR or PRIOR not in self.runs:  # one prior for all folders
+                        self.runs.setdefault(name, []).append(_run(folder, row))
 
     def add(self, evaluation: Path, *names: str) -> None:
         """Takes the metrics named from an evaluation of the same runs all together."""
@@ -51,6 +52,11 @@ class Policies:
         if not found or any(e is None or math.isnan(e.value) for e in found):
             return None
         return found[0] if policy == PRIOR else mean_of_few([e.value for e in found])
+
+    def counts(self, policy: str) -> tuple[str, str]:
+        """How many runs a policy has that count, and how many that diverged."""
+        done = sum(run.row["status"] == DONE for run in self.runs[policy])
+        return str(done), str(len(self.runs[policy]) - done)
 
     def diverged(self) -> list[str]:
         """The names of the runs that diverged."""
