@@ -14,6 +14,7 @@ seeds, and the number of transitions learned from are as without.
 from __future__ import annotations
 
 import contextlib
+import copy
 import sys
 from collections.abc import Iterator, Mapping
 from unittest import mock
@@ -89,9 +90,9 @@ class StoredStatesLearner(Learner):
         inputs = shift_right(tokens, self._begin, primer)
         state, before = self.online.initial_state(tf.shape(inputs)[0]), []
         for t in range(inputs.shape[1]):
-            before.append(tf.concat(state, axis=0))
+            before.append(tf.concat(state, axis=1))
             _, state = self.online.step(inputs[:, t], state)
-        return tf.transpose(tf.stack(before), [2, 0, 1])
+        return tf.stack(before, axis=1)
 
 
 class StoredStates(Replay):
@@ -149,11 +150,19 @@ def action_value_loss(learner, online, slow, tokens, mask, reward, log_prior, we
 
 def one_step(network: SequenceModel, inputs: tf.Tensor, states: tf.Tensor) -> Scores:
     """Scores after each of inputs [B, P + T], each read by itself from its state, states [B, P + T, S]."""
-    flat = tf.transpose(tf.reshape(states, [-1, states.shape[-1]]))
-    sizes = [part.shape[0] for part in network.initial_state(1)]
-    scores, _ = network.step(tf.reshape(inputs, [-1]), tuple(tf.split(flat, sizes)))
+    sizes = [part.shape[1] for part in network.initial_state(1)]
+    state = tf.split(tf.reshape(states, [-1, states.shape[2]]), sizes, axis=1)
+    stepping = copy.copy(network)
+    stepping.weights = {name: _dense(tf.convert_to_tensor(weight)) for name, weight in network.weights.items()}
+    scores, _ = stepping.step(tf.reshape(inputs, [-1]), tuple(state))
     shape = tf.shape(inputs)
     return Scores(tf.reshape(scores.logits, [shape[0], shape[1], network.actions]), tf.reshape(scores.value, shape))
+
+
+@tf.custom_gradient
+def _dense(weight: tf.Tensor):
+    """The same. `step` looks rows of a weight up, whose gradient has a row for each; the norm of those is another."""
+    return tf.identity(weight), tf.convert_to_tensor
 
 
 def _from(before: tf.Tensor, scores: Scores) -> Scores:

@@ -59,7 +59,7 @@ def test_a_small_reproduction_writes_the_whole_page_and_runs_nothing_twice(quick
     assert "{{" not in text
     assert "Not run" not in text
     for title, rows in (("valid (%)", 3), ("tonic first (%)", 3), ("KL(pi, pi*)", 3), ("distinct (%)", 3)):
-        table = text[text.index(title) :].partition("\n\n")[0]
+        table = text[text.index(f"{title} |") :].partition("\n\n")[0]
         assert table.count("\n") == 1 + rows
         assert [line.split()[1] for line in table.splitlines()[2:]] == ["prior", "psi", "g"]
     for row in ("psi, stored-states", "psi, bootstrap", "g, prior-logits", "psi, c = 1.0"):
@@ -177,7 +177,7 @@ def test_fresh_stored_states_give_the_loss_of_whole_sequences_with_gradients_one
     whole, deep = loss_and_gradients(learner_of(Learner), rows)
     stored, shallow = loss_and_gradients(with_states(learner_of(ablations.StoredStatesLearner), rows), rows)
     np.testing.assert_allclose(stored.td_error, whole.td_error, atol=1e-5)
-    assert stored.loss == pytest.approx(float(whole.loss), abs=1e-6)
+    assert float(stored.loss) == pytest.approx(float(whole.loss), abs=1e-6)
     assert np.allclose(deep, shallow, atol=1e-6) == (max(lengths) == 1)
 
 
