@@ -7,10 +7,10 @@ that it was not run. `{{name}}` is a table or list of this module, `{{domain pol
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
-import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from reproduce_plan import ABLATIONS, STAGES, Notes, Plan
 from reproduce_results import MINUTES, Policies, differs
 from reproduce_tables import COMPARED, MARKS, PUBLISHED, TABLES, Columns
 
-from seqtutor import config
+from seqtutor import config, frontier
 from seqtutor.config import Config
 from seqtutor.estimate import Estimate
 from seqtutor.frontier import PRIOR
@@ -39,7 +39,7 @@ def write(page: Path, plan: Plan, notes: Notes) -> None:
         missing = f"{heading}\n\nNot run with these settings: `scripts/reproduce --stage {stage}`.\n\n"
         text += filler.fill(part) if stage in filler.ended else missing
     if "frontier" in filler.ended:
-        shutil.copyfile(plan.out / "music" / "frontier" / "frontier.png", page.parent / FIGURE)
+        filler.draw_frontier(page.parent / FIGURE)
     write_text(page, text.rstrip() + "\n")
 
 
@@ -136,6 +136,24 @@ class Filler:
             rows.append([c if c == PRIOR else f"psi, c = {c}", *cells, *by_c.counts(c)])
         return markdown(rows)
 
+    def draw_frontier(self, path: Path) -> None:
+        """The figure, of the means that earn more than the prior; far below it, one would flatten all others."""
+        rows = [row for row in _numbers(self._out / "music" / "frontier" / "summary.csv") if row["c"] not in self._poor]
+        settings = ("variant", "c")
+        frontier.draw(rows, frontier.across_seeds(rows, settings), settings, path)
+
+    def left_out(self) -> str:
+        """Which c the figure does not show."""
+        named = ", ".join(f"{c:g}" for c in sorted(self._poor))
+        return f"Not in the figure, where they earn less than the prior, or diverged: c = {named}." if named else ""
+
+    @cached_property
+    def _poor(self) -> set[float]:
+        by_c = Policies(self._out / "music" / "frontier", by="c")
+        prior = by_c.across(PRIOR, "reward").value
+        means = {float(c): by_c.across(c, "reward") for c in by_c.runs if c != PRIOR}
+        return {c for c, mean in means.items() if mean is None or mean.value < prior}
+
     def ablation(self) -> str:
         """Each ablation below what it was done to."""
         names = ("reward", "kl_sequence", "objective")
@@ -209,6 +227,16 @@ def markdown(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     pads = [str.ljust if i < left else str.rjust for i in range(len(widths))]
     padded = [[pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:]))
+
+
+def _numbers(path: Path) -> list[frontier.Row]:
+    """The rows of a sweep's summary.csv as `seqtutor.frontier` has them."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    words = ("variant", "status", "folder")
+    return [
+        {name: cell if name in words else float(cell) if cell else None for name, cell in row.items()} for row in rows
+    ]
 
 
 def _wrapped(line: str) -> str:

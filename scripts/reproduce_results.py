@@ -55,8 +55,8 @@ class Policies:
 
     def counts(self, policy: str) -> tuple[str, str]:
         """How many runs a policy has that count, and how many that diverged."""
-        done = sum(run.row["status"] == DONE for run in self.runs[policy])
-        return str(done), str(len(self.runs[policy]) - done)
+        statuses = [run.row["status"] for run in self.runs[policy]]
+        return str(statuses.count(DONE)), str(statuses.count(DIVERGED))
 
     def diverged(self) -> list[str]:
         """The names of the runs that diverged."""
