@@ -47,7 +47,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, help="runs of each point, seeds 0 to N - 1; default: 3")
     parser.add_argument("--num", type=int, help="sequences that each row of the tables is of; default: 100,000")
     parser.add_argument("--out", type=Path, help="folder of all runs; default: runs/reproduce")
-    parser.add_argument("--page", type=Path, help="the page to write; docs/results.md; OUT/results.md if quick")
+    parser.add_argument("--page", type=Path, help="default: docs/results.md, or OUT/results.md if quick")
     parser.add_argument("--quick", action="store_true", help="a trial of everything in about two minutes")
     parser.add_argument("--dry-run", action="store_true", help="only print the command lines")
     found = parser.parse_args()
