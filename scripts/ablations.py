@@ -58,6 +58,15 @@ class StoredStatesLearner(Learner):
 
     drawn: Arrays  # what the replay gave last, states with it
 
+    def __init__(self, variant, prior, config, seed, begin):
+        super().__init__(variant, prior, config, seed, begin)
+        self._drawing = SequenceModel(prior.config, prior.actions)
+        self.note_weights()
+
+    def note_weights(self) -> None:
+        """Keeps the online network as it stands now, before a round draws with it and then moves it."""
+        self._drawing.set(self.online.get())
+
     def update(self, tokens, lengths, primer, reward, log_prior, weight) -> dict[str, tf.Tensor]:
         """As Learner's. What is learned from must be what the replay drew last."""
         assert np.array_equal(tokens, self.drawn["tokens"][:, : tokens.shape[1]])
@@ -82,21 +91,21 @@ class StoredStatesLearner(Learner):
         return action_value_loss(self, online, ends, tokens, mask, reward, log_prior, weight, ends_at_last=True)
 
     def states(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The online network's state before it reads each input of rows, float32 [N, P + T, S], S all its numbers."""
+        """The state before each input is read by the weights noted last, float32 [N, P + T, S], S all its numbers."""
         return self._states_before(rows["tokens"], rows["primer"]).numpy()
 
     @tf.function(autograph=False)
     def _states_before(self, tokens, primer):
         inputs = shift_right(tokens, self._begin, primer)
-        state, before = self.online.initial_state(tf.shape(inputs)[0]), []
+        state, before = self._drawing.initial_state(tf.shape(inputs)[0]), []
         for t in range(inputs.shape[1]):
             before.append(tf.concat(state, axis=1))
-            _, state = self.online.step(inputs[:, t], state)
+            _, state = self._drawing.step(inputs[:, t], state)
         return tf.stack(before, axis=1)
 
 
 class StoredStates(Replay):
-    """A replay that takes the online network's states down with every sequence that enters it."""
+    """A replay that takes the states of drawing down with every sequence that enters it."""
 
     def __init__(self, size: int, alpha: float, learner: StoredStatesLearner):
         super().__init__(size, alpha)
@@ -118,6 +127,11 @@ class StoredStatesTuner(loop.Tuner):
     def __init__(self, config, domain, prior, reward):
         super().__init__(config, domain, prior, reward)
         self._replay = StoredStates(config.tune.buffer, config.tune.priority, self.learner)
+
+    def round(self, number: int):
+        """As Tuner's, which draws first and may learn before the sequences enter the replay."""
+        self.learner.note_weights()
+        return super().round(number)
 
 
 class PriorLogitsLearner(Learner):

@@ -220,6 +220,23 @@ def test_g_from_the_prior_s_logits_starts_as_the_prior_squared(monkeypatch):
     assert np.abs(log_probs(tuner.policy) - log_probs(Policy(prior))).max() > 0.1
 
 
+def test_the_states_stored_are_those_of_the_weights_that_drew():
+    with ablations.applied("stored-states"):
+        tuner = loop.Tuner(settings("psi"), LINE, make_prior(), REWARD)
+    for number in range(3):
+        weights = tuner.learner.online.get()
+        tuner.round(number)
+    drew = make_prior()
+    drew.set(weights)
+    rows = tuner.snapshot(3).group("replay")
+    tokens, states = rows["rows/tokens"][-5:], rows["rows/states"][-5:]
+    state = drew.initial_state(5)
+    for t, token in enumerate(shift_right(tf.constant(tokens), ACTIONS).numpy().T):
+        np.testing.assert_allclose(states[:, t], np.concatenate(state, axis=1), atol=1e-5)
+        _, state = drew.step(tf.constant(token), state)
+    assert np.abs(tuner.learner.online.get()["layer0/recurrent"] - weights["layer0/recurrent"]).max() > 1e-4
+
+
 def test_a_tuner_with_stored_states_learns_and_resumes_to_the_bit():
     with ablations.applied("stored-states"):
         whole, broken, resumed = (loop.Tuner(settings("psi"), LINE, make_prior(), REWARD) for _ in range(3))
