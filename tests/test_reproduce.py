@@ -59,7 +59,7 @@ def test_a_small_reproduction_writes_the_whole_page_and_runs_nothing_twice(quick
     assert "{{" not in text
     assert "Not run" not in text
     for title, rows in (("valid (%)", 3), ("tonic first (%)", 3), ("KL(pi, pi*)", 3), ("distinct (%)", 3)):
-        table = text[text.index(f"{title} |") :].partition("\n\n")[0]
+        table = text[text.index(f"{title} |") :].partition("\n\n")[0].rstrip()
         assert table.count("\n") == 1 + rows
         assert [line.split()[1] for line in table.splitlines()[2:]] == ["prior", "psi", "g"]
     for row in ("psi, stored-states", "psi, bootstrap", "g, prior-logits", "psi, c = 1.0"):
