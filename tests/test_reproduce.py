@@ -62,7 +62,7 @@ def test_a_small_reproduction_writes_the_whole_page_and_runs_nothing_twice(quick
         table = text[text.index(f"{title} |") :].partition("\n\n")[0].rstrip()
         assert table.count("\n") == 1 + rows
         assert [line.split()[1] for line in table.splitlines()[2:]] == ["prior", "psi", "g"]
-    for row in ("psi, stored-states", "psi, bootstrap", "g, prior-logits", "psi, c = 1.0"):
+    for row in ("psi, stored-states", "psi, bootstrap", "g, prior-logits", "psi, c = 1"):
         assert re.search(rf"^\| {re.escape(row)} +\| +-?\d.*\| +1 \| +0 \|$", text, re.MULTILINE)
     evaluation = json.loads((tmp_path / "out" / "chain" / "sweep" / "g-c1-seed0" / "evaluation.json").read_text())
     (figures,) = evaluation.values()
