@@ -23,7 +23,7 @@ LAYERS = [
     ["policy", "primers", "tune.learner"],
     ["load"],
     ["pretrain", "tune.loop", "sample", "given"],
-    ["score", "evaluate", "report.charts", "report.style"],
+    ["score", "evaluate", "export", "report.charts", "report.style"],
     ["report", "report.collect", "sweep"],
     ["report.page"],
     ["cli"],
@@ -32,7 +32,7 @@ LAYERS = [
 HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
 MAY_IMPORT_TENSORFLOW = {
     "board", "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
-    "tune.loop", "pretrain", "score", "magenta",
+    "tune.loop", "pretrain", "score", "export", "magenta",
 }  # fmt: skip
 
 
