@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 
 class Board:
     """Writes event files into a run's `tensorboard` folder: `tensorboard --logdir runs` shows them."""
 
-    def __init__(self, folder: Path):
-        self._writer = tf.summary.create_file_writer(str(folder))
+    def __init__(self, folder: Path, keep_until: int = -1):
+        """Goes on from the step of the checkpoint a run resumes from.
+
+        A session that starts at a step tells TensorBoard to leave out what earlier ones wrote for it and beyond. The
+        writer is TensorBoard's own, for TensorFlow's has no way to say so.
+        """
+        self._writer = EventFileWriter(str(folder))
+        self._write(keep_until + 1, session_log=SessionLog(status=SessionLog.START))
 
     def add(self, row: Mapping[str, Any], histograms: Mapping[str, np.ndarray] | None = None) -> None:
         """Adds the numbers of a row at its `step`, and the distributions of arrays."""
-        with self._writer.as_default(step=int(row["step"])):
-            for name, value in row.items():
-                if name != "step":
-                    tf.summary.scalar(name, value)
-            for name, values in (histograms or {}).items():
-                tf.summary.histogram(name, values)
+        for name, value in row.items():
+            if name != "step":
+                self._write(row["step"], summary=scalar_pb(name, value))
+        for name, values in (histograms or {}).items():
+            self._write(row["step"], summary=histogram_pb(name, values))
         self._writer.flush()
+
+    def _write(self, step: int, **what: Any) -> None:
+        self._writer.add_event(Event(wall_time=time.time(), step=step, **what))

@@ -52,7 +52,7 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
         if trainer.is_best():  # the run may have been killed before it was marked
             checkpoint.mark_best(run.checkpoints, trainer.step)
     clock = Clock(run.history_file, until=trainer.step)
-    history, board = History(run.history_file, keep_until=trainer.step), Board(run.path / "tensorboard")
+    history, board = History(run.history_file, trainer.step), Board(run.path / "tensorboard", trainer.step)
     with Interrupt() as interrupt, Progress(trainer.total_tokens, "token", quiet, trainer.tokens_seen) as progress:
         for tokens in trainer.steps():
             progress.advance(by=tokens)

@@ -31,7 +31,7 @@ LAYERS = [
 ]
 HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
 MAY_IMPORT_TENSORFLOW = {
-    "board", "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
+    "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
     "tune.loop", "pretrain", "score", "export", "magenta",
 }  # fmt: skip
 

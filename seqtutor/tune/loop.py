@@ -52,7 +52,7 @@ def tune(
         done = saved.step
         checkpoint.discard_after(run.checkpoints, done)
     clock = Clock(run.history_file, until=done)
-    history, board = History(run.history_file, keep_until=done), Board(run.path / "tensorboard")
+    history, board = History(run.history_file, done), Board(run.path / "tensorboard", done)
     with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
         for number in range(done, config.tune.rounds):
             row, distributions = tuner.round(number)
@@ -61,7 +61,7 @@ def tune(
             progress.advance({"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]})
             last = number + 1 == config.tune.rounds
             due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
-            board.add(row, distributions if due else {})  # TensorFlow takes 10 ms to bin one
+            board.add(row, distributions)
             if due:
                 checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
             if interrupt.asked:
