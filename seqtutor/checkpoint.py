@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.progress import LOG
 
 FORMAT = 1
 KEEP = 2  # newest checkpoints kept, beside the best
@@ -80,7 +80,7 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool = False) -> None:
 def load_newest(folder: Path, warn: Callable[[str], None] | None = None) -> Checkpoint | None:
     """The newest whole checkpoint, or None if there is none. `warn` is told of every damaged one passed over."""
     for path in reversed(_saved(folder)):
-        checkpoint = _load(path, warn or _to_stderr)
+        checkpoint = _load(path, warn or LOG.warning)
         if checkpoint is not None:
             return checkpoint
     return None
@@ -90,7 +90,7 @@ def load_best(folder: Path, warn: Callable[[str], None] | None = None) -> Checkp
     """The checkpoint marked best, else the newest whole one. Raises UserError if there is none."""
     step = _best_step(folder)
     path = folder / f"step-{step or 0:08d}"
-    found = _load(path, warn or _to_stderr) if step is not None and path.exists() else None
+    found = _load(path, warn or LOG.warning) if step is not None and path.exists() else None
     found = found or load_newest(folder, warn)
     if found is None:
         raise UserError(f"no whole checkpoint in {folder}; is this a finished run? train it again or with --resume")
@@ -149,7 +149,3 @@ def _sha256(path: Path) -> str:
 def _flush(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _to_stderr(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)

@@ -1,10 +1,14 @@
-"""A progress line on standard error: only on a terminal, never with --quiet."""
+"""What a command says while it works: a progress line and warnings, both on standard error, neither with --quiet."""
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from tqdm import tqdm
+
+LOG = logging.getLogger("seqtutor")  # warnings: what a user should know but need not mend
+LOG.propagate = False
 
 
 class Progress:
@@ -40,3 +44,13 @@ def show(line: str, error: bool = False) -> None:
     file = sys.stderr if error else sys.stdout
     tqdm.write(line, file=file)
     file.flush()
+
+
+class _Terminal(logging.Handler):
+    """One line a warning, whatever standard error is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        show(f"{record.levelname.lower()}: {record.getMessage()}", error=True)
+
+
+LOG.addHandler(_Terminal())

@@ -24,6 +24,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
+from seqtutor.progress import LOG
 from seqtutor.transforms import split
 
 TRIAL = 8  # random sequences that a user's function is tried on before a run
@@ -126,10 +127,9 @@ class FunctionReward(Reward):
             seconds = time.perf_counter() - start
             if seconds * batch <= SLOW * TRIAL:
                 return
-        print(
+        LOG.warning(
             f"{self._where} scores {TRIAL / seconds:.3g} sequences a second: "
-            f"the {batch} of a round take about {seconds * batch / TRIAL:.0f} s",
-            file=sys.stderr,
+            f"the {batch} of a round take about {seconds * batch / TRIAL:.0f} s"
         )
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
 from seqtutor.load import LoadedRun
 from seqtutor.primers import Primer, with_primer
-from seqtutor.progress import Progress
+from seqtutor.progress import LOG, Progress
 from seqtutor.rewards import built_in
 from seqtutor.rollout import Rollout
 from seqtutor.tables import csv_file, make_folder, write_arrays
@@ -62,7 +61,7 @@ def reward_of(run: LoadedRun) -> str:
     spec = run.config.tune.reward
     if built_in(spec):
         return spec
-    print(f"{run.path}: its reward '{spec}' is a file; name it with --reward to use it", file=sys.stderr)
+    LOG.warning(f"{run.path}: its reward '{spec}' is a file; name it with --reward to use it")
     return ""
 
 

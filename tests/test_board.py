@@ -60,7 +60,9 @@ def f(tokens, texts):
 def test_a_resumed_tuning_shows_each_round_once(make_run, tmp_path, capsys, every):
     """It failed in round 6, with a checkpoint of round 4 or none; the board is history.csv, step by step."""
     config, out = tmp_path / "c.yaml", tmp_path / "psi"
-    config.write_text(f"domain: {{name: words}}\ntune: {{rounds: 7, batch: 8, minibatch: 8, evaluate_every: {every}}}\n")
+    config.write_text(
+        f"domain: {{name: words}}\ntune: {{rounds: 7, batch: 8, minibatch: 8, evaluate_every: {every}}}\n"
+    )
     (tmp_path / "mine.py").write_text(FAILING)
     (tmp_path / "mine.calls").write_text("")
     args = ["tune", str(config), "--prior", str(make_run()), "--reward", f"{tmp_path}/mine.py:f", "--out", str(out)]

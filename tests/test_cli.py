@@ -116,6 +116,17 @@ def test_a_process_says_one_line_and_exits_with_2(tmp_path):
     assert "x.npz" in done.stderr
 
 
+def test_a_quiet_process_says_nothing_at_all(tmp_path):
+    """Nor does what TensorFlow writes itself, past Python, reach standard error."""
+    from tests.test_docs_rewards import make_prior
+
+    make_prior(tmp_path / "prior", "music")
+    np.savez(tmp_path / "x.npz", tokens=np.full((3, 8), 14))
+    done = shell("score", "x.npz", "--model", "prior", "--quiet", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "scores.csv").exists()
+
+
 def test_a_closed_pipe_is_quiet():
     done = subprocess.run(
         f"{sys.executable} -m seqtutor --help | true",

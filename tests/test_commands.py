@@ -115,7 +115,7 @@ def test_evaluate_without_the_training_data(make_run, tmp_path, capsys):
     args = ["evaluate", str(make_run(data="gone.txt")), "--num", "5", "--out", str(tmp_path)]
     assert run(args) == 0
     err = capsys.readouterr().err
-    assert err.startswith("novelty is left out: ")
+    assert err.startswith("warning: novelty is left out: ")
     assert err.count("\n") == 1
     assert "novel" not in json.loads((tmp_path / "evaluation.json").read_text())["runs/prior"]
     assert "gone2.txt" in error_of(capsys, *args, "--reference", "gone2.txt")
@@ -207,3 +207,29 @@ def test_progress_names_what_is_read(monkeypatch, capsys):
     with Progress(None, "sequence", quiet=True, what="reading tunes") as progress:
         progress.advance(by=3)
     assert capsys.readouterr().err == ""
+
+
+def test_quiet_leaves_results_and_errors(make_run, word_file, tmp_path, capsys):
+    """No command says more, not even what it warns of without --quiet; a damaged checkpoint is one of the things."""
+    path, out = make_run("psi", variant="psi", data="gone.txt", reward="mine.py:f"), str(tmp_path / "out")
+    (path / "checkpoints" / "step-00000008").mkdir()  # newer than the best, and empty
+    (path / "checkpoints" / "best.json").unlink()
+    says = {
+        "sample": ["sample", str(path), "--num", "3"],
+        "score": ["score", str(word_file), "--model", str(path), "--out", out],
+        "evaluate": ["evaluate", str(path), "--num", "5"],
+        "report": ["report", str(path), "--num", "5"],
+        "export": ["export", str(path), "--out", str(tmp_path / "saved")],
+    }
+    for name, args in says.items():
+        assert run([*args, "--quiet", *(["--force"] if name == "export" else [])]) == 0
+        out, err = capsys.readouterr()
+        assert (bool(out), err) == (name == "evaluate", ""), name
+        assert run([*args, *(["--force"] if name == "export" else [])]) == 0
+        out, err = capsys.readouterr()
+        assert out and err.startswith(f"warning: checkpoint {path}/checkpoints/step-00000008 is damaged"), name
+        assert all(line.startswith("warning: ") for line in err.splitlines())
+        assert ("novelty is left out" in err) == (name == "evaluate")
+        assert ("its reward 'mine.py:f' is a file" in err) == (name in ("sample", "report"))
+        assert run([*args, "--quiet", "--seed", "-1"]) == 2
+        assert capsys.readouterr().err.startswith("error: ")

@@ -169,7 +169,7 @@ def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
     pool.failures["timed out"] += 3
     reward.close()
     reward.close()
-    assert capsys.readouterr().err == "3 molecules counted as invalid: RDKit timed out on them\n"
+    assert capsys.readouterr().err == "warning: 3 molecules counted as invalid: RDKit timed out on them\n"
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(pool):

@@ -185,7 +185,7 @@ def test_a_point_that_diverges_does_not_end_the_sweep(prior, tmp_path, capsys):
     assert np.isnan(table.reward[bad]) and np.isfinite(table.reward[good])
     means = pd.read_csv(tmp_path / "frontier.csv")
     assert means[["tune.learning_rate", "seeds", "diverged"]].values.tolist()[1:] == [[1e38, 0, 1], [0.001, 1, 0]]
-    assert sweep(prior, tmp_path, *args, "--resume", "--quiet") == 0
+    assert sweep(prior, tmp_path, *args, "--resume") == 0
     assert capsys.readouterr().err == err  # said again, but not tried again
 
 

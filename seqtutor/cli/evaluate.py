@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +107,8 @@ def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Doma
 
 def _reference(domain: Domain, name: str, first: LoadedRun | None, quiet: bool) -> Any | None:
     """What novelty is against: the data named, or the first run's data set, if it is on this machine."""
+    from seqtutor.progress import LOG
+
     free = type(domain)(domain.options)  # with no run's vocabulary: tokens unknown to the run count as well
     if name:
         return domain.reference(options.read_data(free, name, quiet).texts())
@@ -116,5 +117,5 @@ def _reference(domain: Domain, name: str, first: LoadedRun | None, quiet: bool) 
     try:
         return domain.reference(options.read_data(free, first.config.data.name, quiet).texts())
     except UserError as error:
-        print(f"novelty is left out: {error}", file=sys.stderr)
+        LOG.warning(f"novelty is left out: {error}")
         return None

@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 wrong usage or input, 1 anything else, 130 interrupted.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -122,6 +123,8 @@ def run(args: Sequence[str]) -> int:
             return 1
         hint = "" if meta.get(VERBOSE) else "; run again with -v for the traceback"
         return _fail(f"error: {type(error).__name__}: {error}{hint}", 1, meta)
+    finally:
+        logging.getLogger("seqtutor").setLevel(logging.NOTSET)  # --quiet was for this command
 
 
 def _usage(error: click.ClickException) -> str:

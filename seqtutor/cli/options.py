@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +46,12 @@ def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     ctx.meta[VERBOSE] = value
 
 
+def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    if value:
+        logging.getLogger("seqtutor").setLevel(logging.ERROR)  # no warnings either
+    return value
+
+
 def shared(out: str) -> Callable[[Command], Command]:
     """--seed, --out, --quiet and -v. `out` says where files go without --out."""
     return _all(
@@ -57,7 +64,7 @@ def shared(out: str) -> Callable[[Command], Command]:
 def terminal() -> Callable[[Command], Command]:
     """--quiet and -v, which every command takes."""
     return _all(
-        click.option("--quiet", is_flag=True, help="No progress on the terminal."),
+        click.option("--quiet", is_flag=True, callback=_hush, help="Only results and errors on the terminal."),
         click.option(
             "-v",
             "--verbose",

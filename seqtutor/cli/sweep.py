@@ -112,7 +112,7 @@ def _plan(
 def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:
     """Prints a row of the table as soon as it is known, below the names of the columns; warns of what diverged."""
     from seqtutor.frontier import DIVERGED, FIGURES, text
-    from seqtutor.progress import show
+    from seqtutor.progress import LOG, show
 
     labels = ("variant", "c", *points[0].swept, "seed")
     cells = [{"variant": p.variant, "c": text(p.c), **p.texts, "seed": str(p.seed)} for p in points]
@@ -126,7 +126,7 @@ def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:
         if not quiet:
             show(line(row))
         if row["status"] == DIVERGED:
-            show(f"warning: {row['folder']} diverged; lower tune.learning_rate, or raise c", error=True)
+            LOG.warning(f"{row['folder']} diverged; lower tune.learning_rate, or raise c")
 
     if not quiet:
         show(line({name: name for name in widths}))

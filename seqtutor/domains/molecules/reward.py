@@ -24,7 +24,6 @@ length limit, before its end token, is not a molecule and counts as invalid.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -37,6 +36,7 @@ from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published import published_reward
 from seqtutor.errors import UserError, unknown_name
+from seqtutor.progress import LOG
 from seqtutor.transforms import split
 
 SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -188,6 +188,6 @@ class MoleculeReward(Reward):
     def close(self) -> None:
         """Ends the pool's worker processes; they start again when next needed. Says what they could not examine."""
         for reason, count in self._pool.failures.items():
-            print(f"{count} molecules counted as invalid: RDKit {reason} on them", file=sys.stderr)
+            LOG.warning(f"{count} molecules counted as invalid: RDKit {reason} on them")
         self._pool.failures.clear()
         self._pool.close()
