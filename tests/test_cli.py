@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seqtutor.cli import main as cli
+from seqtutor.cli.data import data
 from seqtutor.cli.main import COMMANDS, run
 from tests.commands import error_of
 
@@ -22,13 +23,13 @@ def shell(*args, **more):
     )
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *COMMANDS, *(f"data {name}" for name in data.commands)])
 def test_help_is_quick_and_ends_with_an_example(command):
     """Imports decide how long it takes, so those are looked at and not the clock alone."""
     code = (
         "import sys, time; start = time.process_time()\n"
         "from seqtutor.cli.main import run\n"
-        f"code = run({[command, '--help'] if command else ['--help']!r})\n"
+        f"code = run({[*command.split(), '--help']!r})\n"
         f"print(sorted(set({HEAVY!r}) & set(sys.modules)), time.process_time() - start)\n"
         "sys.exit(code)\n"
     )
@@ -40,6 +41,14 @@ def test_help_is_quick_and_ends_with_an_example(command):
     if command != "data":
         assert any(line.strip() == "Example:" for line in text[-4:])
         assert text[-1].strip().startswith(f"seqtutor {command or 'pretrain'}")
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["data", "list"]])
+def test_h_is_help(command, capsys):
+    assert run([*command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert run([*command, "-h"]) == 0
+    assert capsys.readouterr().out == text and "-h, --help" in text
 
 
 def test_the_list_of_commands_has_their_summaries(capsys):
@@ -125,6 +134,19 @@ def test_a_quiet_process_says_nothing_at_all(tmp_path):
     done = shell("score", "x.npz", "--model", "prior", "--quiet", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals")
+@pytest.mark.parametrize(
+    ("more", "head"), [({}, "\x1b[31merror:\x1b[0m "), ({"NO_COLOR": "1"}, "error: "), ({"NO_COLOR": ""}, "\x1b[31m")]
+)
+def test_colours_on_a_terminal_unless_they_are_not_wanted(more, head):
+    import pty
+
+    ours, theirs = pty.openpty()
+    done = subprocess.run([sys.executable, "-m", "seqtutor", "tuen"], stderr=theirs, env={**os.environ, **more})
+    assert done.returncode == 2
+    assert os.read(ours, 1000).decode().startswith(head)
 
 
 def test_a_closed_pipe_is_quiet():

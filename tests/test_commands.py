@@ -233,3 +233,16 @@ def test_quiet_leaves_results_and_errors(make_run, word_file, tmp_path, capsys):
         assert ("its reward 'mine.py:f' is a file" in err) == (name in ("sample", "report"))
         assert run([*args, "--quiet", "--seed", "-1"]) == 2
         assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_stars_are_green_on_a_terminal(make_run, tmp_path, monkeypatch, capsys):
+    args = ["evaluate", str(make_run()), str(make_run("g", "g")), "--num", "200", "--quiet", "--out", str(tmp_path)]
+    assert run(args) == 0
+    plain = capsys.readouterr().out
+    assert " *" in plain and "\x1b" not in plain
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert run(args) == 0
+    assert capsys.readouterr().out == plain.replace(" *", "\x1b[32m *\x1b[0m")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert run(args) == 0
+    assert capsys.readouterr().out == plain

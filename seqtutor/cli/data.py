@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqtutor.cli import options
+from seqtutor.cli import complete, options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,10 @@ BINS = 10  # of the histogram of lengths
 BAR = 40  # characters of its longest bar
 FREQUENT = 12  # tokens shown
 
-_DOMAIN = click.option("--domain", metavar="D", help="The domain, where several have data of that name.")
+_NAME = click.argument("name", shell_complete=complete.data_sets)
+_DOMAIN = click.option(
+    "--domain", metavar="D", shell_complete=complete.domains, help="The domain, where several have data of that name."
+)
 
 
 @click.group(epilog=options.example("seqtutor data list"))
@@ -44,7 +47,7 @@ def list_(quiet: bool) -> None:
 
 
 @data.command(epilog=options.example("seqtutor data info sample-molecules"))
-@click.argument("name")
+@_NAME
 @_DOMAIN
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Draws those that properties are taken of.")
 @click.option("--out", type=options.PATH, metavar="DIR", help="Draws a picture there, info.png.")
@@ -77,7 +80,7 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
 
 
 @data.command(epilog=options.example("seqtutor data fetch moses"))
-@click.argument("name")
+@_NAME
 @_DOMAIN
 @options.terminal()
 def fetch(name: str, domain: str | None, quiet: bool) -> None:
@@ -99,7 +102,10 @@ def fetch(name: str, domain: str | None, quiet: bool) -> None:
 
 @data.command("import", epilog=options.example("seqtutor data import tunes/ --domain music --name mine"))
 @click.argument("path", type=options.PATH)
-@click.option("--domain", required=True, metavar="D", help="What kind of sequences they are: music, molecules.")
+@click.option(
+    "--domain", required=True, metavar="D", shell_complete=complete.domains,
+    help="What kind of sequences they are: music, molecules.",
+)  # fmt: skip
 @click.option("--name", help="Name for `data.name` and --data; default: that of the file or folder.")
 @click.option("--out", type=options.PATH, metavar="DIR", help="Where rejected.csv goes; default: the cache.")
 @options.terminal()

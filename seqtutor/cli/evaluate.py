@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqtutor.cli import options
+from seqtutor.cli import complete, options
 from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 )
 @click.argument("paths", metavar="RUN|FILE...", nargs=-1, required=True, type=options.PATH)
 @click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run; default: the first's evaluate.num.")
-@click.option("--reference", metavar="NAME|PATH", help="What novelty is against; default: the first run's data set.")
-@click.option("--domain", "domain_name", metavar="D", help="What the files hold, where no run says so.")
+@click.option(
+    "--reference", metavar="NAME|PATH", shell_complete=complete.data_sets,
+    help="What novelty is against; default: the first run's data set.",
+)  # fmt: skip
+@click.option(
+    "--domain", "domain_name", metavar="D", shell_complete=complete.domains,
+    help="What the files hold, where no run says so.",
+)  # fmt: skip
 @options.reward("the domain's, whatever the runs were tuned for")
 @options.settings()
 @options.shared("the first run's folder, or the current one")
@@ -64,7 +70,7 @@ def evaluate(
         files = [subject.what for subject in subjects if isinstance(subject.what, Given)]
         write_rejected(folder, *(file.rejected for file in files))
     write_results(results, folder)
-    click.echo(as_text(results, common_c(subjects)))
+    click.echo(as_text(results, common_c(subjects)).replace(" *", click.style(" *", fg="green")))
 
 
 def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+from click.shell_completion import shell_complete
 
 import seqtutor
 from seqtutor.cli.options import VERBOSE
@@ -32,6 +33,7 @@ COMMANDS = {
     "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
 }
+COMPLETE = "_SEQTUTOR_COMPLETE"  # click's: `bash_source` asks for a script that calls back with `bash_complete`
 _HELP_ASKED = getattr(click.exceptions, "NoArgsIsHelpError", ())  # by a group without arguments; since click 8.2
 _EPILOG = "\b\nExample:\n  seqtutor pretrain configs/music-quick.yaml"
 
@@ -54,7 +56,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's. Raises UserError with the nearest names for an unknown command."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise unknown_name("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
@@ -91,7 +93,9 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script; the shell calls it too, to complete a command line."""
+    if asked := os.environ.get(COMPLETE):
+        sys.exit(shell_complete(commands, {}, "seqtutor", COMPLETE, asked))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -100,7 +104,7 @@ def run(args: Sequence[str]) -> int:
     meta: dict[str, Any] = {}  # the commands' context notes -v here, so it is known after they failed
     try:
         # Not commands.main(): it would take any EOFError for an interrupt, and any broken pipe for that of stdout.
-        with commands.make_context("seqtutor", list(args)) as context:
+        with commands.make_context("seqtutor", list(args), color=colour()) as context:
             meta = context.meta
             commands.invoke(context)
         sys.stdout.flush()
@@ -137,8 +141,14 @@ def _fail(line: str, code: int, meta: dict[str, Any]) -> int:
     """Prints one line, and before it the traceback where -v was given."""
     if meta.get(VERBOSE):
         traceback.print_exc()
-    print(" ".join(line.split()), file=sys.stderr)
+    head, *words = line.split()
+    click.echo(" ".join([click.style(head, fg="red"), *words]), err=True, color=colour())
     return code
+
+
+def colour() -> bool | None:
+    """click's `color`: none where NO_COLOR is set (no-color.org), else what it finds, which is colour on terminals."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def _stdout_is_closed() -> bool:

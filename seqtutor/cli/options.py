@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from seqtutor.cli import complete
 from seqtutor.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ class Variant(click.ParamType):
         if value not in VARIANT_NAMES:
             raise unknown_name("variant", value, VARIANT_NAMES)
         return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names, for the shell."""
+        from seqtutor.config import VARIANT_NAMES
+
+        return complete.among(VARIANT_NAMES, incomplete)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         """The names, for the help text."""
@@ -99,7 +107,7 @@ def reward(default: str) -> Callable[[Command], Command]:
         "Built-in name, weighted sum (qed:2,logp@clip/0/5:1; see docs/rewards.md), or file.py:function, which is run; "
         f"default: {default}."
     )
-    return click.option("--reward", metavar="R", help=text)
+    return click.option("--reward", metavar="R", shell_complete=complete.rewards, help=text)
 
 
 def changed(run: LoadedRun, overrides: tuple[str, ...]) -> LoadedRun:

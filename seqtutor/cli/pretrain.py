@@ -7,12 +7,15 @@ from pathlib import Path
 
 import click
 
-from seqtutor.cli import options
+from seqtutor.cli import complete, options
 
 
 @click.command(epilog=options.example("seqtutor pretrain configs/music.yaml --set model.units=128 --seed 1"))
 @options.training()
-@click.option("--data", metavar="NAME|PATH", help="Training data; default: data.name of the config.")
+@click.option(
+    "--data", metavar="NAME|PATH", shell_complete=complete.data_sets,
+    help="Training data; default: data.name of the config.",
+)  # fmt: skip
 @options.shared("runs/CONFIG's name/prior")
 def pretrain(
     config: Path, overrides: tuple[str, ...], resume: bool, force: bool, data: str | None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seqtutor.cli import options
+from seqtutor.cli import complete, options
 from seqtutor.errors import UserError
 
 
@@ -18,7 +18,10 @@ from seqtutor.errors import UserError
     )
 )
 @click.argument("path", metavar="FILE|DIR", type=options.PATH)
-@click.option("--domain", "domain_name", metavar="D", help="What the sequences are, e.g. music; default: the model's.")
+@click.option(
+    "--domain", "domain_name", metavar="D", shell_complete=complete.domains,
+    help="What the sequences are, e.g. music; default: the model's.",
+)  # fmt: skip
 @options.settings()
 @options.reward("the domain's")
 @click.option("--model", type=options.PATH, metavar="RUN", help="Run whose policy gives log-probabilities.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from seqtutor.cli import options
 from seqtutor.cli.tune import about, of_prior, refuse_of_the_prior
@@ -30,6 +31,10 @@ class Several(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         """Converts each; what is wrong with one is wrong with all."""
         return tuple(self.each.convert(part.strip(), param, ctx) for part in value.split(","))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Those of each."""
+        return self.each.shell_complete(ctx, param, incomplete)
 
 
 @click.command(
