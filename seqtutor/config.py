@@ -228,9 +228,13 @@ def _explain(error: Any, where: str) -> UserError:
     path = [str(part) for part in error["loc"]][:2]  # section and key; behind them is how pydantic tried a union
     key = ".".join(path)
     if error["type"] == "extra_forbidden":
-        model = Config if len(path) == 1 else Config.model_fields[path[0]].annotation
-        prefix = "" if len(path) == 1 else f"{path[0]}."
-        return unknown_name("key", key, [prefix + name for name in model.model_fields], where)  # type: ignore[union-attr]
+        keys = {
+            name: list(getattr(field.annotation, "model_fields", ())) for name, field in Config.model_fields.items()
+        }
+        if len(path) == 2:
+            return unknown_name("key", key, [f"{path[0]}.{name}" for name in keys[path[0]]], where)
+        elsewhere = [f"{section}.{key}" for section, names in keys.items() if key in names]  # its section is missing
+        return unknown_name("key", key, elsewhere or keys, where)
     if error["type"] == "missing":
         return UserError(f"{where}: {key} is missing")
     if error["type"] == "literal_error":

@@ -38,9 +38,8 @@ def test_help_is_quick_and_ends_with_an_example(command):
     *text, last = done.stdout.splitlines()
     assert last.startswith("[] ")
     assert float(last.split()[-1]) < 0.5  # processor time: it does not depend on what else runs
-    if command != "data":
-        assert any(line.strip() == "Example:" for line in text[-4:])
-        assert text[-1].strip().startswith(f"seqtutor {command or 'pretrain'}")
+    assert any(line.strip() == "Example:" for line in text[-4:])
+    assert text[-1].strip().startswith(f"seqtutor {command or 'pretrain'}")
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["data", "list"]])
@@ -73,6 +72,7 @@ def test_without_arguments_it_shows_the_help(capsys):
     ("args", "says"),
     [
         (["tuen"], "unknown command 'tuen'; did you mean tune?"),
+        (["data", "lst"], "unknown command 'lst'; did you mean list?"),
         (["sample", "runs/x", "--nmu", "3"], "--num"),
         (["sample", "runs/x"], "Missing option '--num'"),
         (["sample", "runs/x", "--num", "0"], "--num"),

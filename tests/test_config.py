@@ -54,6 +54,7 @@ def test_presets_are_there():
     [
         ({"tune": {"round": 3}}, "unknown key 'tune.round' in x.yaml; did you mean tune.rounds"),
         ({"modle": {}}, "unknown key 'modle' in x.yaml; did you mean model"),
+        ({"batch": 3}, "unknown key 'batch' in x.yaml; did you mean tune.batch, sample.batch, pretrain.b"),
         ({"sample": {"zzz": 1}}, "unknown key 'sample.zzz' in x.yaml; did you mean sample.batch, sample.primer"),
         ({"tune": {"variant": "phi"}}, "unknown variant 'phi' in x.yaml, tune.variant; did you mean psi?"),
         ({"model": {"cell": "rnn"}}, "unknown cell 'rnn' in x.yaml, model.cell; did you mean gru, lstm?"),

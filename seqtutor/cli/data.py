@@ -25,7 +25,7 @@ _DOMAIN = click.option(
 )
 
 
-@click.group(epilog=options.example("seqtutor data list"))
+@click.group(cls=options.Group, epilog=options.example("seqtutor data list"))
 def data() -> None:
     """List, describe, fetch and import data sets."""
 

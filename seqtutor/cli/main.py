@@ -17,8 +17,8 @@ import click
 from click.shell_completion import shell_complete
 
 import seqtutor
-from seqtutor.cli.options import VERBOSE
-from seqtutor.errors import UserError, unknown_name
+from seqtutor.cli.options import VERBOSE, Group
+from seqtutor.errors import UserError
 
 # name -> (module:attribute, one line of help). Kept here so that `seqtutor --help` loads no command's module.
 COMMANDS = {
@@ -38,7 +38,7 @@ _HELP_ASKED = getattr(click.exceptions, "NoArgsIsHelpError", ())  # by a group w
 _EPILOG = "\b\nExample:\n  seqtutor pretrain configs/music-quick.yaml"
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A group whose commands are imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -51,14 +51,6 @@ class Commands(click.Group):
             return None
         module, attribute = COMMANDS[name][0].split(":")
         return getattr(importlib.import_module(module), attribute)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's. Raises UserError with the nearest names for an unknown command."""
-        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            raise unknown_name("command", args[0], COMMANDS)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands from the table above, without importing any."""

@@ -50,6 +50,19 @@ class Variant(click.ParamType):
         return f"[{'|'.join(VARIANT_NAMES)}]"
 
 
+class Group(click.Group):
+    """A group that refuses an unknown command with the nearest names."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, but raises UserError for an unknown command."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise unknown_name("command", args[0], names)
+        return super().resolve_command(ctx, args)
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     ctx.meta[VERBOSE] = value
 
