@@ -1,4 +1,4 @@
-"""docs/rewards.md: its commands run, its numbers and tables are those of the program."""
+"""docs/rewards.md: its numbers and tables are those of the program. test_docs.py runs its commands."""
 
 import os
 import re
@@ -11,15 +11,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from seqtutor import checkpoint, config, load
 from seqtutor.cli.main import run
-from seqtutor.domains import domain_class
 from seqtutor.domains.molecules.components import COMPONENTS
 from seqtutor.domains.molecules.reward import REWARD_NAMES as MOLECULES
 from seqtutor.domains.music.reward import REWARD_NAMES as MELODIES
-from seqtutor.model import SequenceModel
-from seqtutor.rewards import make_reward, parse
-from seqtutor.rundir import RunDir
+from seqtutor.rewards import parse
 from seqtutor.transforms import TRANSFORMS
 
 ROOT = Path(__file__).parent.parent
@@ -29,39 +25,6 @@ COMMANDS = [
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.replace("\\\n", " ").splitlines()
 ]
-(PRETRAIN,) = (shlex.split(line)[2:] for line in COMMANDS if line.startswith("seqtutor pretrain"))
-TUNE = [line for line in COMMANDS if line.startswith("seqtutor tune")]
-FAST = ["--set", "tune.rounds=1", "--set", "tune.batch=4", "--set", "tune.minibatch=4", "--quiet"]
-
-
-def make_prior(path, name, **options):
-    """An untrained prior of a few units."""
-    resolved = config.from_tree({"domain": {"name": name, **options}, "model": {"units": 4}}, "test")
-    domain = domain_class(name)(options).with_vocabulary("()=CNOc1")
-    groups = checkpoint.join(prior=SequenceModel(resolved.model, domain.vocabulary.size, seed=0).get())
-    folder = RunDir(path)
-    folder.create(resolved, {"kind": "prior"}, resume=False, force=False)
-    meta = {"kind": "prior", **load.describe(resolved, domain)}
-    checkpoint.save(folder.checkpoints, checkpoint.Checkpoint(1, meta, groups), best=True)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where the page's reader stands: configs, priors, and the file mine.py."""
-    path = tmp_path_factory.mktemp("reader")
-    (path / "configs").symlink_to(ROOT / "configs")
-    make_prior(path / "runs/music/prior", "music")
-    waltz = config.load(ROOT / PRETRAIN[0], tuple(PRETRAIN[2:-2:2])).domain
-    make_prior(path / PRETRAIN[-1], **waltz)
-    make_prior(path / "runs/molecules/prior", "molecules", length=10)
-    (path / "mine.py").write_text(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1])
-    return path
-
-
-@pytest.fixture
-def reader(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def rows(name):
@@ -70,8 +33,9 @@ def rows(name):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
-def test_the_example_of_score(reader):
+def test_the_example_of_score(tmp_path, monkeypatch):
     """In a real shell the quotes do what the page says."""
+    monkeypatch.chdir(tmp_path)
     (make,) = (line for line in COMMANDS if line.startswith("printf"))
     subprocess.run(["bash", "-c", make], check=True)
     (score,) = (line for line in COMMANDS if line.startswith("seqtutor score known.smi"))
@@ -83,7 +47,8 @@ def test_the_example_of_score(reader):
         np.testing.assert_allclose(table[column], wanted[column].astype(float), atol=6e-4, err_msg=column)
 
 
-def test_the_example_of_keys_and_meters(reader):
+def test_the_example_of_keys_and_meters(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (make,) = (line for line in COMMANDS if line.startswith("echo"))
     subprocess.run(["bash", "-c", make], check=True)
     wanted = rows("judged in")
@@ -94,27 +59,6 @@ def test_the_example_of_keys_and_meters(reader):
         scores = pd.read_csv(Path(shlex.split(line)[-1]) / "scores.csv")
         ours = scores.loc[0, ["key", "tonic", "motif", "intervals"]]
         np.testing.assert_allclose(ours.astype(float), list(map(float, values)), atol=1e-5, err_msg=line)
-
-
-def test_every_command_is_one_of_those_run_here():
-    assert len(TUNE) == 7
-    assert len(COMMANDS) == len(TUNE) + 2 + 6  # printf and score; pretrain, echo, and four times score
-
-
-@pytest.mark.parametrize("line", TUNE, ids=lambda line: shlex.split(line)[-1].replace("/", "-"))
-def test_every_tuning_runs(reader, line):
-    args = shlex.split(line)[1:]
-    assert run([*args, *FAST]) == 0
-    spec, out = args[args.index("--reward") + 1], args[args.index("--out") + 1]
-    history = pd.read_csv(Path(out) / "history.csv")
-    names = [spec.split(":")[1]] if ".py:" in spec else list(make_reward_names(args, spec))
-    assert {f"reward_{name}" for name in names} <= set(history.columns)
-    assert np.isfinite(history["reward"]).all()
-
-
-def make_reward_names(args, spec):
-    name = "music" if "music" in args[1] else "molecules"
-    return make_reward(domain_class(name)().with_vocabulary("C"), spec).names
 
 
 def test_the_tables_name_everything():

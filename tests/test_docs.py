@@ -1,0 +1,148 @@
+"""The README and docs/: every command runs, every link leads somewhere.
+
+A real bash runs the blocks, so quotes, braces and loops mean what they mean to a reader; there `seqtutor` is a script
+that notes its arguments. These then run in this process at the smallest sizes.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqtutor.cli.main import COMMANDS, commands, run
+from seqtutor.domains import domain_class
+from tests.commands import make_prior
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOT_RUN = {
+    "source .venv/bin/activate": "the tests run in an environment already",
+    "pip install": "the tests are installed already",
+    "./scripts/": "installs, and runs everything at quick size",
+    'eval "$(_SEQTUTOR_COMPLETE': "test_complete.py runs it",
+}
+ELSEWHERE = {"domains.md": "test_example_domain.py installs the example package and runs its commands"}
+HERE = {"moses": "sample-molecules"}  # a data set of this repository for one to fetch
+PRETRAIN = ["--set=model.units=4", "--set=pretrain.epochs=1", "--set=pretrain.samples=1"]
+FEW = {"music": "--set=data.name=few.txt", "molecules": "--set=data.name=few.smi", "chain": "--set=data.name=chain"}
+TUNE = [f"--set=tune.{key}" for key in ("rounds=1", "batch=4", "minibatch=4", "replay_ratio=1")]
+DRAW = ["--set=sample.batch=4"]
+SMALL = {
+    "pretrain": [*PRETRAIN, "--force"],
+    "tune": [*TUNE, "--force"],
+    "sweep": [*TUNE, *DRAW, "--variants", "psi", "--c", "1", "--seeds", "1", "--num", "4", "--force"],
+    "sample": [*DRAW, "--num", "2"],
+    "evaluate": [*DRAW, "--num", "4"],
+    "report": ["--num", "4"],
+    "export": ["--force"],
+}
+
+
+def blocks(page, *languages):
+    """The fenced blocks of a page in one of the languages."""
+    found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [text for _, language, text in found if language in languages]
+
+
+def script(page):
+    """The page's shell blocks one behind the other, without what NOT_RUN names."""
+    lines = "".join(blocks(page, "bash", "sh")).splitlines()
+    return "\n".join(line for line in lines if not line.strip().startswith(tuple(NOT_RUN)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a reader stands who has got as far as tuned runs: the configs, files of their own, and small runs."""
+    path = tmp_path_factory.mktemp("reader")
+    (path / "configs").symlink_to(ROOT / "configs")
+    for name, options in (("music", {}), ("molecules", {"length": 10}), ("chain", {})):
+        make_prior(path / "runs" / name / "prior", name, **options)
+    for block in (block for page in PAGES for block in blocks(page, "python")):
+        if named := re.match(r"# (\w+\.py)\b", block):
+            (path / named[1]).write_text(block)
+    midi, tunes = path / "path/to/midi/folder", np.random.default_rng(0).integers(2, 38, (4, 32))
+    midi.mkdir(parents=True)
+    domain_class("music")().writers()["mid"](tunes, np.full(4, 32), midi, 0)
+    (path / "few.smi").write_text("CCO\nCCN\nc1ccccc1\nCC(=O)O\nCCOC\nCCCl\nOCCO\nCC#N\n")
+    (path / "few.txt").write_text("C4 hold E4 hold G4 hold E4 hold\nG4 off E4 off C4 hold hold hold\n" * 2)
+    shutil.copy(path / "few.smi", path / "path/to/molecules.smi")
+    (path / "hits.csv").write_text("Ligand SMILES,inhibitor\nCCO,CCN\nCCCl,CC#N\nOCCO,CCOC\n")
+    return path
+
+
+@pytest.fixture
+def eagerly():
+    """Operation by operation: sixty commands would take minutes to compile what they run once."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def typed(page, folder):
+    """The arguments of every `seqtutor` of the page, in the order in which bash comes to them."""
+    log, bin = folder / "typed.jsonl", folder / "bin"
+    bin.mkdir(exist_ok=True)
+    log.write_text("")
+    note = f"#!{sys.executable} -I\nimport json, sys\nprint(json.dumps(sys.argv[1:]), file=open({str(log)!r}, 'a'))\n"
+    (bin / "seqtutor").write_text(note)
+    (bin / "seqtutor").chmod(0o755)
+    places = {**os.environ, "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script(page)], cwd=folder, env=places, check=True)
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def parse(args):
+    """click's reading of a command line: raises for an unknown command, option, variant, or kind of value."""
+    context, command = commands.make_context("seqtutor", list(args)), commands
+    while hasattr(command, "resolve_command"):
+        name, command, args = command.resolve_command(context, args)
+    return command.make_context(name, list(args))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ELSEWHERE], ids=lambda page: page.name)
+def test_every_command_runs(page, folder, eagerly, monkeypatch, capsys):
+    lines = typed(page, folder)
+    assert len(lines) >= script(page).count("seqtutor ")
+    monkeypatch.chdir(folder)
+    for args in lines:
+        parse(args)  # as it stands, for what is said below in SMALL replaces it
+        small = [HERE.get(arg, arg) for arg in args]
+        few = [FEW[Path(args[1]).stem]] if args[0] == "pretrain" else []
+        assert run([*small, *few, *SMALL.get(args[0], []), "--quiet"]) == 0, (args, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_a_sentence_have_the_options_they_are_given(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for line in re.findall(r"`seqtutor ([a-z][^`]*)`", text):
+        name, *rest = line.split()
+        assert name in COMMANDS, line
+        command = commands.get_command(None, name)
+        if rest and hasattr(command, "commands"):
+            command = command.commands[rest[0]]
+        known = {option for param in command.params for option in param.opts}
+        assert {word.strip("[]") for word in rest if word.strip("[]").startswith("-")} <= known, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+def test_what_is_not_run_is_there():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for start in NOT_RUN:
+        assert f"\n{start}" in text
+    assert set(ELSEWHERE) <= {page.name for page in PAGES}
