@@ -79,7 +79,7 @@ class Exported(tf.Module):
     def __init__(self, policy: Policy, vocabulary: Vocabulary):
         super().__init__()
         self._policy, self._vocabulary = policy, vocabulary
-        self._sizes = [part.shape[0] for part in policy.initial_state(0)]
+        self._sizes = [part.shape[1] for part in policy.initial_state(0)]
         networks = [policy.prior] if policy.tuned is None else [policy.prior, policy.tuned]
         self._weights = [network.variables for network in networks]  # where tf.Module finds what to save
 
@@ -108,12 +108,12 @@ class Exported(tf.Module):
 
         Returns log_probs and log_priors [B, A], log pi and log p of every next token, and the state after it [B, S].
         """
-        parts = tuple(tf.split(tf.transpose(state), self._sizes))
+        parts = tuple(tf.split(state, self._sizes, axis=1))
         logits, prior, parts = self._read(tokens[:, None], parts)
         return {
             "log_probs": tf.nn.log_softmax(logits[0]),
             "log_priors": tf.nn.log_softmax(prior[0]),
-            "state": tf.transpose(tf.concat(parts, axis=0)),
+            "state": tf.concat(parts, axis=1),
         }
 
     def log_prob(self, tokens: tf.Tensor, lengths: tf.Tensor, primers: tf.Tensor) -> Tensors:
@@ -127,9 +127,8 @@ class Exported(tf.Module):
         *both, _ = self._read(inputs, self._policy.initial_state(tf.shape(inputs)[0]))
         after = (tf.transpose(logits[tf.shape(primers)[1] :], [1, 0, 2]) for logits in both)
         taken = (tf.gather(tf.nn.log_softmax(logits), tokens, batch_dims=2) for logits in after)
-        return {
-            name: tf.where(counts, value, 0.0) for name, value in zip(("log_prob", "log_prior"), taken, strict=True)
-        }
+        log_prob, log_prior = (tf.where(counts, value, 0.0) for value in taken)
+        return {"log_prob": log_prob, "log_prior": log_prior}
 
     def sample(self, uniforms: tf.Tensor, primers: tf.Tensor, temperature: tf.Tensor) -> Tensors:
         """Draws sequences of at most T tokens: uniforms [N, T] in [0, 1), primers int32 [N, P], temperature > 0.
@@ -164,8 +163,6 @@ class Exported(tf.Module):
         """Policy logits and prior logits [T, B, A] after each of tokens [B, T], and the state after the last.
 
         A loop of steps, not the networks' `unroll`: TensorFlow cannot save the gradient that is written out there.
-        And even one step is taken in a loop: outside, TensorFlow 2.21 fuses the sum of `g` with the product before it
-        into an operation that it lacks.
         """
         length, by_time = tf.shape(tokens)[1], tf.transpose(tokens)
         arrays = [tf.TensorArray(tf.float32, length, element_shape=[None, self._vocabulary.size]) for _ in range(2)]

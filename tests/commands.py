@@ -13,17 +13,19 @@ def error_of(capsys, *args):
     return err
 
 
-def make_prior(path, name, **options):
-    """An untrained prior of a few units in a domain that is installed."""
+def untrained(path, name, variant="", **options):
+    """A run of a few units in a domain that is installed: a prior, or with a variant a tuned one."""
     from seqtutor import checkpoint, config, load
     from seqtutor.domains import domain_class
     from seqtutor.model import SequenceModel
     from seqtutor.rundir import RunDir
 
-    resolved = config.from_tree({"domain": {"name": name, **options}, "model": {"units": 4}}, "test")
+    tree = {"domain": {"name": name, **options}, "model": {"units": 4}, "tune": {"variant": variant or "psi"}}
+    resolved, kind = config.from_tree(tree, "test"), "tuned" if variant else "prior"
     domain = domain_class(name)(options).with_vocabulary("()=CNOc1")
-    groups = checkpoint.join(prior=SequenceModel(resolved.model, domain.vocabulary.size, seed=0).get())
+    networks = {group: SequenceModel(resolved.model, domain.vocabulary.size) for group in ("prior", "online")}
+    groups = {group: network.get() for group, network in networks.items() if variant or group == "prior"}
     folder = RunDir(path)
-    folder.create(resolved, {"kind": "prior"}, resume=False, force=False)
-    meta = {"kind": "prior", **load.describe(resolved, domain)}
-    checkpoint.save(folder.checkpoints, checkpoint.Checkpoint(1, meta, groups), best=True)
+    folder.create(resolved, {"kind": kind}, resume=False, force=False)
+    meta = {"kind": kind, **load.describe(resolved, domain)}
+    checkpoint.save(folder.checkpoints, checkpoint.Checkpoint(1, meta, checkpoint.join(**groups)), best=True)

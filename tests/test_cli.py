@@ -11,7 +11,7 @@ import pytest
 from seqtutor.cli import main as cli
 from seqtutor.cli.data import data
 from seqtutor.cli.main import COMMANDS, run
-from tests.commands import error_of, make_prior
+from tests.commands import error_of, untrained
 
 HEAVY = ("tensorflow", "keras", "rdkit", "pandas", "music21", "matplotlib", "pretty_midi")
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
@@ -127,7 +127,7 @@ def test_a_process_says_one_line_and_exits_with_2(tmp_path):
 
 def test_a_quiet_process_says_nothing_at_all(tmp_path):
     """Nor does what TensorFlow writes itself, past Python, reach standard error."""
-    make_prior(tmp_path / "prior", "music")
+    untrained(tmp_path / "prior", "music")
     np.savez(tmp_path / "x.npz", tokens=np.full((3, 8), 14))
     done = shell("score", "x.npz", "--model", "prior", "--quiet", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

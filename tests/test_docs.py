@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from seqtutor.cli.main import COMMANDS, commands, run
 from seqtutor.domains import domain_class
-from tests.commands import make_prior
+from tests.commands import untrained
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,7 +63,8 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("reader")
     (path / "configs").symlink_to(ROOT / "configs")
     for name, options in (("music", {}), ("molecules", {"length": 10}), ("chain", {})):
-        make_prior(path / "runs" / name / "prior", name, **options)
+        untrained(path / "runs" / name / "prior", name, **options)
+        untrained(path / "runs" / name / "psi", name, "psi", **options)
     for block in (block for page in PAGES for block in blocks(page, "python")):
         if named := re.match(r"# (\w+\.py)\b", block):
             (path / named[1]).write_text(block)

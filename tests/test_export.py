@@ -14,7 +14,7 @@ import tensorflow as tf
 from seqtutor.cli.main import run
 from seqtutor.config import VARIANT_NAMES
 from seqtutor.load import load_run
-from tests.commands import error_of, make_prior
+from tests.commands import error_of, untrained
 
 PAGE = (Path(__file__).parent.parent / "docs" / "export.md").read_text(encoding="utf-8")
 ABOUT = Path("assets.extra", "seqtutor.json")
@@ -80,7 +80,7 @@ def test_what_stands_behind_a_length_does_not_count(make_run, tmp_path):
 
 def test_any_number_of_tokens_and_no_end(tmp_path):
     """The length is that of the uniforms; a melody has no end token, and is as long as they say."""
-    make_prior(tmp_path / "prior", "music")
+    untrained(tmp_path / "prior", "music")
     model, about = exported(tmp_path / "prior", tmp_path / "out")
     assert about["end"] is None and about["symbols"][:3] == ["off", "hold", "C3"] and about["begin"] == 38
     for length in (1, 50):
@@ -130,7 +130,7 @@ def test_the_page_names_every_argument(make_run, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("domain", ["words", "music"])
 def test_the_page_s_example_in_a_process_without_seqtutor(make_run, tmp_path, domain):
-    make_prior(tmp_path / "music", "music")
+    untrained(tmp_path / "music", "music")
     path = tmp_path / "music" if domain == "music" else make_run(variant="g")
     _, about = exported(path, tmp_path / "exported")
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
