@@ -53,8 +53,10 @@ def describe(config: Config, domain: Domain) -> dict[str, Any]:
 def load_run(path: Path) -> LoadedRun:
     """Loads the best checkpoint of a run. Raises UserError if the folder or the checkpoint is not usable."""
     path = Path(path)
-    if not path.is_dir():
-        raise UserError(f"{path} is not a run folder; `seqtutor pretrain` and `tune` make them")
+    if not (path / "config.yaml").exists() and not (path / "checkpoints").is_dir():
+        inside = ", ".join(sorted(str(found.parent) for found in path.glob("*/checkpoints")))
+        mend = f"did you mean {inside}?" if inside else "`seqtutor pretrain` and `tune` make them"
+        raise UserError(f"{path} is not a run folder; {mend}")
     return rebuild(path, checkpoint.load_best(path / "checkpoints"))
 
 

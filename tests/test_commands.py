@@ -35,6 +35,15 @@ def test_seed_batch_and_temperature_decide_the_samples(make_run, tmp_path):
     assert texts("--temperature", "0.3") == texts("--set", "sample.temperature=0.3") != plain
 
 
+def test_a_folder_of_runs_is_not_a_run(make_run, capsys):
+    prior, tuned = make_run("prior"), make_run("psi", variant="psi")
+    line = error_of(capsys, "sample", str(prior.parent), "--num", "2")
+    assert line == f"error: {prior.parent} is not a run folder; did you mean {prior}, {tuned}?\n"
+    assert "`seqtutor pretrain` and `tune` make them" in error_of(
+        capsys, "sample", str(prior / "samples"), "--num", "2"
+    )
+
+
 def test_what_training_settled_cannot_be_changed(make_run, capsys):
     line = error_of(capsys, "sample", str(make_run()), "--num", "2", "--set", "model.units=9")
     assert "only sample.* and evaluate.*" in line

@@ -52,3 +52,5 @@ def pretrain(
         why = f"({corpus.rejected.reasons()}): see {run.path / 'rejected.csv'}"
         click.echo(f"rejected {count:,} of {total:,} sequences {why}", err=True)
     train(resolved, corpus, run, resume, quiet)
+    if not quiet:
+        click.echo(f"the prior is in {run.path}")

@@ -61,6 +61,8 @@ def tune(
     with make_reward(loaded.domain, resolved.tune.reward, resolved.tune.batch) as scores:
         run.create(resolved, about(prior), resume, force)
         learn(resolved, loaded, scores, run, resume, quiet)
+    if not quiet:
+        click.echo(f"the tuned policy is in {run.path}")
 
 
 def refuse_of_the_prior(overrides: Sequence[str]) -> None:
