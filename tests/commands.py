@@ -29,3 +29,21 @@ def untrained(path, name, variant="", **options):
     folder.create(resolved, {"kind": kind}, resume=False, force=False)
     meta = {"kind": kind, **load.describe(resolved, domain)}
     checkpoint.save(folder.checkpoints, checkpoint.Checkpoint(1, meta, checkpoint.join(**groups)), best=True)
+
+
+FAILING = """import pathlib
+
+CALLS = pathlib.Path(__file__).with_suffix(".calls")
+
+def f(tokens, texts):
+    CALLS.write_text(CALLS.read_text() + "x")
+    if len(CALLS.read_text()) == {at}:
+        raise RuntimeError("no licence\\nleft")
+    return [len(text) for text in texts]
+"""
+
+
+def failing_reward(path, at):
+    """Writes a file with a reward `f` that fails when it is called for the at-th time; its calls are beside it."""
+    path.write_text(FAILING.format(at=at))
+    path.with_suffix(".calls").write_text("")

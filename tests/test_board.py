@@ -8,7 +8,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from seqtutor.board import Board
 from seqtutor.cli.main import run
-from tests.commands import error_of
+from tests.commands import error_of, failing_reward
 
 
 def shown(folder):
@@ -44,18 +44,6 @@ def test_what_was_written_beyond_a_checkpoint_is_left_out(tmp_path):
     assert {step: rows[0, 0] for step, rows in tags["h"].items()} == {0: 1, 1: 1, 2: 1, 3: 1, 4: -1, 5: -1, 6: 2, 7: 2}
 
 
-FAILING = """import pathlib
-
-CALLS = pathlib.Path(__file__).with_suffix(".calls")
-
-def f(tokens, texts):
-    CALLS.write_text(CALLS.read_text() + "x")
-    if len(CALLS.read_text()) == 7:
-        raise RuntimeError("no licence left")
-    return [len(text) for text in texts]
-"""
-
-
 @pytest.mark.parametrize("every", [4, 100])
 def test_a_resumed_tuning_shows_each_round_once(make_run, tmp_path, capsys, every):
     """It failed in round 6, with a checkpoint of round 4 or none; the board is history.csv, step by step."""
@@ -63,8 +51,7 @@ def test_a_resumed_tuning_shows_each_round_once(make_run, tmp_path, capsys, ever
     config.write_text(
         f"domain: {{name: words}}\ntune: {{rounds: 7, batch: 8, minibatch: 8, evaluate_every: {every}}}\n"
     )
-    (tmp_path / "mine.py").write_text(FAILING)
-    (tmp_path / "mine.calls").write_text("")
+    failing_reward(tmp_path / "mine.py", at=7)
     args = ["tune", str(config), "--prior", str(make_run()), "--reward", f"{tmp_path}/mine.py:f", "--out", str(out)]
     assert "no licence left" in error_of(capsys, *args)
     assert list(shown(out / "tensorboard")["reward"]) == [1, 2, 3, 4, 5]

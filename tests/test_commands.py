@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from seqtutor.cli.main import run
-from tests.commands import error_of
+from tests.commands import error_of, failing_reward
 
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
 
@@ -74,25 +74,12 @@ def test_a_user_file_as_reward(make_run, word_file, tmp_path):
     assert pd.read_csv(tmp_path / "scores.csv")["size"].tolist() == [3, 3, 4, 4, 3]
 
 
-FAILING = """import pathlib
-
-CALLS = pathlib.Path(__file__).with_suffix(".calls")
-
-def f(tokens, texts):
-    CALLS.write_text(CALLS.read_text() + "x")
-    if len(CALLS.read_text()) == 6:
-        raise RuntimeError("no licence\\nleft")
-    return [len(text) for text in texts]
-"""
-
-
 def test_a_user_file_that_fails_in_mid_run(make_run, tmp_path, capsys):
     """One line, exit code 2; the rounds up to the last checkpoint are kept, and the mended run goes on from there."""
     config, path, calls = tmp_path / "c.yaml", tmp_path / "mine.py", tmp_path / "mine.calls"
     config.write_text(CONFIG + "tune: {rounds: 6, batch: 8, minibatch: 8, evaluate_every: 2}\n")
-    path.write_text(FAILING)
+    failing_reward(path, at=6)
     args = ["tune", str(config), "--prior", str(make_run()), "--reward", f"{path}:f", "--quiet", "--out"]
-    calls.write_text("")
     line = error_of(capsys, *args, str(tmp_path / "broken"))
     assert line == f"error: {path}, line 8: f raised RuntimeError: no licence left\n"
     kept = sorted(folder.name for folder in (tmp_path / "broken" / "checkpoints").glob("step-*"))
