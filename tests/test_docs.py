@@ -21,7 +21,8 @@ from seqtutor.domains import domain_class
 from tests.commands import untrained
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [page for page in sorted((ROOT / "docs").glob("*.md")) if not page.match("*.template.md")]
+PAGES = [ROOT / "README.md", *DOCS]
 NOT_RUN = {
     "source .venv/bin/activate": "the tests run in an environment already",
     "pip install": "the tests are installed already",
@@ -104,7 +105,7 @@ def parse(args):
     context, command = commands.make_context("seqtutor", list(args)), commands
     while hasattr(command, "resolve_command"):
         name, command, args = command.resolve_command(context, args)
-    return command.make_context(name, list(args))
+        context = command.make_context(name, list(args), parent=context)
 
 
 @pytest.mark.slow
