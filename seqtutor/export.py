@@ -62,7 +62,7 @@ def about(run: LoadedRun, state_size: int) -> dict[str, Any]:
     tuned = {} if run.policy.tuned is None else {"variant": tune.variant, "c": tune.c, "reward": tune.reward}
     return {
         "run": run.name, "step": run.step, "kind": "tuned" if tuned else "prior", **tuned,
-        "domain": run.domain.name, "length": run.domain.length, "primer": primer_of(run),
+        "domain": run.domain.name, "options": run.domain.options, "length": run.domain.length, "primer": primer_of(run),
         "random_primers": run.domain.random_primers().tolist(), "state_size": state_size,
         "begin": vocabulary.begin, "end": vocabulary.end, "pad": vocabulary.pad, "symbols": list(vocabulary.symbols),
         "versions": versions(),

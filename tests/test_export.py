@@ -12,9 +12,14 @@ import pytest
 import tensorflow as tf
 
 from seqtutor.cli.main import run
-from seqtutor.config import VARIANT_NAMES
+from seqtutor.config import VARIANT_NAMES, ModelConfig
+from seqtutor.export import Exported
 from seqtutor.load import load_run
+from seqtutor.model import SequenceModel
+from seqtutor.policy import Policy
+from seqtutor.rollout import Sampler
 from tests.commands import error_of, untrained
+from tests.toy import Toy
 
 PAGE = (Path(__file__).parent.parent / "docs" / "export.md").read_text(encoding="utf-8")
 ABOUT = Path("assets.extra", "seqtutor.json")
@@ -73,6 +78,27 @@ def test_steps_add_up_to_the_product_s_log_probabilities(make_run, tmp_path, var
             np.testing.assert_allclose(np.exp(after[name]).sum(axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("more", [{"cell": "gru", "layers": 2, "units": [8, 5]}, {"reads_begin": False}])
+def test_any_network(more):
+    """Layers of several widths lie side by side in a state; a network may not read begin."""
+    domain = Toy().with_vocabulary("abcd")
+    policy = Policy(SequenceModel(ModelConfig(**{"units": 8, **more}), domain.vocabulary.size, seed=1))
+    module = Exported(policy, domain.vocabulary)
+    rng = np.random.default_rng(0)
+    uniforms, primers = rng.random((9, 6), np.float32), rng.integers(1, 5, (9, 2), np.int32)
+    wanted = Sampler(policy.step, policy.initial_state, domain.vocabulary, 6).draw(uniforms, primers)
+    got = module.sample(tf.constant(uniforms), tf.constant(primers), tf.constant(1.0))
+    np.testing.assert_array_equal(got["tokens"], wanted.tokens)
+    judged = module.log_prob(tf.constant(wanted.tokens), tf.constant(wanted.lengths), tf.constant(primers))
+    np.testing.assert_allclose(judged["log_prob"], wanted.log_prob, atol=1e-5)
+    state = tf.zeros([9, module.state_size])
+    for token in (np.full(9, 5), primers[:, 0], primers[:, 1]):
+        after = module.step(tf.constant(token, tf.int32), state)
+        state = after["state"]
+    first = after["log_probs"].numpy()[np.arange(9), wanted.tokens[:, 0]]
+    np.testing.assert_allclose(first, wanted.log_prob[:, 0], atol=1e-5)
+
+
 def test_what_stands_behind_a_length_does_not_count(make_run, tmp_path):
     model, _ = exported(make_run(), tmp_path / "out")
     tokens, more = tf.constant([[1, 2, -1, 99]]), {"lengths": tf.constant([2]), "primers": tf.zeros([1, 0], tf.int32)}
@@ -113,7 +139,7 @@ def test_the_file_beside_it_says_what_it_is(make_run, tmp_path):
     assert about.pop("versions")["tensorflow"].startswith("2.")
     assert about == {
         "run": "runs/psi", "step": 7, "kind": "tuned", "variant": "psi", "c": 2.0, "reward": "b", "domain": "words",
-        "length": 6, "primer": "start", "random_primers": [1, 2, 3, 4], "state_size": 32,
+        "options": {"length": 6}, "length": 6, "primer": "start", "random_primers": [1, 2, 3, 4], "state_size": 32,
         "begin": 5, "end": 0, "pad": 0, "symbols": [".", "a", "b", "c", "d"],
     }  # fmt: skip
     keys = {key for cell in re.findall(r"^\| (`.*?) \|", PAGE.split("## assets")[1], re.M) for key in cell.split(", ")}
