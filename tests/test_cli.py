@@ -138,9 +138,10 @@ def test_a_quiet_process_says_nothing_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("more", "head"), [({}, "\x1b[31merror:\x1b[0m "), ({"NO_COLOR": "1"}, "error: "), ({"NO_COLOR": ""}, "\x1b[31m")]
 )
-def test_colours_on_a_terminal_unless_they_are_not_wanted(more, head):
+def test_colours_on_a_terminal_unless_they_are_not_wanted(monkeypatch, more, head):
     import pty
 
+    monkeypatch.delenv("NO_COLOR", raising=False)
     ours, theirs = pty.openpty()
     done = subprocess.run([sys.executable, "-m", "seqtutor", "tuen"], stderr=theirs, env={**os.environ, **more})
     assert done.returncode == 2

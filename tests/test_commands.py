@@ -235,6 +235,7 @@ def test_stars_are_green_on_a_terminal(make_run, tmp_path, monkeypatch, capsys):
     args = ["evaluate", str(make_run()), str(make_run("g", "g")), "--num", "200", "--quiet", "--out", str(tmp_path)]
     assert run(args) == 0
     plain = capsys.readouterr().out
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert " *" in plain and "\x1b" not in plain
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert run(args) == 0
