@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import MOLECULES, MUSIC, SAMPLES
+import tried
+from common import MOLECULES, MUSIC, SAMPLES
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 MEASURE = Path(__file__).with_name("measure.py")
@@ -90,6 +91,15 @@ def growth():
     return rows
 
 
+def others():
+    """Other ways to unroll an LSTM, beside the product's, which is the first."""
+    return {
+        f"{units} units, batch {batch}, {steps} steps: {way}": ("unrolling", way, units, batch, steps)
+        for units, batch, steps in tried.SHAPES
+        for way in tried.WAYS
+    }
+
+
 def train_priors(folder, quick):
     """Small priors on the samples in data/, for what needs one."""
     epochs = 2 if quick else 5
@@ -106,6 +116,12 @@ def train_priors(folder, quick):
         )
         sets = [word for setting in settings for word in ("--set", setting)]
         subprocess.run(["seqtutor", "pretrain", config, *sets, "--quiet", "--out", f"{folder}/{name}"], check=True)
+
+
+def plan(folder, quick):
+    """Everything but `others`; trains the priors it needs into a folder."""
+    train_priors(folder, quick)
+    return networks(folder) | commands(folder, 1_000 if quick else 10_000) | ({} if quick else growth())
 
 
 def child(measurement, arguments, seconds):
@@ -135,13 +151,12 @@ def main():
     parser.add_argument("--only", default="", metavar="WORD,...", help="only rows whose name has one of the words")
     parser.add_argument("--prior", metavar="RUN", help="melody prior of configs/music.yaml, for the time to quality")
     parser.add_argument("--out", type=Path, default=Path("runs/bench.json"), help="default: runs/bench.json")
+    parser.add_argument("--tried", action="store_true", help="instead: other ways to unroll an LSTM")
     options = parser.parse_args()
     runs, seconds = options.runs or (1 if options.quick else 3), 1.5 if options.quick else 5.0
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        train_priors(Path(folder), options.quick)
-        rows = networks(Path(folder)) | commands(Path(folder), 1_000 if options.quick else 10_000)
-        rows |= {} if options.quick else growth()
+        rows = others() if options.tried else plan(Path(folder), options.quick)
         if options.prior:
             rows["time to a mean reward of 60"] = ("quality", options.prior, 60.0)
         print(f"{'':42}{'':28}{'median':>12}{'least':>12}{'most':>12}{'of ceiling':>12}   ({CORES} cores, {runs} runs)")

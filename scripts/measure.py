@@ -11,18 +11,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-MUSIC, MOLECULES = "configs/music.yaml", "configs/molecules.yaml"
-SAMPLES = {MUSIC: "data.name=sample-melodies", MOLECULES: "data.name=sample-molecules"}
-
-
-def rate(work, seconds):
-    """Units a second of `work()`, which returns how many it did; warmed up once, then for about `seconds`."""
-    work()
-    start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        count += work()
-    return count / (time.perf_counter() - start)
+import tried
+from common import MOLECULES, MUSIC, corpus_of, rate
 
 
 def lstm_flops(units, layers, actions, look_up=False):
@@ -53,7 +43,7 @@ def rdkit(seconds):
     from rdkit.Chem import QED
     from rdkit.Contrib.SA_Score import sascorer
 
-    corpus, domain = _corpus(MOLECULES)[1:]
+    corpus, domain = corpus_of(MOLECULES)[1:]
     pieces = [corpus.tokens[corpus.offsets[i] : corpus.offsets[i + 1]] for i in range(2000)]
     lines = iter([domain.decode(np.asarray(piece, np.int32)) for piece in pieces] * 1000)
 
@@ -67,17 +57,6 @@ def rdkit(seconds):
     return {"molecules/s a core": rate(work, seconds)}
 
 
-def _corpus(config, *overrides):
-    from seqtutor import config as configs
-    from seqtutor.corpus import load
-    from seqtutor.domains import domain_class
-
-    resolved = configs.load(Path(config), (SAMPLES[config], *overrides))
-    options = {key: value for key, value in resolved.domain.items() if key != "name"}
-    corpus = load(domain_class(resolved.domain["name"])(options), resolved.data.name)
-    return resolved, corpus, corpus.domain
-
-
 def pretraining(seconds, config, units, layers, batch):
     from seqtutor import runtime
 
@@ -86,7 +65,7 @@ def pretraining(seconds, config, units, layers, batch):
     from seqtutor.pretrain import Trainer
 
     overrides = (f"model.units={units}", f"model.layers={layers}", f"pretrain.batch={batch}", "pretrain.epochs=10000")
-    resolved, corpus, domain = _corpus(config, *overrides)
+    resolved, corpus, domain = corpus_of(config, *overrides)
     trainer = Trainer(resolved, corpus, split(corpus, resolved.data, 0))
     steps = trainer.steps()
     tokens = rate(lambda: next(steps), seconds)
@@ -94,39 +73,6 @@ def pretraining(seconds, config, units, layers, batch):
     flops = 3 * tokens * lstm_flops(units, layers, domain.vocabulary.size) / 1e9
     sequences = tokens * len(trainer._train._lengths) / trainer._train.tokens
     return {"tokens/s": tokens, "sequences/s": sequences, "GFLOP/s": flops, "padding": padding}
-
-
-def pytorch(seconds, config, units, layers, batch):
-    """Tokens a second of PyTorch's own LSTM of the same shape, on the same padded batches, one-hot in, with Adam."""
-    import torch
-
-    from seqtutor.batches import Batches
-
-    resolved, corpus, domain = _corpus(config)
-    batches = Batches(corpus, np.arange(len(corpus)), batch, resolved.data.max_length, domain.vocabulary.pad)
-    actions = domain.vocabulary.size
-    lstm, head = torch.nn.LSTM(actions + 1, units, layers, batch_first=True), torch.nn.Linear(units, actions)
-    weights = [*lstm.parameters(), *head.parameters()]
-    optimizer, stream = torch.optim.Adam(weights, 0.001), batches.epoch(np.random.default_rng(0))
-
-    def work():
-        nonlocal stream
-        pair = next(stream, None)
-        if pair is None:
-            stream = batches.epoch(np.random.default_rng(0))
-            pair = next(stream)
-        tokens, lengths = (torch.as_tensor(array, dtype=torch.int64) for array in pair)
-        inputs = torch.cat([torch.full((len(tokens), 1), actions), tokens[:, :-1]], 1)
-        logits = head(lstm(torch.nn.functional.one_hot(inputs, actions + 1).float())[0])
-        each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), tokens, reduction="none")
-        mask = torch.arange(tokens.shape[1]) < lengths[:, None]
-        optimizer.zero_grad()
-        ((each * mask).sum() / mask.sum()).backward()
-        torch.nn.utils.clip_grad_norm_(weights, 5.0)
-        optimizer.step()
-        return int(lengths.sum())
-
-    return {"tokens/s": rate(work, seconds)}
 
 
 def drawing(seconds, config, units, layers, batch, length):
@@ -138,7 +84,7 @@ def drawing(seconds, config, units, layers, batch, length):
     from seqtutor.policy import Policy
     from seqtutor.rollout import Sampler
 
-    resolved, _, domain = _corpus(config, f"model.units={units}", f"model.layers={layers}", f"domain.length={length}")
+    resolved, _, domain = corpus_of(config, f"model.units={units}", f"model.layers={layers}", f"domain.length={length}")
     policy = Policy(SequenceModel(resolved.model, domain.vocabulary.size))
     sampler = Sampler(policy.step, policy.initial_state, domain.vocabulary, length)
     rng, tokens, drawn = np.random.default_rng(0), 0, 0
@@ -164,7 +110,7 @@ def tuning(seconds, config, units, layers, *overrides):
     from seqtutor.tune import loop
 
     settings = (f"model.units={units}", f"model.layers={layers}", "tune.rounds=100000", *overrides)
-    resolved, _, domain = _corpus(config, *settings)
+    resolved, _, domain = corpus_of(config, *settings)
     spent = {}
     reward = make_reward(domain, resolved.tune.reward, resolved.tune.batch)
     parts = [(loop.Sampler, "draw", "drawing"), (loop.Tuner, "_update", "learning"), (type(reward), "start", "scoring")]
@@ -264,7 +210,7 @@ def scoring(seconds, config):
     """The default reward of sequences of the corpus (melodies: of random tokens), none scored twice."""
     from seqtutor.rewards import make_reward
 
-    resolved, corpus, domain = _corpus(config)
+    resolved, corpus, domain = corpus_of(config)
     reward, rng, at = make_reward(domain, resolved.tune.reward), np.random.default_rng(0), 0
     length = domain.length
 
@@ -297,7 +243,19 @@ def command(seconds, *arguments):
 
 MEASUREMENTS = {
     function.__name__: function
-    for function in (matmul, rdkit, pretraining, pytorch, drawing, tuning, rounds, quality, scoring, command)
+    for function in (
+        matmul,
+        rdkit,
+        pretraining,
+        tried.pytorch,
+        drawing,
+        tuning,
+        rounds,
+        quality,
+        scoring,
+        command,
+        tried.unrolling,
+    )
 }
 
 if __name__ == "__main__":
