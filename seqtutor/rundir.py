@@ -140,7 +140,7 @@ class History:
             text = path.read_text(encoding="utf-8", errors="replace")
             lines = text[: text.rfind("\n") + 1].splitlines()
             if lines:
-                self._columns = lines[0].split(",")
+                self._columns = next(csv.reader(lines[:1]))
                 lines = [lines[0], *self._up_to(keep_until, lines[1:])]
             write_text(path, "".join(f"{line}\n" for line in lines))
 
@@ -154,11 +154,12 @@ class History:
     def add(self, row: dict[str, Any]) -> None:
         """Adds one row; `step` must be among its columns."""
         values = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()]
-        with open(self._path, "a", encoding="utf-8") as file:
+        with open(self._path, "a", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
             if self._columns is None:
                 self._columns = list(row)
-                file.write(",".join(self._columns) + "\n")
-            file.write(",".join(values) + "\n")
+                lines.writerow(self._columns)  # quoted where a name has a comma, as `reward_smarts([C,N])`
+            lines.writerow(values)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -129,6 +129,14 @@ def test_history_is_read_by_pandas(tmp_path):
     assert pd.read_csv(path).step.tolist() == [10, 20, 30, 40]
 
 
+def test_a_column_whose_name_has_a_comma(tmp_path):
+    path, row = tmp_path / "history.csv", {"step": 1, 'reward_smarts([C,N]"x")': 0.5, "last": 2}
+    History(path).add(row)
+    History(path, keep_until=1).add({**row, "step": 2})
+    table = pd.read_csv(path)
+    assert list(table) == list(row) and table.step.tolist() == [1, 2] and table["last"].tolist() == [2, 2]
+
+
 def test_each_row_reaches_the_disk_at_once(tmp_path):
     history = History(tmp_path / "history.csv")
     history.add(ROWS[0])
