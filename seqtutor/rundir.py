@@ -20,8 +20,8 @@ from seqtutor.errors import UserError
 
 # What a run and the commands that read it write into its folder: all that --force may remove.
 CONTENTS = (
-    "checkpoints", "tensorboard", "samples", "history.csv", "summary.json", "rejected.csv", "evaluation.json",
-    "evaluation.csv", "report.html", "config.yaml",
+    "checkpoints", "tensorboard", "samples", "history.csv", "best.csv", "summary.json", "rejected.csv",
+    "evaluation.json", "evaluation.csv", "report.html", "config.yaml",
 )  # fmt: skip
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pandas", "rdkit", "pretty_midi", "click")
 

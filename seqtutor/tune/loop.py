@@ -1,8 +1,9 @@
 """KL-control tuning: draw a batch, have it scored, meanwhile learn from the replay, then store it; again.
 
 So a batch is first learned from in the round after its own, except on-policy, where learning waits for the scores.
-The state after a round is the weights, the optimizer, the replay and what the reward remembers; all random numbers
-of a round come from (seed, round). So a run resumed from a checkpoint repeats the unbroken one to the bit.
+The state after a round is the weights, the optimizer, the replay, the best sequences so far and what the reward
+remembers; all random numbers of a round come from (seed, round). So a run resumed from a checkpoint repeats the
+unbroken one to the bit.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from seqtutor.primers import Primer, with_primer
 from seqtutor.progress import Progress
 from seqtutor.rollout import Exploration, Rollout, Sampler
 from seqtutor.rundir import Clock, History, RunDir
+from seqtutor.tune.best import NAME, Best
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.replay import Arrays, Replay
 from seqtutor.tune.variants import VARIANTS
@@ -63,6 +65,8 @@ def tune(
             due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
             board.add(row, distributions)
             if due:
+                if len(tuner.best):  # before the checkpoint: a run killed between the two writes it again
+                    tuner.best.write(run.path / NAME, prior.domain)
                 checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
             if interrupt.asked:
                 raise KeyboardInterrupt
@@ -88,6 +92,7 @@ class Tuner:
         )
         self._primer = Primer(domain, settings.primer)
         self._replay = Replay(settings.buffer, settings.priority)
+        self.best = Best(settings.best)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
         self._tokens = 0  # drawn so far
 
@@ -104,6 +109,7 @@ class Tuner:
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
         learned = self._learn_from_replay(rng)
         scored = pending()
+        self.best.add(number + 1, whole, scored)
         rows = {
             "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
@@ -155,7 +161,7 @@ class Tuner:
         optimizer = {str(i): v.numpy() for i, v in enumerate(learner.optimizer.variables)}
         arrays = checkpoint.join(
             prior=learner.prior.get(), online=learner.online.get(), target=learner.target.get(),
-            optimizer=optimizer, replay=self._replay.state(), reward=self._reward.state(),
+            optimizer=optimizer, replay=self._replay.state(), reward=self._reward.state(), best=self.best.state(),
             loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **describe(self._config, self._domain)}, arrays)
@@ -169,6 +175,7 @@ class Tuner:
             variable.assign(saved.arrays[f"optimizer/{i}"])
         self._replay.restore(saved.group("replay"))
         self._reward.restore(saved.group("reward"))
+        self.best.restore(saved.group("best"))
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
 
 
