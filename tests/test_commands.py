@@ -102,7 +102,11 @@ def test_evaluate_runs_and_a_file_side_by_side(make_run, word_file, capsys):
     assert tree["words.txt"]["novel"]["value"] == 0
     assert "kl_sequence" not in tree["words.txt"]
     assert tree["runs/psi"]["reward"]["n"] == 40
-    assert (prior / "rejected.csv").exists()
+    bad = (prior / "rejected.csv").read_text()
+    assert bad
+    assert run(["evaluate", str(prior), "--num", "40", "--quiet", "--out", str(prior)]) == 0
+    assert (prior / "rejected.csv").read_text() == bad  # without a file it may be that of the training data
+    assert run([*args, "--quiet"]) == 0
     assert set(pd.read_csv(prior / "evaluation.csv").run) == set(tree)
 
 

@@ -148,6 +148,18 @@ def named_domain(name: str, overrides: tuple[str, ...]) -> Domain:
     return make_domain(config.domain)
 
 
+def check_primer(domain: Domain, spec: str, folder: Path, quiet: bool) -> None:
+    """Says how much of a primer's file is left out, and that it is listed in the folder.
+
+    Raises UserError if the primer is none, before anything is made.
+    """
+    from seqtutor.primers import Primer
+
+    bad = len(Primer(domain, spec).rejected)
+    if bad and not quiet:
+        click.echo(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}", err=True)
+
+
 def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
     """See `corpus.load`; shows how far it is."""
     from seqtutor import corpus

@@ -58,6 +58,7 @@ def tune(
 
     loaded = load_run(prior)
     resolved = of_prior(resolved, loaded)
+    options.check_primer(loaded.domain, resolved.tune.primer, run.path, quiet)
     with make_reward(loaded.domain, resolved.tune.reward, resolved.tune.batch) as scores:
         run.create(resolved, about(prior), resume, force)
         learn(resolved, loaded, scores, run, resume, quiet)
