@@ -9,6 +9,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Record, Rejected
 from seqtutor.errors import UserError
+from seqtutor.rejections import Rejections
 from seqtutor.rollout import Rollout, Sampler
 
 NONE = -1  # fills a primer's row behind its last token
@@ -26,7 +27,7 @@ class Primer:
 
     def __init__(self, domain: Domain, spec: str):
         """Raises UserError if the spec is none of these, or if tokens or most of a file cannot begin a sequence."""
-        self.rejected: list[Rejected] = []
+        self.rejected = Rejections()
         self._choices = np.zeros((1, 0), np.int32)
         if spec == "random":
             self._choices = domain.random_primers().reshape(-1, 1)
@@ -35,7 +36,8 @@ class Primer:
         elif not spec.strip():
             raise UserError("the primer is empty; give `start`, `random`, tokens or a file")
         elif spec != "start":
-            self._choices = self._of_file(domain, Path(spec)) if os.path.exists(spec) else _of_text(domain, spec)
+            is_file = any(map(os.path.exists, (spec, spec.rpartition(":")[0])))  # a table may name its column
+            self._choices = self._of_file(domain, Path(spec)) if is_file else _of_text(domain, spec)
         self._random = spec == "random"
         self._lengths = _lengths(self._choices)
 
@@ -70,7 +72,7 @@ class Primer:
                 self.rejected.append(Rejected(item.name, str(error)))
         bad, total = len(self.rejected), len(rows) + len(self.rejected)
         if 2 * bad > total:
-            first = self.rejected[0]
+            first = next(iter(self.rejected))
             raise UserError(f"primer {path}: {bad} of {total} are bad; the first is {first.name}: {first.reason}")
         if not rows:
             raise UserError(f"primer {path}: no sequence in it")
