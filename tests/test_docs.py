@@ -74,7 +74,8 @@ def folder(tmp_path_factory):
     domain_class("music")().writers()["mid"](tunes, np.full(4, 32), midi, 0)
     (path / "few.smi").write_text("CCO\nCCN\nc1ccccc1\nCC(=O)O\nCCOC\nCCCl\nOCCO\nCC#N\n")
     (path / "few.txt").write_text("C4 hold E4 hold G4 hold E4 hold\nG4 off E4 off C4 hold hold hold\n" * 2)
-    shutil.copy(path / "few.smi", path / "path/to/molecules.smi")
+    for place in ("path/to/molecules.smi", "mine.smi"):
+        shutil.copy(path / "few.smi", path / place)
     (path / "hits.csv").write_text("Ligand SMILES,inhibitor\nCCO,CCN\nCCCl,CC#N\nOCCO,CCOC\n")
     return path
 
