@@ -11,7 +11,7 @@ from seqtutor.cli.main import run
 from seqtutor.domains.molecules.reward import SCORES
 from seqtutor.domains.music.rules import RULES
 from seqtutor.rundir import CONTENTS
-from tests.test_docs_rewards import make_prior
+from tests.commands import untrained
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
@@ -62,8 +62,8 @@ COMMANDS = [
 def written(tmp_path_factory):
     """A folder in which every command that writes a table has run, at the smallest size."""
     path = tmp_path_factory.mktemp("files")
-    make_prior(path / "music/prior", "music")
-    make_prior(path / "molecules/prior", "molecules", length=10)
+    untrained(path / "music/prior", "music")
+    untrained(path / "molecules/prior", "molecules", length=10)
     (path / "words.txt").write_text("abcdab\naabbcc\nddccba\nabc\n")
     (path / "mols.smi").write_text("CCO\nc1ccccc1\nCCOc1ccccc1\n")
     (path / "tunes.txt").write_text("C4 hold E4 hold\nC4 D4 off off\n")

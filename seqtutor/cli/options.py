@@ -148,26 +148,27 @@ def named_domain(name: str, overrides: tuple[str, ...]) -> Domain:
     return make_domain(config.domain)
 
 
-def tell_longer(grown: dict[str, tuple[Any, Any]], quiet: bool) -> None:
+def tell_longer(grown: dict[str, tuple[Any, Any]]) -> None:
     """Says what it means that a run goes on for longer than it was begun for; see `RunDir.create`."""
-    for key, (old, new) in ({} if quiet else grown).items():
-        click.echo(
+    from seqtutor.progress import LOG
+
+    for key, (old, new) in grown.items():
+        LOG.warning(
             f"going on with {key} {new}, after {old}: the learning rate follows the new length from here, so this is "
-            "not the run that had it from the start",
-            err=True,
+            "not the run that had it from the start"
         )
 
 
-def check_primer(domain: Domain, spec: str, folder: Path, quiet: bool) -> None:
+def check_primer(domain: Domain, spec: str, folder: Path) -> None:
     """Says how much of a primer's file is left out, and that it is listed in the folder.
 
     Raises UserError if the primer is none, before anything is made.
     """
     from seqtutor.primers import Primer
+    from seqtutor.progress import LOG
 
-    bad = len(Primer(domain, spec).rejected)
-    if bad and not quiet:
-        click.echo(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}", err=True)
+    if bad := len(Primer(domain, spec).rejected):
+        LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
 
 
 def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:

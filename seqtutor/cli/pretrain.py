@@ -47,7 +47,7 @@ def pretrain(
 
     corpus = options.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
     data = {"sha256": corpus.sha256, "sequences": len(corpus)}
-    options.tell_longer(run.create(resolved, {"kind": "prior", "data": data}, resume, force, LONGER), quiet)
+    options.tell_longer(run.create(resolved, {"kind": "prior", "data": data}, resume, force, LONGER))
     tables.write_rejected(run.path, corpus.rejected)
     if corpus.rejected and not quiet:
         count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)

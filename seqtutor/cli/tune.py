@@ -59,9 +59,9 @@ def tune(
 
     loaded = load_run(prior)
     resolved = of_prior(resolved, loaded)
-    options.check_primer(loaded.domain, resolved.tune.primer, run.path, quiet)
+    options.check_primer(loaded.domain, resolved.tune.primer, run.path)
     with make_reward(loaded.domain, resolved.tune.reward, resolved.tune.batch) as scores:
-        options.tell_longer(run.create(resolved, about(prior), resume, force, LONGER), quiet)
+        options.tell_longer(run.create(resolved, about(prior), resume, force, LONGER))
         learn(resolved, loaded, scores, run, resume, quiet)
     if not quiet:
         click.echo(f"the tuned policy is in {run.path}")
