@@ -2,7 +2,7 @@
 
     checkpoints/
       step-00000400/
-        arrays.npz        every array, by name ("prior/logits/bias", "optimizer/3", "replay/rows/tokens")
+        arrays.npz        every array, by name ("prior/logits/bias", "optimizer/3", "replay/0/rows/tokens")
         checkpoint.json   format, step, what it is, vocabulary, config, versions, sha256 of arrays.npz
       best.json           {"step": 400}
 

@@ -97,6 +97,7 @@ class TuneConfig(_Section):
     epsilon: float = Field(0.01, ge=0, le=1, description="share of random tokens")
     primer: str = Field("start", description="start, random, or text tokens or a file to start from")
     evaluate_every: int = Field(25, ge=1, description="rounds between checkpoints")
+    best: int = Field(100, ge=0, description="distinct sequences kept in best.csv, the best of all rounds; 0: none")
 
 
 class SampleConfig(_Section):

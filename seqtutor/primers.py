@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Record
+from seqtutor.domains.base import Domain, Record, Rejected
 from seqtutor.errors import UserError
-from seqtutor.rollout import Rollout
+from seqtutor.rejections import Rejections
+from seqtutor.rollout import Rollout, Sampler
+
+NONE = -1  # fills a primer's row behind its last token
 
 
 class Primer:
     """Makes primer arrays int32 [N, P] from a spec: `start`, `random`, text tokens, or a file of sequences.
 
-    Rows of a file are taken in turn; they are cut to the shortest of them, so that P is one number.
+    Rows of a file are taken in turn. Where the domain keeps its primer (a scaffold) each is whole, and a shorter one
+    has NONE behind it; elsewhere they are cut to the shortest of them.
+
+    Attributes:
+      rejected: what of a file cannot begin a sequence, and why.
     """
 
     def __init__(self, domain: Domain, spec: str):
-        """Raises UserError if the spec is none of these or its tokens are not in the vocabulary."""
+        """Raises UserError if the spec is none of these, or if tokens or most of a file cannot begin a sequence."""
+        self.rejected = Rejections()
         self._choices = np.zeros((1, 0), np.int32)
         if spec == "random":
             self._choices = domain.random_primers().reshape(-1, 1)
@@ -27,14 +36,69 @@ class Primer:
         elif not spec.strip():
             raise UserError("the primer is empty; give `start`, `random`, tokens or a file")
         elif spec != "start":
-            self._choices = _given(domain, spec)
+            is_file = any(map(os.path.exists, (spec, spec.rpartition(":")[0])))  # a table may name its column
+            self._choices = self._of_file(domain, Path(spec)) if is_file else _of_text(domain, spec)
         self._random = spec == "random"
+        self._lengths = _lengths(self._choices)
+
+    @property
+    def lengths(self) -> int:
+        """How many different lengths the primers have."""
+        return len(np.unique(self._lengths))
 
     def draw(self, n: int, rng: np.random.Generator, first: int = 0) -> np.ndarray:
         """Primers int32 [n, P]: uniformly at random, or the given ones in turn beginning at number `first`."""
-        count = len(self._choices)
-        at = rng.integers(0, count, n) if self._random else (first + np.arange(n)) % count
-        return self._choices[at]
+        return self._choices[self._pick(len(self._choices), n, rng, first)]
+
+    def draw_equal(self, n: int, rng: np.random.Generator, turn: int) -> np.ndarray:
+        """As `draw`, but of those only that are as long as number `turn`, so that nothing is NONE."""
+        length = self._lengths[turn % len(self._lengths)]
+        equal = self._choices[self._lengths == length, :length]
+        return equal[self._pick(len(equal), n, rng, 0)]
+
+    def _pick(self, count: int, n: int, rng: np.random.Generator, first: int) -> np.ndarray:
+        return rng.integers(0, count, n) if self._random else (first + np.arange(n)) % count
+
+    def _of_file(self, domain: Domain, path: Path) -> np.ndarray:
+        """The primers of a file, [N, P]. Raises UserError if more than half of it are bad, or there is none."""
+        rows = []
+        for item in domain.read(path):
+            try:
+                if isinstance(item, Record):
+                    rows.append(_ids(domain, item.text))
+                else:
+                    self.rejected.append(item)
+            except ValueError as error:
+                self.rejected.append(Rejected(item.name, str(error)))
+        bad, total = len(self.rejected), len(rows) + len(self.rejected)
+        if 2 * bad > total:
+            first = next(iter(self.rejected))
+            raise UserError(f"primer {path}: {bad} of {total} are bad; the first is {first.name}: {first.reason}")
+        if not rows:
+            raise UserError(f"primer {path}: no sequence in it")
+        longest = (max if domain.keeps_primer else min)(map(len, rows))
+        filled = [np.pad(row[:longest], (0, longest - len(row[:longest])), constant_values=NONE) for row in rows]
+        return np.array(filled, np.int32)
+
+
+def draw_from(
+    sampler: Sampler, uniforms: np.ndarray, primers: np.ndarray, domain: Domain
+) -> tuple[Rollout, np.ndarray, np.ndarray]:
+    """Draws from primers [N, P] of any lengths, see `Sampler.draw`; those of one length are drawn together.
+
+    Returns the sequences and the primers before them as `with_primer` does, and how many tokens of each were drawn,
+    int32 [N].
+    """
+    lengths, parts, order = _lengths(primers), [], []
+    for length in np.unique(lengths):
+        at = np.flatnonzero(lengths == length)
+        equal = primers[at, :length]
+        whole, before = with_primer(sampler.draw(uniforms[at], equal), equal, domain)
+        parts.append((*whole, before, whole.lengths - (length - before.shape[1])))
+        order.append(at)
+    back = np.argsort(np.concatenate(order))
+    *drawn, before, count = (np.concatenate(arrays)[back] for arrays in zip(*parts, strict=True))
+    return Rollout(*drawn), before, count
 
 
 def with_primer(drawn: Rollout, primers: np.ndarray, domain: Domain) -> tuple[Rollout, np.ndarray]:
@@ -51,20 +115,23 @@ def with_primer(drawn: Rollout, primers: np.ndarray, domain: Domain) -> tuple[Ro
     return Rollout(tokens, np.minimum(drawn.lengths + count, length), *floats), primers[:, :0]
 
 
-def _given(domain: Domain, spec: str) -> np.ndarray:
-    if Path(spec).exists():
-        texts = [record.text for record in domain.read(Path(spec)) if isinstance(record, Record)]
-        if not texts:
-            raise UserError(f"primer {spec}: no readable sequence in it")
-    else:
-        texts = [spec]
+def _of_text(domain: Domain, spec: str) -> np.ndarray:
     try:
-        rows = [domain.vocabulary.ids(domain.tokenize(text)) for text in texts]
+        return np.array([_ids(domain, spec)], np.int32)
     except ValueError as error:
         raise UserError(f"primer '{spec}': {error}; give `start`, `random`, tokens or a file") from None
-    shortest = min(len(row) for row in rows)
-    if shortest == 0:
-        raise UserError(f"primer '{spec}' is empty; use `start` for no primer")
-    if domain.keeps_primer and shortest >= domain.length:
-        raise UserError(f"primer '{spec}' has {shortest} tokens; a sequence has at most {domain.length}")
-    return np.array([row[:shortest] for row in rows], np.int32)
+
+
+def _ids(domain: Domain, text: str) -> list[int]:
+    """The tokens of a primer. Raises ValueError with the reason if it cannot begin a sequence."""
+    ids = domain.vocabulary.ids(domain.tokenize(text))
+    if not ids:
+        raise ValueError("no tokens")
+    if domain.keeps_primer and len(ids) >= domain.length:
+        raise ValueError(f"{len(ids)} tokens; a sequence has at most {domain.length}")
+    return ids
+
+
+def _lengths(primers: np.ndarray) -> np.ndarray:
+    """How many tokens each row of [N, P] has."""
+    return (primers != NONE).sum(axis=1)

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from seqtutor.errors import UserError
 
 # What a run and the commands that read it write into its folder: all that --force may remove.
 CONTENTS = (
-    "checkpoints", "tensorboard", "samples", "history.csv", "summary.json", "rejected.csv", "evaluation.json",
-    "evaluation.csv", "report.html", "config.yaml",
+    "checkpoints", "tensorboard", "samples", "history.csv", "best.csv", "summary.json", "rejected.csv",
+    "evaluation.json", "evaluation.csv", "report.html", "config.yaml",
 )  # fmt: skip
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pandas", "rdkit", "pretty_midi", "click")
 
@@ -42,8 +43,12 @@ class RunDir:
         """One row per logging step."""
         return self.path / "history.csv"
 
-    def check(self, config: Config, about: dict[str, Any], resume: bool, force: bool) -> bool:
+    def check(
+        self, config: Config, about: dict[str, Any], resume: bool, force: bool, longer: Sequence[str] = ()
+    ) -> bool:
         """Whether a run is there already, with which `create` may do what it is told. Changes nothing.
+
+        Args: longer: settings that may be greater than the run's when it is resumed, such as `tune.rounds`.
 
         Raises UserError if a run is there and neither resume nor force is given, if resume is asked for with another
         config or kind than the run's, or if the config.yaml that is there is not a run's.
@@ -54,32 +59,43 @@ class RunDir:
         if there and "run" not in self._tree():
             raise UserError(f"{self.path / 'config.yaml'} is not a run's; choose another --out")
         if there and resume:
-            if to_tree(self.config()) != to_tree(config) or self._differs(about):
-                raise UserError(f"{self.path} was started with other settings; resume with the same, or use --force")
+            other = [
+                f"{key} was {old}, not {new}"
+                for key, (old, new) in _changes(self.config(), config).items()
+                if key not in longer or new < old
+            ] + [f"another {name}" for name, value in about.items() if self.about().get(name) != value]
+            if other:
+                raise UserError(
+                    f"{self.path} was started with other settings ({other[0]}); resume with the same, or use --force"
+                )
         elif there and not force:
             raise UserError(f"{self.path} holds a run already; use --resume, --force or another --out")
         return there
 
-    def create(self, config: Config, about: dict[str, Any], resume: bool, force: bool) -> None:
+    def create(
+        self, config: Config, about: dict[str, Any], resume: bool, force: bool, longer: Sequence[str] = ()
+    ) -> dict[str, tuple[Any, Any]]:
         """Makes the folder and writes config.yaml; force starts afresh, but files that are not a run's stay.
 
+        Returns what of `longer` has grown in a resumed run: its old and its new value. config.yaml then has the new
+        one, and in its section `run`, as `grown`, the old ones.
         Raises UserError as `check` does, or if the folder cannot be written to.
         """
-        there = self.check(config, about, resume, force)
+        there = self.check(config, about, resume, force, longer)
+        grown, about = {}, {**about, "versions": versions()}
         if there and resume:
-            return
+            grown, about = _changes(self.config(), config), self.about()
+            if not grown:
+                return grown
+            about["grown"] = [*about.get("grown", []), {key: old for key, (old, _) in grown.items()}]
         try:
-            if there:
+            if there and not resume:
                 self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
-            tree = {**to_tree(config), "run": {**about, "versions": versions()}}
-            write_text(self.path / "config.yaml", yaml.safe_dump(tree, sort_keys=False))
+            write_text(self.path / "config.yaml", yaml.safe_dump({**to_tree(config), "run": about}, sort_keys=False))
         except OSError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
-
-    def _differs(self, about: dict[str, Any]) -> bool:
-        before = self.about()
-        return any(before.get(key) != value for key, value in about.items())
+        return grown
 
     def _clear(self) -> None:
         for path in (self.path / name for name in CONTENTS):
@@ -106,6 +122,19 @@ class RunDir:
         if not isinstance(tree, dict):
             raise UserError(f"{self.path / 'config.yaml'} is not a mapping")
         return tree
+
+
+def _changes(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+    """Every `section.key` whose values differ, with both."""
+    before, after = _flat(old), _flat(new)
+    both = {key: (before.get(key), after.get(key)) for key in {**before, **after}}
+    return {key: (was, now) for key, (was, now) in both.items() if was != now}
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    tree = to_tree(config)
+    seed = tree.pop("seed")
+    return {"seed": seed, **{f"{name}.{key}": value for name, part in tree.items() for key, value in part.items()}}
 
 
 class Clock:
@@ -140,7 +169,7 @@ class History:
             text = path.read_text(encoding="utf-8", errors="replace")
             lines = text[: text.rfind("\n") + 1].splitlines()
             if lines:
-                self._columns = lines[0].split(",")
+                self._columns = next(csv.reader(lines[:1]))
                 lines = [lines[0], *self._up_to(keep_until, lines[1:])]
             write_text(path, "".join(f"{line}\n" for line in lines))
 
@@ -154,11 +183,12 @@ class History:
     def add(self, row: dict[str, Any]) -> None:
         """Adds one row; `step` must be among its columns."""
         values = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()]
-        with open(self._path, "a", encoding="utf-8") as file:
+        with open(self._path, "a", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
             if self._columns is None:
                 self._columns = list(row)
-                file.write(",".join(self._columns) + "\n")
-            file.write(",".join(values) + "\n")
+                lines.writerow(self._columns)  # quoted where a name has a comma, as `reward_smarts([C,N])`
+            lines.writerow(values)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,11 +13,11 @@ import numpy as np
 from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
 from seqtutor.load import LoadedRun
-from seqtutor.primers import Primer, with_primer
+from seqtutor.primers import Primer, draw_from
 from seqtutor.progress import LOG, Progress
 from seqtutor.rewards import built_in
 from seqtutor.rollout import Rollout
-from seqtutor.tables import csv_file, make_folder, write_arrays
+from seqtutor.tables import csv_file, make_folder, write_arrays, write_rejected
 
 GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
 
@@ -72,26 +72,26 @@ def draw(run: LoadedRun, how: Draw) -> Iterator[Drawn]:
         rng = np.random.default_rng([how.seed, 0x5A, index])
         uniforms = rng.random((how.batch, run.domain.length), np.float32)
         primers = primer.draw(how.batch, rng, first)
-        whole, before = with_primer(sampler.draw(uniforms, primers), primers, run.domain)
-        kept = primers.shape[1] - before.shape[1]
+        whole, before, count = draw_from(sampler, uniforms, primers, run.domain)
         n = min(how.batch, how.num - first)
-        yield Drawn(before[:n], Rollout(*(array[:n] for array in whole)), whole.lengths[:n] - kept)
+        yield Drawn(before[:n], Rollout(*(array[:n] for array in whole)), count[:n])
 
 
 def sample(run: LoadedRun, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
     """Draws sequences and writes them in a format, and samples.csv with their log-probabilities and rewards.
 
-    samples.csv has a row a sequence: file (if there is one), text, tokens, log_prior and log_prob (log p and log pi of
-    the whole sequence, nats), each component of the reward summed over the sequence, and total. samples.npz (kind
-    "npz", held in memory until the end) has tokens and per-token log_prior and log_prob [N, T], lengths [N] and
-    primer [N, P].
+    samples.csv has a row a sequence: file (if there is one), text, the text of its primer (if there is one), tokens,
+    log_prior and log_prob (log p and log pi of the tokens drawn, nats), each component of the reward summed over the
+    sequence, and total. samples.npz (kind "npz", held in memory until the end) has tokens and per-token log_prior and
+    log_prob [N, T], lengths [N] and primer [N, P]. rejected.csv has what of a primer's file was left out, if anything.
 
     Raises:
-      UserError: the domain cannot write the format, or the folder cannot be written to.
+      UserError: the domain cannot write the format, the primer is none, or the folder cannot be written to.
     """
     writer = find_writer(run.domain, kind)
     path = make_folder(folder) / "samples.csv"
-    columns = ("file", "text", "tokens", "log_prior", "log_prob", *reward.names, "total")
+    write_rejected(folder, Primer(run.domain, how.primer).rejected)
+    columns = ("file", "text", "primer", "tokens", "log_prior", "log_prob", *reward.names, "total")
     kept: list[Drawn] = []
     first = 0
     with ExitStack() as stack:
@@ -101,7 +101,7 @@ def sample(run: LoadedRun, how: Draw, kind: str, reward: Reward, folder: Path, q
             tokens, lengths = batch.sequences[:2]
             files = writer(tokens, lengths, folder, first) if writer else [None] * len(tokens)
             names = [file and file.relative_to(folder).as_posix() for file in files]
-            for row in _rows(run.domain, batch.sequences, reward, names):
+            for row in _rows(run.domain, batch, reward, names):
                 table.add(row)
             if kind == "npz":
                 kept.append(batch)
@@ -119,8 +119,9 @@ def find_writer(domain: Domain, kind: str) -> Writer | None:
     return writers.get(kind)
 
 
-def _rows(domain: Domain, drawn: Rollout, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:
+def _rows(domain: Domain, batch: Drawn, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:
     """The rows of samples.csv for one batch."""
+    drawn, kept = batch.sequences, batch.sequences.lengths - batch.count
     scored = reward(drawn.tokens, drawn.lengths)
     sums = {
         "log_prior": drawn.log_prior.sum(axis=1), "log_prob": drawn.log_prob.sum(axis=1),
@@ -128,7 +129,8 @@ def _rows(domain: Domain, drawn: Rollout, reward: Reward, files: list[str | None
     }  # fmt: skip
     for i, (file, tokens, length) in enumerate(zip(files, drawn.tokens, drawn.lengths, strict=True)):
         ids = tokens[:length]
-        text = {"file": file, "text": domain.decode(ids), "tokens": " ".join(map(str, ids.tolist()))}
+        primer = domain.decode([*batch.primers[i], *ids[: kept[i]]])
+        text = {"file": file, "text": domain.decode(ids), "primer": primer, "tokens": " ".join(map(str, ids.tolist()))}
         yield text | {name: values[i] for name, values in sums.items()}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from seqtutor.cli.main import run
+from seqtutor.load import load_run
 from tests.commands import error_of, failing_reward
 
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
@@ -91,6 +92,23 @@ def test_a_user_file_that_fails_in_mid_run(make_run, tmp_path, capsys):
     pd.testing.assert_frame_equal(*histories, check_exact=True)
 
 
+def test_a_finished_run_goes_on_for_longer(make_run, tmp_path, capsys):
+    """Its rounds so far are kept, and those that follow have the learning rate of the longer run."""
+    config, out, short = tmp_path / "c.yaml", tmp_path / "tuned", tmp_path / "short"
+    config.write_text(CONFIG + "tune: {rounds: 2, batch: 8, minibatch: 8}\n")
+    args = ["tune", str(config), "--prior", str(make_run()), "--out"]
+    assert run([*args, str(out), "--quiet"]) == run([*args, str(short), "--quiet"]) == 0
+    capsys.readouterr()
+    assert run([*args, str(out), "--resume", "--set", "tune.rounds=4"]) == 0
+    assert "going on with tune.rounds 4, after 2: the learning rate" in capsys.readouterr().err
+    long, before = (pd.read_csv(path / "history.csv").drop(columns="seconds") for path in (out, short))
+    assert long.step.tolist() == [1, 2, 3, 4]
+    pd.testing.assert_frame_equal(long[:2], before, check_exact=True, check_dtype=False)
+    assert long.kl.iloc[3] != long.kl.iloc[1]  # it went on learning
+    assert load_run(out).step == 4 and load_run(out).config.tune.rounds == 4
+    assert "(tune.rounds was 4, not 2)" in error_of(capsys, *args, str(out), "--resume")
+
+
 def test_evaluate_runs_and_a_file_side_by_side(make_run, word_file, capsys):
     prior, tuned = make_run("prior"), make_run("psi", variant="psi")
     args = ["evaluate", str(prior), str(tuned), str(word_file), "--num", "40", "--reference", str(word_file)]
@@ -102,7 +120,11 @@ def test_evaluate_runs_and_a_file_side_by_side(make_run, word_file, capsys):
     assert tree["words.txt"]["novel"]["value"] == 0
     assert "kl_sequence" not in tree["words.txt"]
     assert tree["runs/psi"]["reward"]["n"] == 40
-    assert (prior / "rejected.csv").exists()
+    bad = (prior / "rejected.csv").read_text()
+    assert bad
+    assert run(["evaluate", str(prior), "--num", "40", "--quiet", "--out", str(prior)]) == 0
+    assert (prior / "rejected.csv").read_text() == bad  # without a file it may be that of the training data
+    assert run([*args, "--quiet"]) == 0
     assert set(pd.read_csv(prior / "evaluation.csv").run) == set(tree)
 
 

@@ -74,7 +74,8 @@ def folder(tmp_path_factory):
     domain_class("music")().writers()["mid"](tunes, np.full(4, 32), midi, 0)
     (path / "few.smi").write_text("CCO\nCCN\nc1ccccc1\nCC(=O)O\nCCOC\nCCCl\nOCCO\nCC#N\n")
     (path / "few.txt").write_text("C4 hold E4 hold G4 hold E4 hold\nG4 off E4 off C4 hold hold hold\n" * 2)
-    shutil.copy(path / "few.smi", path / "path/to/molecules.smi")
+    for place in ("path/to/molecules.smi", "mine.smi"):
+        shutil.copy(path / "few.smi", path / place)
     (path / "hits.csv").write_text("Ligand SMILES,inhibitor\nCCO,CCN\nCCCl,CC#N\nOCCO,CCOC\n")
     return path
 
@@ -118,7 +119,7 @@ def test_every_command_runs(page, folder, eagerly, monkeypatch, capsys):
     for args in lines:
         parse(args)  # as it stands, for what is said below in SMALL replaces it
         small = [HERE.get(arg, arg) for arg in args]
-        few = [FEW[Path(args[1]).stem]] if args[0] == "pretrain" else []
+        few = [FEW[Path(args[1]).stem.partition("-")[0]]] if args[0] == "pretrain" else []
         assert run([*small, *few, *SMALL.get(args[0], []), "--quiet"]) == 0, (args, capsys.readouterr().err)
 
 

@@ -20,7 +20,7 @@ LAYERS = [
     ["model", "optimum", "rundir", "checkpoint", "batches", "tune.losses", "tune.replay", "magenta"],
     ["tune.targets", "rollout"],
     ["tune.variants"],
-    ["policy", "primers", "tune.learner"],
+    ["policy", "primers", "tune.learner", "tune.best"],
     ["load"],
     ["pretrain", "tune.loop", "sample", "given"],
     ["score", "evaluate", "export", "report.charts", "report.style"],

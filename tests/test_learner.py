@@ -90,7 +90,9 @@ def test_the_level_of_the_values_is_no_part_of_the_policy(name):
 def test_the_replay_holds_whole_sequences_and_no_recurrent_state():
     tuner = Tuner(settings("psi", batch=8), LINE, make_prior(), REWARD)
     tuner.round(0)
-    rows = {name: array.shape for name, array in tuner.snapshot(1).group("replay").items() if name.startswith("rows/")}
+    rows = {
+        name: array.shape for name, array in tuner.snapshot(1).group("replay/0").items() if name.startswith("rows/")
+    }
     assert rows == {
         "rows/tokens": (8, LENGTH), "rows/lengths": (8,), "rows/primer": (8, 0), "rows/reward": (8, LENGTH),
         "rows/log_prior": (8, LENGTH),

@@ -51,6 +51,7 @@ def test_alerts_of_both_catalogues():
 def test_similarity_by_hand():
     """Ethane has 2 environments of radius 0 to 2: CH3, CH3-CH3. Propane has 4: CH3, CH2, CH3-CH2, CH3-CH2-CH3."""
     assert value("CC", "similar(CCC)") == value("CCC", "similar(CC)") == pytest.approx(1 / 5)
+    assert value("CC", "similar(O,CCC,O)") == value("CC", "similar(CCC)")  # the nearest of several
     assert value("OCC", "similar(CCO)") == 1 and value("C", "similar(O)") == 0
 
 
@@ -64,6 +65,12 @@ def test_what_rdkit_cannot_read_is_refused_in_one_line(name, kind, capfd):
     with pytest.raises(UserError, match="RDKit cannot read"):
         parts_of({name: 1.0})
     assert capfd.readouterr().err == ""
+
+
+def test_each_of_several_references_must_be_read():
+    for name, bad in {"similar(CC,c1cc)": "c1cc", "similar(CC,)": ""}.items():
+        with pytest.raises(UserError, match=rf"cannot read '{bad}' as SMILES"):
+            check(name)
 
 
 @pytest.fixture(scope="module")

@@ -108,9 +108,9 @@ def test_only_the_guilty_molecule_is_marked(order, reason):
         molecules = pool.map([*before, order, *after])
         assert texts(molecules[:40]) == before and texts(molecules[41:]) == after
         assert not molecules[40].valid and molecules[40].reason == reason
-        assert pool.failures == {reason: 1}
+        assert pool.failures == {reason: [order]}
         assert pool.map([order])[0].reason == reason  # from the cache: not tried again, not counted again
-        assert pool.failures == {reason: 1}
+        assert pool.failures == {reason: [order]}
 
 
 def test_a_worker_killed_from_outside_costs_nothing(tmp_path):

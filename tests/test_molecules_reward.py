@@ -166,10 +166,11 @@ def test_rows_do_not_depend_on_their_batch(rewards):
 
 def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
     reward = MoleculeReward({"valid": 1.0}, decode, VOCABULARY.end, pool)
-    pool.failures["timed out"] += 3
+    pool.failures["timed out"] += ["C", "N" * 200, "O", "F", "S", "P"]
     reward.close()
     reward.close()
-    assert capsys.readouterr().err == "warning: 3 molecules counted as invalid: RDKit timed out on them\n"
+    named = f"C, {'N' * 100}, O, F, S and 1 more"
+    assert capsys.readouterr().err == f"warning: counted as invalid, since RDKit timed out: {named}\n"
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(pool):

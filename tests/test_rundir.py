@@ -94,6 +94,35 @@ def test_a_config_of_the_users_own_is_not_taken_for_a_run(run, force):
     assert (run.path / "config.yaml").read_text() == "domain: {name: music}\n"
 
 
+def with_rounds(rounds):
+    return from_tree({**to_tree(CONFIG), "tune": {"rounds": rounds}}, "test")
+
+
+def test_a_run_may_grow_where_that_is_allowed_and_config_yaml_says_so(run):
+    def resume(rounds, longer=("tune.rounds",)):
+        return run.create(with_rounds(rounds), ABOUT, resume=True, force=False, longer=longer)
+
+    assert resume(5) == {}
+    assert resume(8) == {"tune.rounds": (5, 8)}
+    assert resume(8) == {}
+    assert resume(9) == {"tune.rounds": (8, 9)}
+    assert run.config() == with_rounds(9)
+    about = run.about()
+    assert about["grown"] == [{"tune.rounds": 5}, {"tune.rounds": 8}]
+    assert (about["kind"], about["versions"]["seqtutor"]) == ("prior", seqtutor.__version__)
+    before = (run.path / "config.yaml").read_bytes()
+    assert "(tune.rounds was 9, not 8); resume with the same" in error_of(lambda: resume(8))
+    assert "(tune.rounds was 9, not 10); resume with the same" in error_of(lambda: resume(10, ()))
+    assert (run.path / "config.yaml").read_bytes() == before
+
+
+def test_what_differs_is_named(run):
+    run.create(CONFIG, {"kind": "tuned", "prior": "runs/x"}, resume=False, force=False)
+    kind = {"kind": "tuned", "prior": "runs/y"}
+    assert "(seed was 5, not 6)" in error_of(lambda: run.create(OTHER, kind, resume=True, force=False))
+    assert "(another prior)" in error_of(lambda: run.create(CONFIG, kind, resume=True, force=False))
+
+
 def test_a_prior_is_not_resumed_as_a_tuned_run(run):
     run.create(CONFIG, ABOUT, resume=False, force=False)
     tuned = {"kind": "tuned", "prior": "runs/x"}
@@ -127,6 +156,14 @@ def test_history_is_read_by_pandas(tmp_path):
     write(History(path), ROWS)
     assert path.read_text() == WHOLE
     assert pd.read_csv(path).step.tolist() == [10, 20, 30, 40]
+
+
+def test_a_column_whose_name_has_a_comma(tmp_path):
+    path, row = tmp_path / "history.csv", {"step": 1, 'reward_smarts([C,N]"x")': 0.5, "last": 2}
+    History(path).add(row)
+    History(path, keep_until=1).add({**row, "step": 2})
+    table = pd.read_csv(path)
+    assert list(table) == list(row) and table.step.tolist() == [1, 2] and table["last"].tolist() == [2, 2]
 
 
 def test_each_row_reaches_the_disk_at_once(tmp_path):

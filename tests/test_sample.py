@@ -69,7 +69,7 @@ def written(run, folder, how, kind="csv", reward=""):
 def test_samples_csv_holds_what_was_drawn(make_run, tmp_path):
     run, how = load_run(make_run(variant="g")), Draw(20, 1, 16)
     table = written(run, tmp_path / "out", how, reward="a:2,b:-1")
-    assert list(table) == ["file", "text", "tokens", "log_prior", "log_prob", "a", "b", "total"]
+    assert list(table) == ["file", "text", "primer", "tokens", "log_prior", "log_prob", "a", "b", "total"]
     _, tokens, lengths, log_prob, log_prior, *_ = joined(run, how)
     for i, row in table.iterrows():
         ids = [int(token) for token in row.tokens.split()]

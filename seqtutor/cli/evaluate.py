@@ -68,7 +68,8 @@ def evaluate(
         results = measure(subjects, study, quiet)
     finally:
         files = [subject.what for subject in subjects if isinstance(subject.what, Given)]
-        write_rejected(folder, *(file.rejected for file in files))
+        if files:  # else rejected.csv is that of the run's own data
+            write_rejected(folder, *(file.rejected for file in files))
     write_results(results, folder)
     click.echo(as_text(results, common_c(subjects)).replace(" *", click.style(" *", fg="green")))
 

@@ -109,7 +109,7 @@ def training() -> Callable[[Command], Command]:
     return _all(
         click.argument("config", type=PATH),
         settings(),
-        click.option("--resume", is_flag=True, help="Go on from the newest checkpoint of an interrupted run."),
+        click.option("--resume", is_flag=True, help="Go on from the newest checkpoint; a longer run may be asked for."),
         click.option("--force", is_flag=True, help="Overwrite a run that is there already."),
     )
 
@@ -146,6 +146,29 @@ def named_domain(name: str, overrides: tuple[str, ...]) -> Domain:
     if config != default.model_copy(update={"domain": config.domain}) or config.domain["name"] != name:
         raise UserError("--set: without a run only the options domain.* can be changed")
     return make_domain(config.domain)
+
+
+def tell_longer(grown: dict[str, tuple[Any, Any]]) -> None:
+    """Says what it means that a run goes on for longer than it was begun for; see `RunDir.create`."""
+    from seqtutor.progress import LOG
+
+    for key, (old, new) in grown.items():
+        LOG.warning(
+            f"going on with {key} {new}, after {old}: the learning rate follows the new length from here, so this is "
+            "not the run that had it from the start"
+        )
+
+
+def check_primer(domain: Domain, spec: str, folder: Path) -> None:
+    """Says how much of a primer's file is left out, and that it is listed in the folder.
+
+    Raises UserError if the primer is none, before anything is made.
+    """
+    from seqtutor.primers import Primer
+    from seqtutor.progress import LOG
+
+    if bad := len(Primer(domain, spec).rejected):
+        LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
 
 
 def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:

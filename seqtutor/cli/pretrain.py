@@ -9,6 +9,8 @@ import click
 
 from seqtutor.cli import complete, options
 
+LONGER = ("pretrain.epochs", "pretrain.patience")  # what may grow with --resume
+
 
 @click.command(epilog=options.example("seqtutor pretrain configs/music.yaml --set model.units=128 --seed 1"))
 @options.training()
@@ -24,7 +26,7 @@ def pretrain(
     """Train a prior by maximum likelihood.
 
     CONFIG is a YAML file such as configs/music.yaml. The run folder holds the resolved config, checkpoints and
-    history.csv; an interrupted run goes on with --resume.
+    history.csv; an interrupted run goes on with --resume, a finished one with greater pretrain.epochs.
     """
     from seqtutor import config as configs
     from seqtutor.rundir import RunDir
@@ -45,7 +47,7 @@ def pretrain(
 
     corpus = options.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
     data = {"sha256": corpus.sha256, "sequences": len(corpus)}
-    run.create(resolved, {"kind": "prior", "data": data}, resume, force)
+    options.tell_longer(run.create(resolved, {"kind": "prior", "data": data}, resume, force, LONGER))
     tables.write_rejected(run.path, corpus.rejected)
     if corpus.rejected and not quiet:
         count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)

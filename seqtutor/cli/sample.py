@@ -47,6 +47,7 @@ def sample(
         primer or primer_of(run),
     )  # fmt: skip
     folder = out or run.path / "samples"
+    options.check_primer(run.domain, how.primer, folder)
     with make_reward(run.domain, reward_of(run) if reward is None else reward) as scores:
         write(run, how, kind, scores, folder, quiet)
     if not quiet:

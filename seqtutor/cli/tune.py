@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 OF_THE_PRIOR = ("domain", "data", "model")  # sections of the config that the prior's run settled
+LONGER = ("tune.rounds",)  # what may grow with --resume
 
 
 @click.command(
@@ -36,7 +37,7 @@ def tune(
     """Tune a prior towards a reward by KL-control.
 
     Maximises E[reward] / c - KL(policy || prior). The domain, data and model are those of the prior's run; everything
-    else comes from CONFIG. An interrupted run goes on with --resume.
+    else comes from CONFIG. An interrupted run goes on with --resume, a finished one with a greater tune.rounds.
     """
     from seqtutor import config as configs
     from seqtutor.rundir import RunDir
@@ -58,8 +59,9 @@ def tune(
 
     loaded = load_run(prior)
     resolved = of_prior(resolved, loaded)
+    options.check_primer(loaded.domain, resolved.tune.primer, run.path)
     with make_reward(loaded.domain, resolved.tune.reward, resolved.tune.batch) as scores:
-        run.create(resolved, about(prior), resume, force)
+        options.tell_longer(run.create(resolved, about(prior), resume, force, LONGER))
         learn(resolved, loaded, scores, run, resume, quiet)
     if not quiet:
         click.echo(f"the tuned policy is in {run.path}")

@@ -1,13 +1,15 @@
 """KL-control tuning: draw a batch, have it scored, meanwhile learn from the replay, then store it; again.
 
 So a batch is first learned from in the round after its own, except on-policy, where learning waits for the scores.
-The state after a round is the weights, the optimizer, the replay and what the reward remembers; all random numbers
-of a round come from (seed, round). So a run resumed from a checkpoint repeats the unbroken one to the bit.
+The state after a round is the weights, the optimizer, the replay, the best sequences so far and what the reward
+remembers; all random numbers of a round come from (seed, round). So a run resumed from a checkpoint repeats the
+unbroken one to the bit.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,8 @@ from seqtutor.primers import Primer, with_primer
 from seqtutor.progress import Progress
 from seqtutor.rollout import Exploration, Rollout, Sampler
 from seqtutor.rundir import Clock, History, RunDir
+from seqtutor.tables import write_rejected
+from seqtutor.tune.best import NAME, Best
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.replay import Arrays, Replay
 from seqtutor.tune.variants import VARIANTS
@@ -46,6 +50,7 @@ def tune(
       Diverged: the loss is no longer finite.
     """
     tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
+    write_rejected(run.path, tuner.primer.rejected)
     done = 0
     if resume and (saved := checkpoint.load_newest(run.checkpoints)):
         tuner.restore(saved)
@@ -63,6 +68,8 @@ def tune(
             due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
             board.add(row, distributions)
             if due:
+                if len(tuner.best):  # before the checkpoint: a run killed between the two writes it again
+                    tuner.best.write(run.path / NAME, prior.domain)
                 checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
             if interrupt.asked:
                 raise KeyboardInterrupt
@@ -86,8 +93,10 @@ class Tuner:
         self._sampler = Sampler(
             self.policy.step, self.policy.initial_state, domain.vocabulary, domain.length, exploration(settings)
         )
-        self._primer = Primer(domain, settings.primer)
-        self._replay = Replay(settings.buffer, settings.priority)
+        self.primer = Primer(domain, settings.primer)
+        size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))
+        self._replays = defaultdict(lambda: Replay(size, settings.priority))  # by the length of the primers
+        self.best = Best(settings.best)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
         self._tokens = 0  # drawn so far
 
@@ -95,15 +104,17 @@ class Tuner:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
         settings = self._config.tune
         rng = np.random.default_rng([self._config.seed, 0x70E, number])
-        primers = self._primer.draw(settings.batch, rng)
+        primers = self.primer.draw_equal(settings.batch, rng, number)
         uniforms = rng.random((settings.batch, self._domain.length), np.float32)
         drawn = self._sampler.draw(uniforms, primers)
         whole, before = with_primer(drawn, primers, self._domain)
         kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
         pending = self._reward.start(whole.tokens, whole.lengths)
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
-        learned = self._learn_from_replay(rng)
+        replay = self._replays[primers.shape[1]]
+        learned = self._learn_from(replay, rng)
         scored = pending()
+        self.best.add(number + 1, whole, scored)
         rows = {
             "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
@@ -111,7 +122,7 @@ class Tuner:
         if self.policy.variant.on_policy:
             learned = [self._update(rows, np.ones(len(primers), np.float32))]
         else:
-            self._replay.add(rows)
+            replay.add(rows)
         count = whole.lengths - kept
         self._tokens += int(count.sum())
         row: dict[str, Any] = {"step": number + 1, "tokens": self._tokens}
@@ -130,13 +141,13 @@ class Tuner:
         self._owed -= count * settings.minibatch
         return count
 
-    def _learn_from_replay(self, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
+    def _learn_from(self, replay: Replay, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
         """A round's updates from what earlier rounds drew: none in the first round, and none on-policy."""
         learned = []
-        for _ in range(self._updates() if len(self._replay) else 0):
-            at, rows, weight = self._replay.draw(self._config.tune.minibatch, rng)
+        for _ in range(self._updates() if len(replay) else 0):
+            at, rows, weight = replay.draw(self._config.tune.minibatch, rng)
             learned.append(self._update(rows, weight))
-            self._replay.update(at, learned[-1]["td_error_by_sequence"].numpy())
+            replay.update(at, learned[-1]["td_error_by_sequence"].numpy())
         return learned
 
     def _update(self, rows: Arrays, weight: np.ndarray) -> dict[str, tf.Tensor]:
@@ -153,9 +164,10 @@ class Tuner:
         """Everything a resumed run needs, after `step` rounds."""
         learner = self.learner
         optimizer = {str(i): v.numpy() for i, v in enumerate(learner.optimizer.variables)}
+        replays = checkpoint.join(**{str(length): replay.state() for length, replay in self._replays.items()})
         arrays = checkpoint.join(
             prior=learner.prior.get(), online=learner.online.get(), target=learner.target.get(),
-            optimizer=optimizer, replay=self._replay.state(), reward=self._reward.state(),
+            optimizer=optimizer, replay=replays, reward=self._reward.state(), best=self.best.state(),
             loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **describe(self._config, self._domain)}, arrays)
@@ -167,8 +179,10 @@ class Tuner:
         self.learner.target.set(saved.group("target"))
         for i, variable in enumerate(self.learner.optimizer.variables):
             variable.assign(saved.arrays[f"optimizer/{i}"])
-        self._replay.restore(saved.group("replay"))
+        for length in {key.partition("/")[0] for key in saved.group("replay")}:
+            self._replays[int(length)].restore(saved.group(f"replay/{length}"))
         self._reward.restore(saved.group("reward"))
+        self.best.restore(saved.group("best"))
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
 
 

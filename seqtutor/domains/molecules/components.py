@@ -9,7 +9,7 @@
 | `rings` | rings of the smallest set of smallest rings | rings |
 | `alerts` | structural alerts of the PAINS and Brenk catalogues that match | alerts |
 | `smarts(PATTERN)` | 1 if the pattern matches anywhere, else 0 | |
-| `similar(SMILES)` | Tanimoto similarity to a molecule: Morgan fingerprints of radius 2, 2048 bits | 0 to 1 |
+| `similar(SMILES)` | Tanimoto similarity to the nearest of the molecules given: Morgan, radius 2, 2048 bits | 0 to 1 |
 | `scaffold_seen` | how many molecules scored before in this run have the same scaffold | molecules |
 
 All are 0 or more. Pure functions of a molecule and the argument in parentheses, if any; they run in worker processes.
@@ -84,9 +84,9 @@ def _smarts(mol: Mol, argument: str) -> float:
 
 
 def _similar(mol: Mol, argument: str) -> float:
-    from rdkit.DataStructs import TanimotoSimilarity
+    from rdkit.DataStructs import BulkTanimotoSimilarity
 
-    return TanimotoSimilarity(_fingerprint(mol), _reference(argument))
+    return max(BulkTanimotoSimilarity(_fingerprint(mol), [_reference(smiles) for smiles in argument.split(",")]))
 
 
 def _scaffold(mol: Mol, argument: str) -> str:

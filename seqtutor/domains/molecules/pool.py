@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -211,7 +211,7 @@ class Pool:
     What is returned for a SMILES depends on it and what is asked alone, so it does not matter who worked on it.
 
     Attributes:
-      failures: how many different SMILES timed out or ended their worker process, by reason.
+      failures: the different SMILES that timed out or ended their worker process, by reason.
     """
 
     def __init__(self, workers: int | None = None, limit: float = 1.0, cache: int = 100_000, module: str = EXAMINER):
@@ -220,7 +220,7 @@ class Pool:
         self._cache, self._lock = _Cache(cache), threading.Lock()
         self._jobs: SimpleQueue | None = None  # None: no workers
         self._end: Callable = lambda: None
-        self.failures: Counter[str] = Counter()
+        self.failures: defaultdict[str, list[str]] = defaultdict(list)
 
     def submit(self, smiles: Iterable[str], extra: tuple[str, ...] = ()) -> Pending:
         """Starts work on the molecules that are not in the cache with all of `extra`, and returns at once."""
@@ -265,11 +265,11 @@ class Pool:
         return sent
 
     def _remember(self, chunk: list[str], molecules: list[Molecule]) -> None:
-        """Caches results, by their canonical SMILES too, and counts failures."""
+        """Caches results, by their canonical SMILES too, and notes failures."""
         with self._lock:
             for smiles, molecule in zip(chunk, molecules, strict=True):
                 self._cache.put(smiles, molecule)
                 if molecule.valid and molecule.canonical != smiles:
                     self._cache.put(molecule.canonical, molecule)
                 if molecule.reason in (TIMED_OUT, DIED):
-                    self.failures[molecule.reason] += 1
+                    self.failures[molecule.reason].append(smiles)

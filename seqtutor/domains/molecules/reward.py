@@ -54,6 +54,7 @@ MOLECULE = {"qed": 5.0, "sa": 2.0, "logp": 2.0, "ring_penalty": 1.0}
 
 SEEN = "scaffold_seen"  # the one component that depends on what was scored before
 PRESETS = ("molecule", "published")
+NAMED = 5  # molecules named, of those that could not be examined
 _KINDS = (*PRESETS, *SCORES, *COMPONENTS)
 REWARD_NAMES = tuple(
     f"{kind}({COMPONENTS[kind].argument})" if kind in COMPONENTS and COMPONENTS[kind].argument else kind
@@ -187,7 +188,9 @@ class MoleculeReward(Reward):
 
     def close(self) -> None:
         """Ends the pool's worker processes; they start again when next needed. Says what they could not examine."""
-        for reason, count in self._pool.failures.items():
-            LOG.warning(f"{count} molecules counted as invalid: RDKit {reason} on them")
+        for reason, smiles in self._pool.failures.items():
+            more = f" and {len(smiles) - NAMED} more" if len(smiles) > NAMED else ""
+            named = ", ".join(text[:100] for text in smiles[:NAMED])
+            LOG.warning(f"counted as invalid, since RDKit {reason}: {named}{more}")
         self._pool.failures.clear()
         self._pool.close()
