@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
     ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board", "cells", "seen"],
-    ["transforms"],
+    ["transforms", "replicas"],
     ["domains.base"],
     ["textfiles", "rejections"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
@@ -32,7 +32,7 @@ LAYERS = [
 HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
 MAY_IMPORT_TENSORFLOW = {
     "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
-    "tune.loop", "pretrain", "score", "export", "magenta",
+    "tune.loop", "pretrain", "score", "export", "magenta", "replicas",
 }  # fmt: skip
 
 
