@@ -25,11 +25,11 @@ LAYERS = [
     ["pretrain", "tune.loop", "sample", "given"],
     ["score", "evaluate", "export", "report.charts", "report.style"],
     ["report", "report.collect", "sweep"],
-    ["report.page"],
+    ["report.page", "cluster"],
     ["cli"],
     ["__main__"],
 ]
-HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
+HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas", "ray"}
 MAY_IMPORT_TENSORFLOW = {
     "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
     "tune.loop", "pretrain", "score", "export", "magenta", "replicas",
