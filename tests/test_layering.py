@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
     ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board", "cells", "seen"],
-    ["transforms", "replicas"],
+    ["transforms", "replicas", "cluster"],
     ["domains.base"],
     ["textfiles", "rejections"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
@@ -25,7 +25,7 @@ LAYERS = [
     ["pretrain", "tune.loop", "sample", "given"],
     ["score", "evaluate", "export", "report.charts", "report.style"],
     ["report", "report.collect", "sweep"],
-    ["report.page", "cluster"],
+    ["report.page", "spread"],
     ["cli"],
     ["__main__"],
 ]

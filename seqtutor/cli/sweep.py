@@ -84,7 +84,7 @@ def sweep(
     from seqtutor import runtime
 
     runtime.setup()
-    from seqtutor import cluster, frontier
+    from seqtutor import frontier, spread
     from seqtutor import sweep as sweeps
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward
@@ -93,12 +93,12 @@ def sweep(
     jobs = [
         sweeps.Job(point, of_prior(resolved, loaded), run) for (point, resolved), run in zip(plan, runs, strict=True)
     ]
-    tell = _teller([point for point, _ in plan], quiet)
     with (
         make_reward(loaded.domain, jobs[0].config.tune.reward, jobs[0].config.tune.batch) as scores,
-        cluster.engine(prior) if engine == "ray" else nullcontext() as where,
+        spread.engine(prior) if engine == "ray" else nullcontext() as where,
     ):
         sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
+        tell = _teller([point for point, _ in plan], quiet)
         rows = sweeps.sweep(jobs, loaded, scores, folder, tell, quiet, where)
     if not quiet:
         settings = sweeps.columns(jobs)
