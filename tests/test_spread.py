@@ -1,4 +1,4 @@
-"""`sweep --engine ray` on real clusters of this machine; skipped where Ray is not installed."""
+"""Sweeps and molecules on real Ray clusters of this machine; skipped where Ray is not installed."""
 
 import json
 import os
@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from seqtutor.cli.main import run
+from seqtutor.domains.molecules.pool import DIED, TIMED_OUT, Pool
+from seqtutor.errors import UserError
 from tests.commands import error_of
 
 CONFIG = str(Path(__file__).parents[1] / "configs" / "chain.yaml")
@@ -116,3 +118,28 @@ def test_ray_is_not_installed(prior, tmp_path, monkeypatch, capsys):
     args = ["sweep", CONFIG, "--prior", str(prior), "--out", str(tmp_path / "s"), *GRID, "--engine", "ray"]
     assert 'install it with: pip install "seqtutor[ray]"' in error_of(capsys, *args)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_molecules_are_examined_on_the_cluster_though_a_machine_is_killed(cluster, monkeypatch):
+    """The same results as here, in order; one that hangs is given up, one that ends its worker is named."""
+    smiles = [f"{'C' * length}{end}" for length in range(1, 60) for end in ("", "O", "N", "(", "c1ccccc1", "F", "=O")]
+    orders = [f"m{i}" for i in range(200)] + ["spin", "exit", "killed"]
+    with Pool(1) as here:
+        expected = here.map(smiles)
+    monkeypatch.setenv("SEQTUTOR_WORKERS", "ray")
+    with Pool() as pool, Pool(limit=0.2, module="tests.test_molecules_pool") as odd:
+        pids = {molecule.canonical for molecule in odd.map(f"pid:{i}" for i in range(512))}
+        assert len(pids) == 2
+        pending = pool.submit(smiles)
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+        assert str(pending.result()) == str(expected)
+        found = odd.map(orders)
+    assert [molecule.canonical for molecule in found[:-3]] == orders[:-3]
+    assert [molecule.reason for molecule in found[-3:]] == [TIMED_OUT, DIED, DIED]
+
+
+def test_an_unknown_place_for_workers(monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_WORKERS", "rya")
+    with pytest.raises(UserError, match="SEQTUTOR_WORKERS is 'rya'; set it to ray"), Pool() as pool:
+        pool.map(["C"])
