@@ -34,6 +34,8 @@ from seqtutor.replicas import Replicas, every_device
 from seqtutor.rollout import Sampler
 from seqtutor.rundir import Clock, History, RunDir, write_text
 
+SCALE = 1024.0  # times the loss, so that float16 holds its gradients (Micikevicius et al. 2018, sec. 3.2)
+
 
 def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, quiet: bool = False) -> None:
     """Trains a prior on a corpus until the validation loss stops falling or the epochs are over.
@@ -125,6 +127,7 @@ class Trainer:
         self._train = Batches(corpus, parts["train"], self.settings.batch, config.data.max_length, pad)
         self._validation = Batches(corpus, parts["validation"], self.settings.batch, config.data.max_length, pad)
         self.network = SequenceModel(config.model, corpus.domain.vocabulary.size, config.seed)
+        self.network.precision = tf.float16 if self.settings.precision == "mixed_float16" else tf.float32
         self._replicas = replicas or Replicas()
         self.likelihood = Likelihood(self.network, corpus.domain, self._replicas)
         policy = Policy(self.network)
@@ -159,13 +162,17 @@ class Trainer:
 
     def _update_graph(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         count = tf.cast(tf.reduce_sum(lengths), tf.float32)  # of the whole batch, whichever replica has which part
+        scale = 1.0 if self.network.precision == tf.float32 else SCALE
 
         def part(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
             with tf.GradientTape() as tape:
                 loss = self.likelihood.sums(tokens, lengths)[0] / count
-            return loss, tape.gradient(loss, self.network.variables, unconnected_gradients="zero")
+                scaled = loss * scale
+            return loss, tape.gradient(scaled, self.network.variables, unconnected_gradients="zero")
 
         loss, gradients = self._replicas.sum(part, tokens, lengths)
+        if scale != 1.0:
+            gradients = _unscaled(gradients, scale)
         self._optimizer.apply(gradients, self.network.variables)
         return loss
 
@@ -242,6 +249,12 @@ class Likelihood:
         """The mean over every token of the batches."""
         total = np.sum([[float(x) for x in self._sums(tokens, lengths)] for tokens, lengths in batches.fixed()], axis=0)
         return float(total[0] / total[1])
+
+
+def _unscaled(gradients: list[tf.Tensor], scale: float) -> list[tf.Tensor]:
+    """Gradients of the loss from those of `scale` times it; all 0 where one of them is more than float16 holds."""
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+    return [tf.where(finite, gradient / scale, 0.0) for gradient in gradients]
 
 
 def learning_rate(settings: PretrainConfig, step: int, total: int) -> float:
