@@ -27,7 +27,7 @@ def work_here() -> None:
 def connect() -> ModuleType:
     """Ray, connected to the cluster at RAY_ADDRESS, or to one found or started on this machine, if it is not yet.
 
-    Raises UserError if Ray is not installed or there is no cluster at RAY_ADDRESS.
+    Raises UserError if Ray is not installed, or there is no cluster at RAY_ADDRESS or one that refuses this process.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to Ray's makers
     try:
@@ -40,7 +40,10 @@ def connect() -> ModuleType:
             _probe(address)
             ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     except (OSError, OverflowError):
-        raise UserError(f"no Ray cluster at RAY_ADDRESS={address}; start one with `ray start`, or unset it") from None
+        raise UserError(
+            f"no Ray cluster at RAY_ADDRESS={address}, or it asks for a token; start one with `ray start`, give its "
+            "token (see docs/devices.md), or unset RAY_ADDRESS"
+        ) from None
     return ray
 
 

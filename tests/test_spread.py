@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ GRID = [
     "tune.evaluate_every=1",
 ]  # fmt: skip
 SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+TOKEN = secrets.token_hex(32)  # of these clusters alone, whatever the user's own is
 QUICK = {  # a dead machine is missed after about a second
     "health_check_initial_delay_ms": 0, "health_check_period_ms": 300, "health_check_timeout_ms": 1000,
     "health_check_failure_threshold": 3,
@@ -40,11 +42,13 @@ def prior(tmp_path_factory):
 @pytest.fixture
 def cluster(monkeypatch):
     """A head and a second machine, of one core each."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     made = Cluster(initialize_head=True, head_node_args={**SMALL, "_system_config": QUICK})
     try:
         made.add_node(**SMALL)
@@ -109,7 +113,7 @@ def test_no_cluster_at_the_address(prior, tmp_path, monkeypatch, capsys, address
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", address)
     args = ["sweep", CONFIG, "--prior", str(prior), "--out", str(tmp_path / "s"), *GRID, "--engine", "ray"]
-    assert f"no Ray cluster at RAY_ADDRESS={address}; start one with `ray start`" in error_of(capsys, *args)
+    assert f"no Ray cluster at RAY_ADDRESS={address}, or it asks for a token; start one" in error_of(capsys, *args)
     assert not (tmp_path / "s").exists()
 
 
@@ -129,7 +133,9 @@ def test_molecules_are_examined_on_the_cluster_though_a_machine_is_killed(cluste
         expected = here.map(smiles)
     monkeypatch.setenv("SEQTUTOR_WORKERS", "ray")
     with Pool() as pool, Pool(limit=0.2, module="tests.test_molecules_pool") as odd:
-        pids = {molecule.canonical for molecule in odd.map(f"pid:{i}" for i in range(512))}
+        pids, until = set(), time.monotonic() + 60
+        while len(pids) < 2 and time.monotonic() < until:  # until both machines have a process that works
+            pids |= {molecule.canonical for molecule in odd.map(f"pid:{time.monotonic()}:{i}" for i in range(512))}
         assert len(pids) == 2
         pending = pool.submit(smiles)
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
