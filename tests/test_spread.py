@@ -24,11 +24,20 @@ GRID = [
     "tune.evaluate_every=1",
 ]  # fmt: skip
 SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
-TOKEN = secrets.token_hex(32)  # of these clusters alone, whatever the user's own is
 QUICK = {  # a dead machine is missed after about a second
     "health_check_initial_delay_ms": 0, "health_check_period_ms": 300, "health_check_timeout_ms": 1000,
     "health_check_failure_threshold": 3,
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment():
+    """Set before Ray is imported, which reads it once. The token is these clusters' alone, not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        for name, value in {**token, "RAY_USAGE_STATS_ENABLED": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +51,6 @@ def prior(tmp_path_factory):
 @pytest.fixture
 def cluster(monkeypatch):
     """A head and a second machine, of one core each."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
