@@ -66,6 +66,9 @@ class PretrainConfig(_Section):
     evaluate_every: int = Field(200, ge=1, description="steps between validations; each writes a checkpoint")
     patience: int = Field(10, ge=1, description="validations without improvement before stopping")
     samples: int = Field(3, ge=0, description="sequences drawn and shown at each validation")
+    precision: Literal["float32", "mixed_float16"] = Field(
+        "float32", description="of the recurrent layers while they learn; weights, sums and all else are float32"
+    )
 
 
 class TuneConfig(_Section):

@@ -31,12 +31,13 @@ class SequenceModel:
     Attributes:
       config: cell, layers, units; and whether the begin token is an input like others, or leaves the state zero.
       actions: A. Inputs are ids 0 .. A, A being the begin token, which is the first input of a sequence and only that.
+      precision: of the recurrent layers in `unroll`, float32 or float16; all else is float32.
       weights: name -> tf.Variable, in a fixed order; `layer0/kernel` has a row for each input id.
     """
 
     def __init__(self, config: ModelConfig, actions: int, seed: int = 0):
         """Fresh weights: Glorot uniform kernels, zero biases, zero value head; all from `seed`."""
-        self.config, self.actions = config, actions
+        self.config, self.actions, self.precision = config, actions, tf.float32
         self._lstm = config.cell == "lstm"
         gates = 4 if self._lstm else 3
         rng = np.random.default_rng([seed, 0x5EED])
@@ -115,15 +116,15 @@ class SequenceModel:
 
     def _hidden(self, tokens: tf.Tensor) -> tf.Tensor:
         """What the last layer puts out after each of tokens [B, T]: [B, T, U]."""
-        hidden = tf.one_hot(tf.transpose(tokens), self.actions + 1)  # [T, B, A + 1]
+        hidden = tf.one_hot(tf.transpose(tokens), self.actions + 1, dtype=self.precision)  # [T, B, A + 1]
         if not self.config.reads_begin:
             hidden = hidden[1:]
         run = cells.unroll_lstm if self._lstm else cells.unroll_gru
         for i in range(self.config.layers):
-            hidden = run(hidden, *(tf.convert_to_tensor(weight) for weight in self._layer(i)))
+            hidden = run(hidden, *(tf.cast(weight, self.precision) for weight in self._layer(i)))
         if not self.config.reads_begin:
             hidden = tf.pad(hidden, [[1, 0], [0, 0], [0, 0]])  # nothing was read yet: h is 0
-        return tf.transpose(hidden, [1, 0, 2])
+        return tf.cast(tf.transpose(hidden, [1, 0, 2]), tf.float32)
 
     def _layer(self, i: int) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
         return tuple(self.weights[f"layer{i}/{part}"] for part in ("kernel", "recurrent", "bias"))

@@ -6,9 +6,11 @@ so a run resumed from a checkpoint repeats the unbroken one to the bit.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,7 +21,7 @@ from seqtutor import checkpoint
 from seqtutor.batches import Batches
 from seqtutor.board import Board
 from seqtutor.checkpoint import Checkpoint
-from seqtutor.config import Config, PretrainConfig
+from seqtutor.config import Config, PretrainConfig, to_tree
 from seqtutor.corpus import Corpus, split
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
@@ -28,60 +30,106 @@ from seqtutor.load import describe
 from seqtutor.model import SequenceModel, shift_right, side_by_side
 from seqtutor.policy import Policy
 from seqtutor.progress import Progress
+from seqtutor.replicas import Replicas, every_device
 from seqtutor.rollout import Sampler
 from seqtutor.rundir import Clock, History, RunDir, write_text
+
+SCALE = 1024.0  # times the loss, so that float16 holds its gradients (Micikevicius et al. 2018, sec. 3.2)
 
 
 def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, quiet: bool = False) -> None:
     """Trains a prior on a corpus until the validation loss stops falling or the epochs are over.
 
     Writes history.csv, checkpoints (the best by validation loss is marked), samples of each validation, and
-    at the end summary.json with the cross-entropy of the best weights on the test split.
+    at the end summary.json with the cross-entropy of the best weights on the test split. Of several workers (see
+    seqtutor.replicas) each calls this with the same arguments, and the chief alone writes.
 
     Raises:
-      UserError: the training split is empty.
-      KeyboardInterrupt: after Ctrl-C, once the step is finished and a checkpoint written.
+      UserError: the training split is empty, or the workers were not started alike.
+      ConnectionError: a worker is gone.
+      KeyboardInterrupt: after Ctrl-C to any worker, once the step is finished and a checkpoint written.
     """
     parts = split(corpus, config.data, config.seed)
     if not len(parts["train"]):
         raise UserError(f"no sequences to train on in {config.data.name}; lower data.validation and data.test")
-    trainer = Trainer(config, corpus, parts)
-    if resume and (saved := checkpoint.load_newest(run.checkpoints)):
-        trainer.restore(saved)
-        checkpoint.discard_after(run.checkpoints, trainer.step)
-        if trainer.is_best():  # the run may have been killed before it was marked
-            checkpoint.mark_best(run.checkpoints, trainer.step)
-    clock = Clock(run.history_file, until=trainer.step)
-    history, board = History(run.history_file, trainer.step), Board(run.path / "tensorboard", trainer.step)
+    with every_device(quiet) as replicas:
+        trainer = Trainer(config, corpus, parts, replicas)
+        if resume and (saved := checkpoint.load_newest(run.checkpoints)):
+            trainer.restore(saved)
+        _refuse_other_work(replicas, config, corpus, trainer.step)
+        record = Record(run, trainer) if replicas.chief else None
+        _train(trainer, replicas, record, quiet or not replicas.chief)
+        if record:
+            _summarise(trainer, run, config, corpus, parts)
+        replicas.gather(0)  # none leaves before the chief is done
+
+
+def _train(trainer: Trainer, replicas: Replicas, record: Record | None, quiet: bool) -> None:
+    """Trains to the end. Raises KeyboardInterrupt as `pretrain` does."""
     with Interrupt() as interrupt, Progress(trainer.total_tokens, "token", quiet, trainer.tokens_seen) as progress:
         for tokens in trainer.steps():
             progress.advance(by=tokens)
-            if not (trainer.due() or interrupt.asked):
-                continue
+            asked = replicas.gather(int(interrupt.asked)).any()
             if trainer.due():
                 row = trainer.validate()
-                row = {"step": row["step"], "seconds": clock.seconds(), **row}
-                history.add(row)
-                board.add(row, trainer.network.get())
-                _show_samples(trainer, run, progress)
-                progress.advance({"validation loss": row["validation_loss"]}, by=0)
-            checkpoint.save(run.checkpoints, trainer.snapshot(), best=trainer.is_best())
-            if interrupt.asked:
+                if record:
+                    record.add(row, progress)
+            if record and (trainer.due() or asked):
+                record.save()
+            if asked:
                 raise KeyboardInterrupt
-    _summarise(trainer, run, config, corpus, parts)
+
+
+def _refuse_other_work(replicas: Replicas, config: Config, corpus: Corpus, step: int) -> None:
+    """Raises UserError in every worker unless all of them have the same settings, data and checkpoint."""
+    facts = json.dumps([to_tree(config), corpus.sha256, step], sort_keys=True)
+    digest = int.from_bytes(hashlib.sha256(facts.encode()).digest()[:7], "big")
+    if len(set(replicas.gather(digest))) > 1:
+        raise UserError(
+            "the workers were not started alike: give each the same config, options and data, "
+            "and to resume a run folder that all of them see"
+        )
+
+
+class Record:
+    """What a run leaves in its folder while it trains: history.csv, tensorboard, samples and checkpoints."""
+
+    def __init__(self, run: RunDir, trainer: Trainer):
+        """Goes on from the step that the trainer is at: what the folder has of later ones is removed."""
+        self._run, self._trainer, step = run, trainer, trainer.step
+        if step:
+            checkpoint.discard_after(run.checkpoints, step)
+            if trainer.is_best():  # the run may have been killed before it was marked
+                checkpoint.mark_best(run.checkpoints, step)
+        self._clock = Clock(run.history_file, until=step)
+        self._history, self._board = History(run.history_file, step), Board(run.path / "tensorboard", step)
+
+    def add(self, row: dict[str, Any], progress: Progress) -> None:
+        """Writes a row of history.csv as `Trainer.validate` makes it, and a few sequences; shows both."""
+        row = {"step": row["step"], "seconds": self._clock.seconds(), **row}
+        self._history.add(row)
+        self._board.add(row, self._trainer.network.get())
+        _show_samples(self._trainer, self._run, progress)
+        progress.advance({"validation loss": row["validation_loss"]}, by=0)
+
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        checkpoint.save(self._run.checkpoints, self._trainer.snapshot(), best=self._trainer.is_best())
 
 
 class Trainer:
     """The state of one pretraining run: weights, optimizer, how far it is, and the best validation loss."""
 
-    def __init__(self, config: Config, corpus: Corpus, parts: dict[str, np.ndarray]):
+    def __init__(self, config: Config, corpus: Corpus, parts: dict[str, np.ndarray], replicas: Replicas | None = None):
         self._config, self.domain, self.seed = config, corpus.domain, config.seed
         self.settings = config.pretrain
         pad = corpus.domain.vocabulary.pad
         self._train = Batches(corpus, parts["train"], self.settings.batch, config.data.max_length, pad)
         self._validation = Batches(corpus, parts["validation"], self.settings.batch, config.data.max_length, pad)
         self.network = SequenceModel(config.model, corpus.domain.vocabulary.size, config.seed)
-        self.likelihood = Likelihood(self.network, corpus.domain)
+        self.network.precision = tf.float16 if self.settings.precision == "mixed_float16" else tf.float32
+        self._replicas = replicas or Replicas()
+        self.likelihood = Likelihood(self.network, corpus.domain, self._replicas)
         policy = Policy(self.network)
         self.sampler = Sampler(policy.step, policy.initial_state, self.domain.vocabulary, self.domain.length)
         self._optimizer = keras.optimizers.Adam(
@@ -113,10 +161,18 @@ class Trainer:
                     return
 
     def _update_graph(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            total, count = self.likelihood.sums(tokens, lengths)
-            loss = total / count
-        gradients = tape.gradient(loss, self.network.variables, unconnected_gradients="zero")
+        count = tf.cast(tf.reduce_sum(lengths), tf.float32)  # of the whole batch, whichever replica has which part
+        scale = 1.0 if self.network.precision == tf.float32 else SCALE
+
+        def part(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            with tf.GradientTape() as tape:
+                loss = self.likelihood.sums(tokens, lengths)[0] / count
+                scaled = loss * scale
+            return loss, tape.gradient(scaled, self.network.variables, unconnected_gradients="zero")
+
+        loss, gradients = self._replicas.sum(part, tokens, lengths)
+        if scale != 1.0:
+            gradients = _unscaled(gradients, scale)
         self._optimizer.apply(gradients, self.network.variables)
         return loss
 
@@ -173,10 +229,11 @@ class Trainer:
 class Likelihood:
     """The mean cross-entropy a token of a network over batches, in nats."""
 
-    def __init__(self, network: SequenceModel, domain: Domain):
+    def __init__(self, network: SequenceModel, domain: Domain, replicas: Replicas | None = None):
         self._network, self._begin = network, domain.vocabulary.begin
         specs = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
-        self._sums = tf.function(self.sums, autograph=False, input_signature=specs)
+        summed = partial((replicas or Replicas()).sum, self.sums)
+        self._sums = tf.function(summed, autograph=False, input_signature=specs)
 
     def sums(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Sum of -log p over the tokens that count, and how many they are; tokens [B, T], lengths [B]."""
@@ -192,6 +249,12 @@ class Likelihood:
         """The mean over every token of the batches."""
         total = np.sum([[float(x) for x in self._sums(tokens, lengths)] for tokens, lengths in batches.fixed()], axis=0)
         return float(total[0] / total[1])
+
+
+def _unscaled(gradients: list[tf.Tensor], scale: float) -> list[tf.Tensor]:
+    """Gradients of the loss from those of `scale` times it; all 0 where one of them is more than float16 holds."""
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+    return [tf.where(finite, gradient / scale, 0.0) for gradient in gradients]
 
 
 def learning_rate(settings: PretrainConfig, step: int, total: int) -> float:
@@ -225,6 +288,6 @@ def _summarise(trainer: Trainer, run: RunDir, config: Config, corpus: Corpus, pa
     figures: dict[str, Any] = {"best_step": best.step, judged_by: trainer.best}
     batches = Batches(corpus, parts["test"], config.pretrain.batch, config.data.max_length, corpus.vocabulary.pad)
     if len(batches):
-        loss = trainer.likelihood.mean(batches)
+        loss = Likelihood(trainer.network, trainer.domain).mean(batches)
         figures |= {"test_loss": loss, "test_bits": loss / math.log(2), "test_perplexity": math.exp(loss)}
     write_text(run.path / "summary.json", json.dumps(figures, indent=1) + "\n")

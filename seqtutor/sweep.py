@@ -1,4 +1,4 @@
-"""A sweep: every point is tuned from one prior and evaluated, one after the other.
+"""A sweep: every point is tuned from one prior and evaluated, one after the other or on a cluster.
 
 A point's folder is a run folder as `tune` makes it, with evaluation.json and .csv of sequences drawn from it, and
 summary.json, written last: where that is, the point is finished and not run again.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ class Job:
     config: Config
     run: RunDir
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return _found(self)["status"] != UNFINISHED
+
+
+# Finishes the jobs that are not finished, and gives each as soon as it is.
+Engine = Callable[[Sequence[Job]], Iterator[Job]]
+
 
 def prepare(
     jobs: Sequence[Job], prior: LoadedRun, reward: Reward, about: dict[str, Any], resume: bool, force: bool
@@ -51,25 +61,26 @@ def prepare(
 
 
 def sweep(
-    jobs: Sequence[Job], prior: LoadedRun, reward: Reward, folder: Path, tell: Callable[[Row], None], quiet: bool
-) -> list[Row]:
+    jobs: Sequence[Job], prior: LoadedRun, reward: Reward, folder: Path, tell: Callable[[Row], None], quiet: bool,
+    engine: Engine | None = None,
+) -> list[Row]:  # fmt: skip
     """Runs what is unfinished of a prepared sweep; returns the rows of its summary.
 
     The summary in the folder (see seqtutor.frontier) is written anew after each point, and `tell` is given each row:
     first the prior's, then each point's. A point whose tuning diverges has that as its status.
 
+    Args: engine: where the points run; by default here, one after the other.
     Raises:
-      KeyboardInterrupt: after Ctrl-C, with a checkpoint of the point that was being tuned.
+      KeyboardInterrupt: after Ctrl-C, with a checkpoint of the points that were being tuned.
     """
-    settings, fresh = columns(jobs), reward.state()
-    with Progress(len(jobs), "point", quiet) as progress:
+    settings, engine = columns(jobs), engine or partial(_in_turn, prior, reward, reward.state(), quiet)
+    with Progress(len(jobs), "point", quiet) as progress, contextlib.closing(engine(jobs)) as finished:
         rows = [_prior_row(prior, jobs[0].config, reward, settings, folder, quiet), *map(_row, jobs)]
         write_summary(rows, settings, folder)
         tell(rows[0])
-        for place, job in enumerate(jobs, 1):
+        for job in finished:
+            place = jobs.index(job) + 1
             if rows[place]["status"] == UNFINISHED:
-                reward.restore(fresh)  # each point begins with a reward that has seen nothing
-                _run(job, prior, reward, fresh, quiet)
                 rows[place] = _row(job)
                 write_summary(rows, settings, folder)
             tell(rows[place])
@@ -77,14 +88,25 @@ def sweep(
     return rows
 
 
+def _in_turn(
+    prior: LoadedRun, reward: Reward, fresh: Mapping[str, np.ndarray], quiet: bool, jobs: Sequence[Job]
+) -> Iterator[Job]:
+    """The engine that runs one after the other. `fresh`: the state of an unused reward."""
+    for job in jobs:
+        if not job.finished:
+            reward.restore(fresh)  # each point begins with a reward that has seen nothing
+            finish(job, prior, reward, quiet)
+        yield job
+
+
 def columns(jobs: Sequence[Job]) -> tuple[str, ...]:
     """The settings that the points of a sweep have, seeds not among them."""
     return ("variant", "c", *jobs[0].point.swept)
 
 
-def _run(job: Job, prior: LoadedRun, reward: Reward, fresh: Mapping[str, np.ndarray], quiet: bool) -> None:
-    """Tunes and evaluates a point, going on from its newest checkpoint. `fresh`: the state of an unused reward."""
-    path = job.run.path
+def finish(job: Job, prior: LoadedRun, reward: Reward, quiet: bool) -> None:
+    """Tunes and evaluates a point, going on from its newest checkpoint, with a reward that has seen nothing."""
+    path, fresh = job.run.path, reward.state()
     try:
         tune(job.config, prior, reward, job.run, resume=True, quiet=quiet)
     except Diverged:
@@ -119,16 +141,20 @@ def _prior_row(
 
 def _row(job: Job) -> Row:
     """A point's row of the summary, from its folder."""
-    path, point = job.run.path, job.point
-    try:
-        found = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = {"status": UNFINISHED}
+    point, found = job.point, _found(job)
     return {
         "variant": point.variant, "c": point.c, **point.texts, "seed": point.seed, **_figures(found),
         "status": found["status"], "seconds": Clock(job.run.history_file, job.config.tune.rounds).seconds(),
         "folder": point.name,
     }  # fmt: skip
+
+
+def _found(job: Job) -> dict[str, Any]:
+    """What a point's summary.json says."""
+    try:
+        return json.loads((job.run.path / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"status": UNFINISHED}
 
 
 def _figures(found: dict[str, Any]) -> Row:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
     ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board", "cells", "seen"],
-    ["transforms"],
+    ["transforms", "replicas", "cluster"],
     ["domains.base"],
     ["textfiles", "rejections"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
@@ -25,14 +25,14 @@ LAYERS = [
     ["pretrain", "tune.loop", "sample", "given"],
     ["score", "evaluate", "export", "report.charts", "report.style"],
     ["report", "report.collect", "sweep"],
-    ["report.page"],
+    ["report.page", "spread"],
     ["cli"],
     ["__main__"],
 ]
-HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas"}
+HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas", "ray"}
 MAY_IMPORT_TENSORFLOW = {
     "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
-    "tune.loop", "pretrain", "score", "export", "magenta",
+    "tune.loop", "pretrain", "score", "export", "magenta", "replicas",
 }  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_order_is_kept_over_many_chunks_and_overlapping_calls(pool):
 def test_nothing_in_nothing_out_and_no_process():
     pool = Pool(1)
     assert pool.map([]) == [] and pool.canonical([]) == []
-    assert pool._jobs is None
+    assert pool._crew is None
 
 
 def test_workers_are_fresh_processes_without_tensorflow(pool):

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 import seqtutor
 from seqtutor import checkpoint, corpus
@@ -17,7 +18,7 @@ from seqtutor.domains import domain_class
 from seqtutor.errors import UserError
 from seqtutor.load import load_run
 from seqtutor.model import shift_right
-from seqtutor.pretrain import Likelihood, Trainer, learning_rate, pretrain
+from seqtutor.pretrain import Likelihood, Trainer, _unscaled, learning_rate, pretrain
 from seqtutor.rundir import RunDir
 
 LETTERS = "abcde"
@@ -264,3 +265,26 @@ def test_a_run_killed_before_its_best_checkpoint_was_marked(setup):
     (run.checkpoints / "best.json").write_text('{"step": 1}')
     pretrain(config, loaded, run, resume=True, quiet=True)
     assert json.loads((run.checkpoints / "best.json").read_text()) == {"step": best}
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_mixed_precision_follows_the_curve_of_float32(setup, cell):
+    losses = {}
+    for precision in ("float32", "mixed_float16"):
+        model = {"units": 16, "cell": cell}
+        config, loaded, run = setup(
+            chain_words(200, seed=4), name=precision, model=model, precision=precision, **{**RESUMED, "epochs": 4}
+        )
+        pretrain(config, loaded, run, quiet=True)
+        losses[precision] = pd.read_csv(run.history_file)[["loss", "validation_loss"]].to_numpy()
+        assert {value.dtype for value in load_run(run.path).policy.prior.get().values()} == {np.dtype(np.float32)}
+    assert losses["float32"][-1, 0] < 0.95 * losses["float32"][0, 0]
+    np.testing.assert_allclose(losses["mixed_float16"], losses["float32"], rtol=1e-3)
+    assert (losses["mixed_float16"] != losses["float32"]).any()
+
+
+def test_a_gradient_too_large_for_float16_is_left_out():
+    good, bad = tf.constant([1024.0, -2048.0]), tf.constant([[1.0, math.inf]])
+    np.testing.assert_array_equal(_unscaled([good], 1024.0)[0], [1, -2])
+    for gradient in _unscaled([good, bad], 1024.0):
+        np.testing.assert_array_equal(gradient, np.zeros(gradient.shape))

@@ -44,15 +44,17 @@ def pretrain(
     from seqtutor import tables
     from seqtutor.domains import make_domain
     from seqtutor.pretrain import pretrain as train
+    from seqtutor.replicas import is_chief
 
     corpus = options.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
     data = {"sha256": corpus.sha256, "sequences": len(corpus)}
-    options.tell_longer(run.create(resolved, {"kind": "prior", "data": data}, resume, force, LONGER))
-    tables.write_rejected(run.path, corpus.rejected)
-    if corpus.rejected and not quiet:
-        count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)
-        why = f"({corpus.rejected.reasons()}): see {run.path / 'rejected.csv'}"
-        click.echo(f"rejected {count:,} of {total:,} sequences {why}", err=True)
+    if is_chief():
+        options.tell_longer(run.create(resolved, {"kind": "prior", "data": data}, resume, force, LONGER))
+        tables.write_rejected(run.path, corpus.rejected)
+        if corpus.rejected and not quiet:
+            count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)
+            why = f"({corpus.rejected.reasons()}): see {run.path / 'rejected.csv'}"
+            click.echo(f"rejected {count:,} of {total:,} sequences {why}", err=True)
     train(resolved, corpus, run, resume, quiet)
     if not quiet:
         click.echo(f"the prior is in {run.path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,19 @@ class Several(click.ParamType):
 @click.option("--c", "cs", type=Several(click.FLOAT), metavar="C,C,...", help="Temperatures; default: tune.c.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many; the first is --seed.")
 @click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run at its end; default: evaluate.num.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Run the points one after the other, or on the Ray cluster at RAY_ADDRESS (see docs/devices.md).",
+)
 @options.reward("tune.reward of the config")
 @options.shared("runs/CONFIG's name/sweep")
 def sweep(
     config: Path, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variants: tuple[str, ...] | None,
-    cs: tuple[float, ...] | None, seeds: int, num: int | None, reward: str | None, seed: int | None, out: Path | None,
-    quiet: bool,
+    cs: tuple[float, ...] | None, seeds: int, num: int | None, engine: str, reward: str | None, seed: int | None,
+    out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Tune one prior in every variant, at every c, with several seeds, and compare.
 
@@ -76,7 +84,7 @@ def sweep(
     from seqtutor import runtime
 
     runtime.setup()
-    from seqtutor import frontier
+    from seqtutor import frontier, spread
     from seqtutor import sweep as sweeps
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward
@@ -85,9 +93,13 @@ def sweep(
     jobs = [
         sweeps.Job(point, of_prior(resolved, loaded), run) for (point, resolved), run in zip(plan, runs, strict=True)
     ]
-    with make_reward(loaded.domain, jobs[0].config.tune.reward, jobs[0].config.tune.batch) as scores:
+    with (
+        make_reward(loaded.domain, jobs[0].config.tune.reward, jobs[0].config.tune.batch) as scores,
+        spread.engine(prior) if engine == "ray" else nullcontext() as where,
+    ):
         sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
-        rows = sweeps.sweep(jobs, loaded, scores, folder, _teller([point for point, _ in plan], quiet), quiet)
+        tell = _teller([point for point, _ in plan], quiet)
+        rows = sweeps.sweep(jobs, loaded, scores, folder, tell, quiet, where)
     if not quiet:
         settings = sweeps.columns(jobs)
         click.echo("\n" + frontier.as_text(frontier.across_seeds(rows, settings), settings))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -24,19 +23,20 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
+from seqtutor import cluster
 from seqtutor.domains.molecules.properties import Molecule
+from seqtutor.runtime import cores
+
+if TYPE_CHECKING:
+    from seqtutor.domains.molecules.tasks import Tasks
 
 TIMED_OUT, DIED = "timed out", "ended its worker process"
 EXAMINER = "seqtutor.domains.molecules.properties"  # the module whose `examine` the workers call
 What = tuple[bool, tuple[str, ...]]  # whether properties are wanted, and which components beside them
 CHUNK = 64  # molecules sent at once, at the most: about 0.2 s of work
 _BOOT = f"import sys; sys.path[:] = sys.argv[3:]; from {__name__} import serve; serve(sys.argv[1], float(sys.argv[2]))"
-
-
-def cores() -> int:
-    """The processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def serve(module: str, limit: float) -> None:
@@ -152,13 +152,28 @@ class _Worker(threading.Thread):
         return process.wait()
 
 
-def _stop(workers: list[_Worker], jobs: SimpleQueue) -> None:
-    for worker in workers:
-        worker.stop()
-        jobs.put(None)
-    for worker in workers:
-        if worker is not threading.current_thread():  # a dropped pool may be collected in any thread
-            worker.join()
+class Processes:
+    """Worker processes of this machine, each with its thread, that take jobs from one queue."""
+
+    def __init__(self, size: int, module: str, limit: float):
+        """Args: size, how many; module and limit as in `serve`."""
+        self.size, self._jobs = size, SimpleQueue()
+        self._workers = [_Worker(self._jobs, module, limit) for _ in range(size)]
+
+    def submit(self, what: What, chunk: Sequence[str]) -> Future:
+        """The chunk's molecules, in order, when they are done."""
+        future: Future = Future()
+        self._jobs.put((what, chunk, future))
+        return future
+
+    def stop(self) -> None:
+        """Ends the processes at once; what is not done is cancelled."""
+        for worker in self._workers:
+            worker.stop()
+            self._jobs.put(None)
+        for worker in self._workers:
+            if worker is not threading.current_thread():  # a dropped pool may be collected in any thread
+                worker.join()
 
 
 class _Cache:
@@ -216,9 +231,9 @@ class Pool:
 
     def __init__(self, workers: int | None = None, limit: float = 1.0, cache: int = 100_000, module: str = EXAMINER):
         """Args: workers, one a core if None; limit, seconds a molecule; cache, molecules kept; module as in `serve`."""
-        self._count, self._limit, self._module = workers or cores(), limit, module
+        self._count, self._limit, self._module = workers, limit, module
         self._cache, self._lock = _Cache(cache), threading.Lock()
-        self._jobs: SimpleQueue | None = None  # None: no workers
+        self._crew: Processes | Tasks | None = None  # None: no workers
         self._end: Callable = lambda: None
         self.failures: defaultdict[str, list[str]] = defaultdict(list)
 
@@ -244,7 +259,7 @@ class Pool:
         """Ends the worker processes; work under way is given up."""
         with self._lock:
             self._end()
-            self._jobs = None
+            self._crew = None
 
     def __enter__(self) -> Pool:
         return self
@@ -254,15 +269,22 @@ class Pool:
 
     def _send(self, smiles: list[str], what: What) -> list[tuple[list[str], Future]]:
         """Queues chunks, small enough to keep all workers busy; starts the workers if there are none."""
-        if smiles and self._jobs is None:
-            self._jobs = jobs = SimpleQueue()
-            workers = [_Worker(jobs, self._module, self._limit) for _ in range(self._count)]
-            self._end = weakref.finalize(self, _stop, workers, jobs)  # also at exit, and when the pool is dropped
-        size = min(CHUNK, -(-len(smiles) // (4 * self._count)))
-        sent = [(smiles[i : i + size], Future()) for i in range(0, len(smiles), size or 1)]
-        for chunk, future in sent:
-            self._jobs.put((what, chunk, future))
-        return sent
+        if not smiles:
+            return []
+        if self._crew is None:
+            self._crew = self._start()
+            self._end = weakref.finalize(self, self._crew.stop)  # also at exit, and when the pool is dropped
+        size = min(CHUNK, -(-len(smiles) // (4 * self._crew.size)))
+        chunks = [smiles[i : i + size] for i in range(0, len(smiles), size)]
+        return [(chunk, self._crew.submit(what, chunk)) for chunk in chunks]
+
+    def _start(self) -> Processes | Tasks:
+        """The workers: of this machine, unless SEQTUTOR_WORKERS says that they are a Ray cluster's."""
+        if self._count is None and cluster.asked_for():
+            from seqtutor.domains.molecules.tasks import Tasks
+
+            return Tasks(self._module, self._limit)
+        return Processes(self._count or cores(), self._module, self._limit)
 
     def _remember(self, chunk: list[str], molecules: list[Molecule]) -> None:
         """Caches results, by their canonical SMILES too, and notes failures."""

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from seqtutor import textfiles
 from seqtutor.domains.base import DUPLICATE, Record, Rejected
-from seqtutor.domains.molecules.pool import cores
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
+from seqtutor.runtime import cores
 from seqtutor.seen import Seen
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
