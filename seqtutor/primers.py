@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def with_primer(drawn: Rollout, primers: np.ndarray, domain: Domain) -> tuple[Ro
 
 
 def _given(domain: Domain, spec: str) -> np.ndarray:
-    if Path(spec).exists():
+    if os.path.exists(spec):  # unlike Path's, also of text too long to be a name
         texts = [record.text for record in domain.read(Path(spec)) if isinstance(record, Record)]
         if not texts:
             raise UserError(f"primer {spec}: no readable sequence in it")

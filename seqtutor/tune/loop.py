@@ -48,7 +48,8 @@ def tune(
     tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
     done = 0
     if resume and (saved := checkpoint.load_newest(run.checkpoints)):
-        tuner.restore(saved)
+        with checkpoint.must_fit(run.path):
+            tuner.restore(saved)
         done = saved.step
         checkpoint.discard_after(run.checkpoints, done)
     clock = Clock(run.history_file, until=done)
