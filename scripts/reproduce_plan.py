@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seqtutor import config
+from seqtutor.files import write_text
 from seqtutor.frontier import DIVERGED
 from seqtutor.grid import Point
-from seqtutor.rundir import write_text
 from seqtutor.tables import make_folder
 
 STAGES = ("melodies", "molecules", "frontier", "ablation", "exact", "page")

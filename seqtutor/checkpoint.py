@@ -12,12 +12,12 @@ one that was damaged later is found by its hash, and the newest whole one is use
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,14 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.files import read_arrays, write_text, writing
 from seqtutor.progress import LOG
 
 FORMAT = 1
 KEEP = 2  # newest checkpoints kept, beside the best
+
+# What using JSON or arrays raises that are not what they should be.
+UNFIT = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,21 @@ def join(**groups: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def save(folder: Path, checkpoint: Checkpoint, best: bool = False) -> None:
-    """Writes a checkpoint into a run's `checkpoints` folder; marks it the best if said; drops the old ones."""
+    """Writes a checkpoint into a run's `checkpoints` folder; marks it the best if said; drops the old ones.
+
+    Raises UserError if it cannot be written; those that were there before stay.
+    """
+    with writing(folder):
+        _write(folder, checkpoint)
+        if best:
+            mark_best(folder, checkpoint.step)
+        kept = {path.name for path in _saved(folder)[-KEEP:]} | {f"step-{_best_step(folder) or 0:08d}"}
+        for path in _saved(folder):
+            if path.name not in kept:
+                shutil.rmtree(path)
+
+
+def _write(folder: Path, checkpoint: Checkpoint) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     final, temporary = folder / f"step-{checkpoint.step:08d}", folder / f".writing-{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -69,12 +87,6 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool = False) -> None:
         os.replace(temporary, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    if best:
-        mark_best(folder, checkpoint.step)
-    kept = {path.name for path in _saved(folder)[-KEEP:]} | {f"step-{_best_step(folder) or 0:08d}"}
-    for path in _saved(folder):
-        if path.name not in kept:
-            shutil.rmtree(path)
 
 
 def load_newest(folder: Path, warn: Callable[[str], None] | None = None) -> Checkpoint | None:
@@ -90,7 +102,7 @@ def load_best(folder: Path, warn: Callable[[str], None] | None = None) -> Checkp
     """The checkpoint marked best, else the newest whole one. Raises UserError if there is none."""
     step = _best_step(folder)
     path = folder / f"step-{step or 0:08d}"
-    found = _load(path, warn or LOG.warning) if step is not None and path.exists() else None
+    found = _load(path, warn or LOG.warning) if path in _saved(folder) else None
     found = found or load_newest(folder, warn)
     if found is None:
         raise UserError(f"no whole checkpoint in {folder}; is this a finished run? train it again or with --resume")
@@ -100,41 +112,54 @@ def load_best(folder: Path, warn: Callable[[str], None] | None = None) -> Checkp
 def discard_after(folder: Path, step: int) -> None:
     """Removes checkpoints newer than `step`: damaged ones a resumed run will write again."""
     for path in _saved(folder):
-        if int(path.name.removeprefix("step-")) > step:
+        if _number(path) > step:
             shutil.rmtree(path)
     if (_best_step(folder) or 0) > step:
         (folder / "best.json").unlink()
 
 
 def _saved(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdigit())
+    return sorted(path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal())
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _load(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     try:
         meta = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
-        if meta["format"] != FORMAT:
-            raise UserError(f"{path} has format {meta['format']}, not {FORMAT}; use the seqtutor that wrote it")
-        if _sha256(path / "arrays.npz") != meta["sha256"]:
-            raise ValueError("arrays.npz does not match its sha256")
-        with np.load(path / "arrays.npz", allow_pickle=False) as arrays:
-            return Checkpoint(int(meta["step"]), meta, dict(arrays))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        if meta["format"] == FORMAT:
+            if meta["step"] != _number(path):
+                raise ValueError("its step is not that of its name")
+            if _sha256(path / "arrays.npz") != meta["sha256"]:
+                raise ValueError("arrays.npz does not match its sha256")
+            return Checkpoint(_number(path), meta, read_arrays(path / "arrays.npz"))
+    except (OSError, UserError, *UNFIT) as error:
         warn(f"checkpoint {path} is damaged ({error}); using an older one")
         return None
+    raise UserError(f"{path} has format {meta['format']}, not {FORMAT}; use the seqtutor that wrote it")
+
+
+@contextlib.contextmanager
+def must_fit(path: Path) -> Iterator[None]:
+    """Within it, a checkpoint of a run whose parts do not fit together raises UserError."""
+    try:
+        yield
+    except UNFIT as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise UserError(f"checkpoint of {path} does not fit together ({reason}); train it again") from error
 
 
 def mark_best(folder: Path, step: int) -> None:
     """Says which checkpoint is the best; `save` does it, but a run may be killed between the two."""
-    temporary = folder / ".best.json"
-    temporary.write_text(json.dumps({"step": step}), encoding="utf-8")
-    os.replace(temporary, folder / "best.json")
+    write_text(folder / "best.json", json.dumps({"step": step}))
 
 
 def _best_step(folder: Path) -> int | None:
     try:
         return int(json.loads((folder / "best.json").read_text(encoding="utf-8"))["step"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *UNFIT):
         return None
 
 

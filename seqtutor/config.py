@@ -7,13 +7,16 @@ names. A file may begin with `extends: other.yaml` (relative to itself) and then
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from seqtutor.errors import UserError, unknown_name
+from seqtutor.errors import UserError, shown, unknown_name
 
+Count = Annotated[int, Field(le=10**9)]
+AtOnce = Annotated[int, Field(ge=1, le=2**16)]  # sequences in memory together
+WEIGHTS = 10**8  # of a network, at the most: what learns has six arrays of that size
 VARIANT_NAMES = ("q", "psi", "g", "pcl", "tb", "dap", "pg", "rl-only")
 
 
@@ -27,7 +30,7 @@ class DataConfig(_Section):
     name: str = Field("", description="a data set's name (`seqtutor data list`) or a path")
     validation: float = Field(0.05, ge=0, lt=0.5, description="share held out for early stopping")
     test: float = Field(0.05, ge=0, lt=0.5, description="share held out for the final cross-entropy")
-    max_length: int = Field(128, ge=2, description="tokens; longer sequences are cut into pieces of this length")
+    max_length: Count = Field(128, ge=2, description="tokens; longer sequences are cut into pieces of this length")
 
 
 class ModelConfig(_Section):
@@ -35,7 +38,7 @@ class ModelConfig(_Section):
 
     cell: Literal["lstm", "gru"] = "lstm"
     layers: int = Field(1, ge=1, le=16)
-    units: int | tuple[int, ...] = Field(100, description="units of every layer, or a list with those of each")
+    units: Count | tuple[Count, ...] = Field(100, description="units of every layer, or a list with those of each")
     reads_begin: bool = Field(True, description="the begin token is an input; else the first token follows state zero")
 
     @property
@@ -49,23 +52,28 @@ class ModelConfig(_Section):
         each = (units,) if isinstance(units, int) else units
         if min(each, default=0) < 1:
             raise ValueError("every layer has at least 1 unit")
-        if not isinstance(units, int) and len(units) != info.data.get("layers"):
-            raise ValueError(f"the list is for {len(units)} layers, model.layers is {info.data.get('layers')}")
+        layers = info.data.get("layers", 1)
+        if not isinstance(units, int) and len(units) != layers:
+            raise ValueError(f"the list is for {len(units)} layers, model.layers is {layers}")
+        each = each if len(each) == layers else each * layers
+        weights = sum(4 * size * (size + below) for size, below in zip(each, (0, *each), strict=False))
+        if weights > WEIGHTS:
+            raise ValueError(f"a network of {weights:,} weights; at most {WEIGHTS:,} are allowed")
         return units
 
 
 class PretrainConfig(_Section):
     """Maximum likelihood."""
 
-    epochs: float = Field(20, gt=0, description="passes over the training sequences, at the most; may be a fraction")
-    batch: int = Field(128, ge=1, description="sequences a step")
+    epochs: float = Field(20, gt=0, le=1e6, description="passes over the training data, at the most; may be a fraction")
+    batch: AtOnce = Field(128, description="sequences a step")
     learning_rate: float = Field(3e-3, gt=0, description="highest rate; warm-up, then a half cosine to a hundredth")
-    warmup: int = Field(100, ge=0, description="steps of linear warm-up")
+    warmup: Count = Field(100, ge=0, description="steps of linear warm-up")
     clip_norm: float = Field(5.0, gt=0, description="largest global gradient norm")
     weight_decay: float = Field(0.0, ge=0, description="decoupled, a step and unit of learning rate")
-    evaluate_every: int = Field(200, ge=1, description="steps between validations; each writes a checkpoint")
-    patience: int = Field(10, ge=1, description="validations without improvement before stopping")
-    samples: int = Field(3, ge=0, description="sequences drawn and shown at each validation")
+    evaluate_every: Count = Field(200, ge=1, description="steps between validations; each writes a checkpoint")
+    patience: Count = Field(10, ge=1, description="validations without improvement before stopping")
+    samples: int = Field(3, ge=0, le=1000, description="sequences drawn and shown at each validation")
     precision: Literal["float32", "mixed_float16"] = Field(
         "float32", description="of the recurrent layers while they learn; weights, sums and all else are float32"
     )
@@ -79,15 +87,15 @@ class TuneConfig(_Section):
     c: float = Field(1.0, gt=0, description="temperature: rewards count r / c, in nats")
     discount: float = Field(1.0, ge=0, le=1, description="a token")
     trace: float = Field(0.0, ge=0, le=1, description="lambda: how far targets look ahead; 0 is one step")
-    path_length: int = Field(10, ge=1, description="tokens of a sub-path (pcl)")
-    rounds: int = Field(300, ge=1)
-    batch: int = Field(128, ge=1, description="sequences drawn a round")
-    minibatch: int = Field(64, ge=1, description="sequences an update")
-    replay_ratio: float = Field(2.0, gt=0, description="times each drawn sequence is learned from, on average")
-    buffer: int = Field(4096, ge=1, description="sequences kept for replay")
+    path_length: Count = Field(10, ge=1, description="tokens of a sub-path (pcl)")
+    rounds: Count = Field(300, ge=1)
+    batch: AtOnce = Field(128, description="sequences drawn a round")
+    minibatch: AtOnce = Field(64, description="sequences an update")
+    replay_ratio: float = Field(2.0, gt=0, le=1e6, description="times each drawn sequence is learned from, on average")
+    buffer: int = Field(4096, ge=1, le=10**6, description="sequences kept for replay")
     priority: float = Field(0.0, ge=0, le=1, description="exponent of prioritised replay; 0 draws uniformly")
     learning_rate: float = Field(1e-3, gt=0)
-    warmup: int = Field(10, ge=0, description="rounds over which the learning rate rises to its value")
+    warmup: Count = Field(10, ge=0, description="rounds over which the learning rate rises to its value")
     final_rate: float = Field(0.1, ge=0, le=1, description="the last round's learning rate, as a share of the first's")
     clip_norm: float = Field(5.0, gt=0, description="largest global gradient norm")
     weight_decay: float = Field(0.0, ge=0)
@@ -99,14 +107,14 @@ class TuneConfig(_Section):
     temperature: float = Field(1.0, gt=0, description="of Boltzmann exploration")
     epsilon: float = Field(0.01, ge=0, le=1, description="share of random tokens")
     primer: str = Field("start", description="start, random, or text tokens or a file to start from")
-    evaluate_every: int = Field(25, ge=1, description="rounds between checkpoints")
-    best: int = Field(100, ge=0, description="distinct sequences kept in best.csv, the best of all rounds; 0: none")
+    evaluate_every: Count = Field(25, ge=1, description="rounds between checkpoints")
+    best: int = Field(100, ge=0, le=100_000, description="distinct sequences kept in best.csv, of all rounds; 0: none")
 
 
 class SampleConfig(_Section):
     """Drawing sequences."""
 
-    batch: int = Field(1024, ge=1, description="sequences drawn at a time")
+    batch: AtOnce = Field(1024, description="sequences drawn at a time")
     temperature: float = Field(1.0, gt=0)
     primer: str = Field("", description="as tune.primer; empty: the same")
 
@@ -114,7 +122,7 @@ class SampleConfig(_Section):
 class EvaluateConfig(_Section):
     """Statistics of drawn sequences."""
 
-    num: int = Field(1000, ge=2, description="sequences")
+    num: Count = Field(1000, ge=2, description="sequences")
     reference: str = Field("", description="data set or path for novelty; empty: the data set of the run, all of it")
 
 
@@ -172,13 +180,13 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     except FileNotFoundError:
         known = [str(p) for p in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
         raise unknown_name("config file", str(path), known or ["configs/music.yaml"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read config {path}: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         why = getattr(error, "problem", None) or " ".join(str(error).split())
         raise UserError(f"{path}{line}: not valid YAML ({why})") from None
+    except (OSError, ValueError, RecursionError) as error:  # a ValueError is of bytes, or of a date or number
+        raise UserError(f"cannot read config {path}: {error}") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path}: a config is a mapping of sections ({', '.join(Config.model_fields)})")
     base = tree.pop("extends", None)
@@ -208,7 +216,7 @@ def _override(tree: dict[str, Any], item: str) -> None:
             raise UserError(f"--set {item}: '{section}' is not a section")
     try:
         tree[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise UserError(f"--set {item}: the value is not valid YAML") from None
 
 
@@ -225,7 +233,7 @@ def _check_domain(section: dict[str, Any], where: str) -> None:
             raise unknown_name("key", f"domain.{key}", [f"domain.{k}" for k in ("name", *defaults)], where)
         kind = type(defaults[key])
         if not isinstance(value, (int, float) if kind is float else kind) or (kind is int and isinstance(value, bool)):
-            raise UserError(f"{where}: domain.{key} is {value!r}, expected {kind.__name__}")
+            raise UserError(f"{where}: domain.{key} is {shown(value)}, expected {kind.__name__}")
 
 
 def _explain(error: Any, where: str) -> UserError:
@@ -245,4 +253,4 @@ def _explain(error: Any, where: str) -> UserError:
         allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         return unknown_name(key.split(".")[-1], str(error["input"]), allowed, f"{where}, {key}")
     why = error["msg"].removeprefix("Value error, ")
-    return UserError(f"{where}: {key} is {error['input']!r}: {why[0].lower()}{why[1:]}")
+    return UserError(f"{where}: {key} is {shown(error['input'])}: {why[0].lower()}{why[1:]}")

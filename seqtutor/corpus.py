@@ -8,11 +8,8 @@ one that is damaged is made again.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import zipfile
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -26,10 +23,11 @@ import numpy as np
 
 import seqtutor
 from seqtutor import sources
-from seqtutor.cache import cache_dir
+from seqtutor.cache import cache_dir, cache_file
 from seqtutor.config import DataConfig
 from seqtutor.domains.base import Domain, Record, Rejected, Vocabulary
 from seqtutor.errors import UserError
+from seqtutor.files import read_arrays
 from seqtutor.rejections import Packed, Rejections
 from seqtutor.seen import hashes
 
@@ -265,36 +263,28 @@ def _refuse_mostly_rejected(path: Path, parsed: _Parsed) -> None:
 
 
 def _write_cache(file: Path, parsed: _Parsed) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     counts, rejected = parsed.rejected.state()
     words = json.dumps([parsed.symbols, counts]).encode()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as stream:
-            np.savez(
-                stream,
-                tokens=parsed.tokens,
-                lengths=parsed.lengths.astype(np.min_scalar_type(int(parsed.lengths.max(initial=0)))),
-                names=np.frombuffer(parsed.names.data(), np.uint8),
-                rejected=np.frombuffer(rejected, np.uint8),
-                words=np.frombuffer(words, np.uint8),
-            )
-        os.replace(temporary, file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise UserError(f"cannot write {file}: {error.strerror}; name another folder in SEQTUTOR_CACHE") from None
+    with cache_file(file, "wb") as stream:
+        np.savez(
+            stream,
+            tokens=parsed.tokens,
+            lengths=parsed.lengths.astype(np.min_scalar_type(int(parsed.lengths.max(initial=0)))),
+            names=np.frombuffer(parsed.names.data(), np.uint8),
+            rejected=np.frombuffer(rejected, np.uint8),
+            words=np.frombuffer(words, np.uint8),
+        )
 
 
 def _read_cache(file: Path) -> _Parsed | None:
     """The cached corpus; None if it is not there or damaged (the archive carries a checksum of each array)."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            symbols, counts = json.loads(arrays["words"].tobytes())
-            rejected = Rejections.restored(counts, arrays["rejected"].tobytes())
-            lengths, names = arrays["lengths"].astype(np.int64), Packed(arrays["names"].tobytes())
-            parsed = _Parsed(symbols, arrays["tokens"], lengths, names, rejected)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile):
+        arrays = read_arrays(file)
+        symbols, counts = json.loads(arrays["words"].tobytes())
+        rejected = Rejections.restored(counts, arrays["rejected"].tobytes())
+        lengths, names = arrays["lengths"].astype(np.int64), Packed(arrays["names"].tobytes())
+        parsed = _Parsed(symbols, arrays["tokens"], lengths, names, rejected)
+    except (UserError, ValueError, KeyError, TypeError):
         return None
     whole = parsed.lengths.sum() == len(parsed.tokens) and parsed.tokens.max(initial=0) < max(1, len(symbols))
     return parsed if whole else None

@@ -29,11 +29,11 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward
 from seqtutor.estimate import Estimate, RatioSums, p_value
+from seqtutor.files import write_text
 from seqtutor.given import Given
 from seqtutor.load import LoadedRun
 from seqtutor.optimum import LogZBound, kl, optimum
 from seqtutor.progress import Progress
-from seqtutor.rundir import write_text
 from seqtutor.sample import Draw, Drawn, draw, primer_of
 from seqtutor.tables import aligned, csv_file
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtutor.estimate import mean_of_few
-from seqtutor.tables import aligned, csv_file, whole_file
+from seqtutor.files import whole_file
+from seqtutor.tables import aligned, csv_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

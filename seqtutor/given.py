@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
 from seqtutor.domains.base import Domain, Record, Rejected
 from seqtutor.errors import UserError
+from seqtutor.files import read_arrays
 from seqtutor.rejections import Rejections
 
 MOST_ROWS = 1024  # sequences of a batch
@@ -103,13 +102,10 @@ def _primers(path: Path, domain: Domain) -> np.ndarray | None:
     """The primers int32 [N, P] of an .npz, which may have them as [N]; None where there are none."""
     if path.suffix.lower() != ".npz" or not path.is_file() or domain.keeps_primer:
         return None
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if "primer" not in arrays:
-                return None
-            primers = arrays["primer"]
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zlib.error, BadZipFile) as error:
-        raise UserError(f"cannot read the primers of {path}: {error}") from None
+    arrays = read_arrays(path, "primer")
+    if not arrays:
+        return None
+    primers = arrays["primer"]
     primers = primers[:, None] if primers.ndim == 1 else primers
     size = domain.vocabulary.size
     if primers.ndim != 2 or primers.dtype.kind not in "iu" or ((primers < 0) | (primers >= size)).any():

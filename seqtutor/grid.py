@@ -56,7 +56,7 @@ def split(overrides: Iterable[str]) -> tuple[tuple[str, ...], dict[str, list[Any
         try:
             values = yaml.safe_load(f"[{text}]")
             json.dumps(values)
-        except (yaml.YAMLError, TypeError):
+        except (yaml.YAMLError, TypeError, ValueError, RecursionError):
             values = []
         fixed.pop(key, None)
         swept.pop(key, None)

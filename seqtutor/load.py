@@ -62,7 +62,7 @@ def load_run(path: Path) -> LoadedRun:
 
 def rebuild(path: Path, saved: Checkpoint) -> LoadedRun:
     """The run a checkpoint holds. Raises UserError if its parts do not fit together."""
-    try:
+    with checkpoint.must_fit(path):
         config = from_tree(saved.meta["config"], str(path))
         words = saved.meta["vocabulary"]
         vocabulary = Vocabulary(tuple(words["symbols"]), words["end"])
@@ -73,8 +73,6 @@ def rebuild(path: Path, saved: Checkpoint) -> LoadedRun:
         tuned = _network(config, vocabulary, saved.group("online"))
         policy = Policy(prior, tuned, VARIANTS[config.tune.variant])
         return LoadedRun(path, config, domain, policy, saved.step)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"checkpoint of {path} does not fit together: {error}") from None
 
 
 def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray]) -> SequenceModel:

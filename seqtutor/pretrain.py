@@ -25,6 +25,7 @@ from seqtutor.config import Config, PretrainConfig, to_tree
 from seqtutor.corpus import Corpus, split
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
+from seqtutor.files import write_text
 from seqtutor.interrupt import Interrupt
 from seqtutor.load import describe
 from seqtutor.model import SequenceModel, shift_right, side_by_side
@@ -32,7 +33,8 @@ from seqtutor.policy import Policy
 from seqtutor.progress import Progress
 from seqtutor.replicas import Replicas, every_device
 from seqtutor.rollout import Sampler
-from seqtutor.rundir import Clock, History, RunDir, write_text
+from seqtutor.rundir import Clock, History, RunDir
+from seqtutor.tables import make_folder
 
 SCALE = 1024.0  # times the loss, so that float16 holds its gradients (Micikevicius et al. 2018, sec. 3.2)
 
@@ -55,7 +57,8 @@ def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, 
     with every_device(quiet) as replicas:
         trainer = Trainer(config, corpus, parts, replicas)
         if resume and (saved := checkpoint.load_newest(run.checkpoints)):
-            trainer.restore(saved)
+            with checkpoint.must_fit(run.path):
+                trainer.restore(saved)
         _refuse_other_work(replicas, config, corpus, trainer.step)
         record = Record(run, trainer) if replicas.chief else None
         _train(trainer, replicas, record, quiet or not replicas.chief)
@@ -273,8 +276,7 @@ def _show_samples(trainer: Trainer, run: RunDir, progress: Progress) -> None:
     domain, rng = trainer.domain, np.random.default_rng([trainer.seed, 0x5A3, trainer.step])
     drawn = trainer.sampler.draw(rng.random((count, domain.length), np.float32), np.zeros((count, 0), np.int32))
     texts = [domain.decode(row[:n]) for row, n in zip(drawn.tokens, drawn.lengths, strict=True)]
-    folder = run.path / "samples"
-    folder.mkdir(exist_ok=True)
+    folder = make_folder(run.path / "samples")
     write_text(folder / f"step-{trainer.step:08d}.txt", "\n".join(texts) + "\n")
     for text in texts:
         progress.say(f"  {text}")
@@ -283,7 +285,8 @@ def _show_samples(trainer: Trainer, run: RunDir, progress: Progress) -> None:
 def _summarise(trainer: Trainer, run: RunDir, config: Config, corpus: Corpus, parts: dict[str, np.ndarray]) -> None:
     """Judges the best weights on the test split and writes summary.json."""
     best = checkpoint.load_best(run.checkpoints)
-    trainer.network.set(best.group("prior"))
+    with checkpoint.must_fit(run.path):
+        trainer.network.set(best.group("prior"))
     judged_by = "validation_loss" if len(parts["validation"]) else "loss"
     figures: dict[str, Any] = {"best_step": best.step, judged_by: trainer.best}
     batches = Batches(corpus, parts["test"], config.pretrain.batch, config.data.max_length, corpus.vocabulary.pad)

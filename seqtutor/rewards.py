@@ -27,6 +27,7 @@ from seqtutor.errors import UserError, unknown_name
 from seqtutor.progress import LOG
 from seqtutor.transforms import split
 
+HEAVIEST = 1e30  # weight; rewards are float32
 TRIAL = 8  # random sequences that a user's function is tried on before a run
 SLOW = 10.0  # seconds; scoring a round for longer is worth a word
 
@@ -57,7 +58,7 @@ def parse(spec: str, names: Iterable[str]) -> dict[str, float]:
             weights[term] = 1.0 if number is None else float(number)
         except ValueError:
             weights[term] = math.nan
-        if not math.isfinite(weights[term]):
+        if not abs(weights[term]) <= HEAVIEST:  # nor is it nan
             raise UserError(
                 f"reward '{spec}': the weight of {term} is '{number.strip()}'; give a number, as in {term}:2"
             )
@@ -96,7 +97,7 @@ def make_reward(domain: Domain, spec: str, batch: int = 1024) -> Reward:
     match = _FILE.fullmatch(spec)
     if match is None:
         return domain.reward(parse(spec or domain.default_reward, domain.reward_names))
-    reward = FunctionReward(domain, Path(match["path"]).expanduser(), match["function"])
+    reward = FunctionReward(domain, Path(os.path.expanduser(match["path"])), match["function"])
     reward.try_out(batch)
     return reward
 
@@ -186,7 +187,7 @@ def trial(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _execute(path: Path) -> ModuleType:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"no reward file {path}; give it as path/to/file.py:function")
     spec = importlib.util.spec_from_file_location(f"seqtutor_reward_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)

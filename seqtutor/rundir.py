@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import os
 import platform
 import shutil
 import time
@@ -18,6 +17,7 @@ import yaml
 import seqtutor
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.errors import UserError
+from seqtutor.files import write_text, writing
 
 # What a run and the commands that read it write into its folder: all that --force may remove.
 CONTENTS = (
@@ -88,13 +88,11 @@ class RunDir:
             if not grown:
                 return grown
             about["grown"] = [*about.get("grown", []), {key: old for key, (old, _) in grown.items()}]
-        try:
+        with writing(self.path):
             if there and not resume:
                 self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.path / "config.yaml", yaml.safe_dump({**to_tree(config), "run": about}, sort_keys=False))
-        except OSError as error:
-            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+        write_text(self.path / "config.yaml", yaml.safe_dump({**to_tree(config), "run": about}, sort_keys=False))
         return grown
 
     def _clear(self) -> None:
@@ -117,7 +115,7 @@ class RunDir:
     def _tree(self) -> dict[str, Any]:
         try:
             tree = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):
             raise UserError(f"{self.path} is not a run folder: no readable config.yaml in it") from None
         if not isinstance(tree, dict):
             raise UserError(f"{self.path / 'config.yaml'} is not a mapping")
@@ -183,19 +181,12 @@ class History:
     def add(self, row: dict[str, Any]) -> None:
         """Adds one row; `step` must be among its columns."""
         values = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()]
-        with open(self._path, "a", encoding="utf-8", newline="") as file:
+        with writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
             if self._columns is None:
                 self._columns = list(row)
                 lines.writerow(self._columns)  # quoted where a name has a comma, as `reward_smarts([C,N])`
             lines.writerow(values)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or leaves the old one: a temporary file, then a rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
+from seqtutor.files import writing
 from seqtutor.load import LoadedRun
 from seqtutor.primers import Primer, draw_from
 from seqtutor.progress import LOG, Progress
@@ -99,7 +100,8 @@ def sample(run: LoadedRun, how: Draw, kind: str, reward: Reward, folder: Path, q
         table = stack.enter_context(csv_file(path, tuple(dict.fromkeys(columns))))
         for batch in draw(run, how):
             tokens, lengths = batch.sequences[:2]
-            files = writer(tokens, lengths, folder, first) if writer else [None] * len(tokens)
+            with writing(folder):
+                files = writer(tokens, lengths, folder, first) if writer else [None] * len(tokens)
             names = [file and file.relative_to(folder).as_posix() for file in files]
             for row in _rows(run.domain, batch, reward, names):
                 table.add(row)

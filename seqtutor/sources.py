@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor import textfiles
-from seqtutor.cache import cache_dir
+from seqtutor.cache import cache_dir, cache_file
 from seqtutor.domains.base import DataSet, Domain
 from seqtutor.errors import UserError, unknown_name
 
@@ -95,14 +94,8 @@ def remember(domain: type[Domain], name: str, path: Path) -> None:
     """Makes a name stand for a path from now on."""
     every = _read_imports()
     every.setdefault(domain.name, {})[name] = str(path.resolve())
-    text = json.dumps(every, indent=1, sort_keys=True) + "\n"
-    try:
-        _imports_file().parent.mkdir(parents=True, exist_ok=True)
-        temporary = _imports_file().with_name(f".imports.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, _imports_file())
-    except OSError as error:
-        raise UserError(f"cannot write {_imports_file()}: {error.strerror}; name a folder in SEQTUTOR_CACHE") from None
+    with cache_file(_imports_file(), encoding="utf-8") as file:
+        file.write(json.dumps(every, indent=1, sort_keys=True) + "\n")
 
 
 def _imports_file() -> Path:

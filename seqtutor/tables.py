@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
-import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from seqtutor.domains.base import Rejected
 from seqtutor.errors import UserError
+from seqtutor.files import whole_file, writing
 from seqtutor.rejections import Rejections
 
 
@@ -43,23 +43,12 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez_compressed(file, **arrays)
 
 
-@contextlib.contextmanager
-def whole_file(path: Path, mode: str, **how: Any) -> Iterator[IO[Any]]:
-    """A file to write to, opened as by `open`. It appears under its name when all went well; else an old one stays."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, mode, **how) as file:
-            yield file
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_rejected(folder: Path, *lists: Rejections) -> None:
     """Writes rejected.csv into a folder; where nothing was rejected, removes that of an earlier call."""
     path = folder / "rejected.csv"
     if not any(map(len, lists)):
-        path.unlink(missing_ok=True)
+        with writing(path):
+            path.unlink(missing_ok=True)
         return
     with csv_file(path, Rejected._fields) as table:
         for item in chain.from_iterable(lists):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,12 +27,12 @@ _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
 def split_column(path: Path) -> tuple[Path, str]:
     """A path and the column it names: (a.csv, "x") of "a.csv:x"; (path, "") where it names none or is a file itself."""
     before, colon, column = str(path).rpartition(":")
-    return (Path(before), column) if colon and column and not path.exists() else (path, "")
+    return (Path(before), column) if colon and column and not os.path.exists(path) else (path, "")
 
 
 def exists(path: Path) -> bool:
     """Whether there is a file or folder of that path, which may name a column."""
-    return split_column(path)[0].exists()
+    return os.path.exists(split_column(path)[0])  # unlike Path's, also of text that can be no name
 
 
 def kind(path: Path) -> str:

@@ -9,8 +9,9 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
-    ["seqtutor", "errors", "estimate", "cache", "interrupt", "progress", "runtime", "board", "cells", "seen"],
-    ["transforms", "replicas", "cluster"],
+    ["seqtutor", "errors", "estimate", "interrupt", "progress", "runtime", "board", "cells", "seen"],
+    ["transforms", "files", "replicas", "cluster"],
+    ["cache"],
     ["domains.base"],
     ["textfiles", "rejections"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -88,7 +89,9 @@ def main() -> None:
     """Entry point of the console script; the shell calls it too, to complete a command line."""
     if asked := os.environ.get(COMPLETE):
         sys.exit(shell_complete(commands, {}, "seqtutor", COMPLETE, asked))
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is done: Ctrl-C need say nothing any more
+    sys.exit(code)
 
 
 def run(args: Sequence[str]) -> int:
@@ -117,6 +120,8 @@ def run(args: Sequence[str]) -> int:
             raise
         if isinstance(error, BrokenPipeError) and _stdout_is_closed():
             return 1
+        if isinstance(error, OSError) and error.filename is not None:  # a path that cannot be used
+            return _fail(f"error: cannot use {error.filename}: {error.strerror}", 2, meta)
         hint = "" if meta.get(VERBOSE) else "; run again with -v for the traceback"
         return _fail(f"error: {type(error).__name__}: {error}{hint}", 1, meta)
     finally:

@@ -38,11 +38,11 @@ def report(
     runtime.setup()
     from seqtutor.cli.evaluate import common_domain, subjects_of
     from seqtutor.evaluate import Study
+    from seqtutor.files import write_text
     from seqtutor.load import load_run
     from seqtutor.report.collect import collect
     from seqtutor.report.page import page
     from seqtutor.rewards import make_reward
-    from seqtutor.rundir import write_text
     from seqtutor.sample import reward_of
     from seqtutor.tables import make_folder
 
@@ -58,10 +58,7 @@ def report(
     found = collect(subjects_of(paths, runs, domain), study, spec, missing, quiet)
     file = _file(out or paths[-1])
     make_folder(file.parent)
-    try:
-        write_text(file, page(found))
-    except OSError as error:
-        raise UserError(f"cannot write {file}: {error.strerror}; choose another --out") from None
+    write_text(file, page(found))
     if not quiet:
         click.echo(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
 

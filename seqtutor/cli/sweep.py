@@ -47,7 +47,9 @@ class Several(click.ParamType):
 @click.option("--prior", required=True, type=options.PATH, metavar="RUN", help="Run folder of the prior to tune.")
 @click.option("--variants", type=Several(options.Variant()), metavar="V,V,...", help="Default: tune.variant.")
 @click.option("--c", "cs", type=Several(click.FLOAT), metavar="C,C,...", help="Temperatures; default: tune.c.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many; the first is --seed.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many; the first is --seed."
+)
 @click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run at its end; default: evaluate.num.")
 @click.option(
     "--engine",

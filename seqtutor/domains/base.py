@@ -40,6 +40,13 @@ class Vocabulary:
     symbols: tuple[str, ...]
     end: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what can be no vocabulary: a checkpoint's JSON may say anything."""
+        if not all(isinstance(symbol, str) for symbol in self.symbols) or len(set(self.symbols)) < self.size:
+            raise ValueError("the symbols of a vocabulary are different strings")
+        if self.end is not None and not (type(self.end) is int and 0 <= self.end < self.size):
+            raise ValueError(f"the end token of a vocabulary of {self.size} is {self.end}")
+
     @cached_property
     def _index(self) -> dict[str, int]:
         return {symbol: i for i, symbol in enumerate(self.symbols)}
@@ -81,6 +88,7 @@ class Rejected(NamedTuple):
     reason: str
 
 
+LONGEST = 10_000  # tokens of a sequence that is drawn, at the most
 COMPARED = 5_000  # training sequences that texts are compared with, at the most
 DUPLICATE = "duplicate"  # the one reason for which a sequence is rejected although nothing is wrong with it
 

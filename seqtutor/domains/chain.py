@@ -48,7 +48,8 @@ class Chain(Domain):
         """See `Domain`. Raises UserError if there are too many words to list them all."""
         super().__init__(options, vocabulary)
         letters, length = self.options["letters"], self.options["length"]
-        if not (2 <= letters <= len(LETTERS) and length >= 1 and letters**length <= MOST):
+        # The length is bounded by itself: the power of a huge one would take for ever.
+        if not (2 <= letters <= len(LETTERS) and 1 <= length <= MOST.bit_length() and letters**length <= MOST):
             raise UserError(
                 f"domain.letters is {letters} and domain.length {length}: give 2 to {len(LETTERS)} letters, "
                 f"and at most {MOST} words in all"

@@ -53,7 +53,8 @@ def tune(
     write_rejected(run.path, tuner.primer.rejected)
     done = 0
     if resume and (saved := checkpoint.load_newest(run.checkpoints)):
-        tuner.restore(saved)
+        with checkpoint.must_fit(run.path):
+            tuner.restore(saved)
         done = saved.step
         checkpoint.discard_after(run.checkpoints, done)
     clock = Clock(run.history_file, until=done)

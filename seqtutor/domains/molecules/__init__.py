@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.domains.base import (
+    LONGEST,
     DataSet,
     Domain,
     Neighbours,
@@ -25,7 +26,7 @@ from seqtutor.domains.molecules import corpus, describe, figures, reading, rende
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, shown
 
 
 class Molecules(Domain):
@@ -45,8 +46,8 @@ class Molecules(Domain):
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
         super().__init__(options, vocabulary)
         length = self.options["length"]
-        if not isinstance(length, int) or length < 2:
-            raise UserError(f"domain.length is {length!r}: give a whole number of tokens, 2 or more")
+        if not isinstance(length, int) or not 2 <= length <= LONGEST:
+            raise UserError(f"domain.length is {shown(length)}: give a whole number of tokens, 2 to {LONGEST}")
 
     @property
     def length(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -56,7 +57,10 @@ def serve(module: str, limit: float) -> None:
         for smiles in chunk:
             signal.setitimer(signal.ITIMER_PROF, limit)
             signal.setitimer(signal.ITIMER_REAL, 10 * limit)
-            molecule = examine(smiles, properties, extra)
+            try:
+                molecule = examine(smiles, properties, extra)
+            except MemoryError:
+                os._exit(1)  # the parent tries the molecule once more, in a new process
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             print(json.dumps(molecule), flush=True)

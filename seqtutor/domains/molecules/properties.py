@@ -104,7 +104,7 @@ def measure(
 def examine(smiles: str, properties: bool = True, extra: Sequence[str] = ()) -> Molecule:
     """Validity, canonical SMILES and, if asked for, properties of a SMILES, and with them the components in `extra`.
 
-    Never raises on bad input.
+    Never raises on bad input; MemoryError where the machine has no more of it.
 
     Valid is what RDKit parses and sanitises and has at least one atom. Blanks are no part of a SMILES
     (RDKit would take what follows them for a name).
@@ -123,6 +123,8 @@ def examine(smiles: str, properties: bool = True, extra: Sequence[str] = ()) -> 
                 return Molecule(True, canonical)
             values, more = measure(canonical, tuple(extra))
             return Molecule(True, canonical, values, extra=more)
+        except MemoryError:  # says nothing about the molecule
+            raise
         except Exception as error:  # RDKit raises many kinds on odd atoms: one string must not end a run
             return Molecule(False, reason=f"{type(error).__name__}: {error}")
 

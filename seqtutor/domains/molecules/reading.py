@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import re
-import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +19,7 @@ from seqtutor import textfiles
 from seqtutor.domains.base import DUPLICATE, Record, Rejected
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
+from seqtutor.interrupt import held_back
 from seqtutor.runtime import cores
 from seqtutor.seen import Seen
 
@@ -150,7 +150,8 @@ def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int
         while True:
             chunk = list(islice(items, CHUNK))
             if chunk:
-                waiting.append(pool.submit(_prepare_chunk, chunk, rules))
+                with held_back():  # a worker may be started
+                    waiting.append(pool.submit(_prepare_chunk, chunk, rules))
             if not waiting:
                 return
             if not chunk or len(waiting) >= 3 * workers:
@@ -160,7 +161,6 @@ def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int
 def _start_worker() -> None:
     from rdkit import RDLogger
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
 
 

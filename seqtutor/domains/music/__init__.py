@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor.domains.base import (
+    LONGEST,
     DataSet,
     Domain,
     Neighbours,
@@ -29,7 +30,7 @@ from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.similarity import nearest
 from seqtutor.domains.music.statistics import MusicStatistics, encode
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, shown
 
 
 class Music(Domain):
@@ -47,8 +48,9 @@ class Music(Domain):
         super().__init__(options, vocabulary)
         self.scale = Scale.named(self.options["key"], self.options["mode"])
         self.meter = Meter.named(self.options["meter"])
-        if type(self.options["length"]) is not int or self.options["length"] < 1:
-            raise UserError(f"domain.length is {self.options['length']!r}: give a number of sixteenths, 1 or more")
+        length = self.options["length"]
+        if type(length) is not int or not 1 <= length <= LONGEST:
+            raise UserError(f"domain.length is {shown(length)}: give a number of sixteenths, 1 to {LONGEST}")
 
     @property
     def length(self) -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from seqtutor import textfiles
 from seqtutor.domains.base import Record, Rejected
@@ -18,6 +15,8 @@ from seqtutor.domains.music import abc_tunes, corpus, midi
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
+from seqtutor.files import read_arrays
+from seqtutor.interrupt import held_back
 
 PARSED = (".mid", ".midi", ".abc")
 FEW = 16  # files that are parsed here: starting worker processes would take longer
@@ -66,11 +65,11 @@ def _parse_all(files: list[Path], names: list[str], prepare: bool) -> Iterator[R
         return
     start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     workers = min(len(files), os.cpu_count() or 1)
-    # Ctrl-C is for the parent, which ends its workers
-    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    with ProcessPoolExecutor(workers, multiprocessing.get_context(start), **ignore) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context(start)) as pool:
         try:
-            for records in pool.map(parse, files, names, chunksize=4):
+            with held_back():  # the workers are started
+                parsed = pool.map(parse, files, names, chunksize=4)
+            for records in parsed:
                 yield from records
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -106,13 +105,10 @@ def as_text(tokens: Iterable[int]) -> str:
 
 def _read_npz(path: Path) -> Iterator[Record | Rejected]:
     """The rows of the array `tokens` int [N, T] of an .npz file, named by their number from 0. Raises UserError."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            tokens = arrays["tokens"]
-    except KeyError:
-        raise UserError(f"'{path}' has no array 'tokens': save one, int [N, T], with np.savez") from None
-    except Exception as error:  # not a zip, not an array, pickled objects, truncated: numpy raises many kinds
-        raise UserError(f"cannot read '{path}' as an .npz file: {error}") from None
+    arrays = read_arrays(path, "tokens")
+    if not arrays:
+        raise UserError(f"'{path}' has no array 'tokens': save one, int [N, T], with np.savez")
+    tokens = arrays["tokens"]
     if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
         raise UserError(f"'tokens' in '{path}' is {tokens.dtype} {list(tokens.shape)}: give integers [N, T]")
     if tokens.size and not (tokens.min() >= 0 and tokens.max() < NUM_TOKENS):
