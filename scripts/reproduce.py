@@ -45,7 +45,10 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", default=",".join(STAGES), help=f"some of {','.join(STAGES)}; default: all")
     parser.add_argument("--seeds", type=int, help="runs of each point, seeds 0 to N - 1; default: 3")
-    parser.add_argument("--num", type=int, help="sequences that each row of the tables is of; default: 100,000")
+    parser.add_argument(
+        "--music", type=int, metavar="N", help="melodies that a row of their table is of; default: 100,000"
+    )
+    parser.add_argument("--molecules", type=int, metavar="N", help="molecules, likewise; default: 100,000")
     parser.add_argument("--out", type=Path, help="folder of all runs; default: runs/reproduce")
     parser.add_argument("--page", type=Path, help="default: docs/results.md, or OUT/results.md if quick")
     parser.add_argument("--quick", action="store_true", help="a trial of everything in about two minutes")
@@ -64,7 +67,8 @@ def main() -> None:
     asked = options()
     sys.stdout.reconfigure(line_buffering=True)  # a log shows what is running
     scale = QUICK if asked.quick else FULL
-    plan = Plan(replace(scale, seeds=asked.seeds or scale.seeds, num=asked.num or scale.num), asked.out)
+    num = {name: getattr(asked, name) or most for name, most in scale.num.items()}
+    plan = Plan(replace(scale, seeds=asked.seeds or scale.seeds, num=num), asked.out)
     notes = Notes(asked.out)
     for stage in (stage for stage in STAGES if stage in asked.stage):
         for step in plan.steps(stage):

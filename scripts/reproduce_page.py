@@ -172,9 +172,13 @@ class Filler:
         """How many runs a tuned policy has."""
         return str(self._scale.seeds)
 
-    def num(self, domain: str = "") -> str:
-        """How many sequences a row is of; of a domain, how many its config says."""
-        return f"{self._config(domain).evaluate.num if domain else self._scale.num:,}"
+    def rows(self, domain: str) -> str:
+        """How many sequences a row of a domain's table is of."""
+        return f"{self._scale.num[domain]:,}"
+
+    def num(self, domain: str) -> str:
+        """How many sequences the domain's config says are evaluated."""
+        return f"{self._config(domain).evaluate.num:,}"
 
     def c(self, domain: str) -> str:
         """The temperature of a domain's runs."""

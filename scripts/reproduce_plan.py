@@ -23,20 +23,22 @@ ABLATIONS = {"stored-states": "psi", "bootstrap": "psi", "prior-logits": "g"}  #
 @dataclass(frozen=True)
 class Scale:
     """How much is run. `configs`, and what is changed in them by --set, by music, molecules and chain; `num`: the
-    sequences that a table's row is of. What else is evaluated has evaluate.num of the config.
+    sequences that a row of the tables of music and of molecules is of. What else is evaluated has evaluate.num of the
+    config.
     """
 
     configs: dict[str, str]
     variants: tuple[str, ...]
     cs: tuple[float, ...]
     seeds: int
-    num: int
+    num: dict[str, int]
     changes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 FULL = Scale(
     {name: f"configs/{name}.yaml" for name in ("music", "molecules", "chain")},
-    tuple(config.VARIANT_NAMES), cs=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), seeds=3, num=100_000,
+    tuple(config.VARIANT_NAMES), cs=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), seeds=3,
+    num={"music": 100_000, "molecules": 100_000},
 )  # fmt: skip
 _TINY = (
     "model.units=8", "tune.rounds=2", "tune.batch=8", "tune.minibatch=8", "tune.buffer=16", "tune.replay_ratio=1",
@@ -44,7 +46,7 @@ _TINY = (
 )  # fmt: skip
 QUICK = Scale(
     {"music": "configs/music-quick.yaml", "molecules": "configs/molecules-quick.yaml", "chain": "configs/chain.yaml"},
-    ("psi", "g"), cs=(0.5, 2.0), seeds=2, num=100,
+    ("psi", "g"), cs=(0.5, 2.0), seeds=2, num={"music": 100, "molecules": 100},
     changes={
         "music": ("pretrain.epochs=1", *_TINY),
         "molecules": ("pretrain.epochs=0.05", *_TINY),
@@ -112,7 +114,7 @@ class Plan:
         return Step(f"{name}-prior", args + _set(changes))
 
     def _tuned(self, name: str) -> Step:
-        return self._sweep(name, "sweep", self.scale.variants, ("--num", str(self.scale.num)))
+        return self._sweep(name, "sweep", self.scale.variants, ("--num", str(self.scale.num[name])))
 
     def _ablated(self, name: str) -> Step:
         step = self._sweep("music", f"ablation/{name}", (ABLATIONS[name],))

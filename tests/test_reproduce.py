@@ -74,7 +74,7 @@ def test_a_small_reproduction_writes_the_whole_page_and_runs_nothing_twice(quick
     (tmp_path / "page.md").unlink()
     assert quick() == text
     with pytest.raises(pytest.fail.Exception, match="run again"):
-        quick("--num", "99")
+        quick("--music", "99")
 
 
 def test_an_interrupted_step_is_not_noted_and_the_next_call_begins_with_it(quick, monkeypatch):
@@ -109,7 +109,7 @@ def test_a_diverged_run_is_left_out_of_the_last_command(tmp_path):
     assert [Path(arg).name for arg in last.args[1:-2]] == ["prior", "psi-c1.5-seed0", "g-c1.5-seed0", "psi-c1.5-seed1"]
 
 
-def test_the_full_plan_is_the_issue_s():
+def test_the_full_plan_has_every_variant_three_seeds_and_every_c():
     of = plan.Plan(plan.FULL, Path("out"))
     lines = {stage: [step.line for step in of.steps(stage)] for stage in plan.STAGES}
     for stage in ("melodies", "molecules"):
