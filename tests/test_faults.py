@@ -118,7 +118,8 @@ def test_a_file_that_may_not_grow(process, runs, tmp_path):
     code, _, said = process(args, largest=sizes[0] - 1)
     assert code == 2
     assert said.count("\n") == 1
-    assert f"cannot write {out / 'checkpoints'}: File too large" in said
+    assert f"cannot write {out}/" in said
+    assert "File too large" in said
     assert_no_leftovers(tmp_path)
     assert sorted(out.glob("checkpoints/step-*"))
     assert process([*args, "--resume"])[0] == 0
@@ -304,8 +305,9 @@ def test_a_molecule_worker_out_of_memory(tmp_path, monkeypatch, capsys):
     path.write_text("\n".join([*others[:2], HUNGRY, *others[2:]]) + "\n")
     with Pool(1, module=__name__) as pool:
         monkeypatch.setattr(Molecules, "_pool", pool)
-        assert run(["score", str(path), "--domain", "molecules", "--out", str(tmp_path / "s"), "--quiet"]) == 0
-    assert capsys.readouterr().err == "1 molecules counted as invalid: RDKit ended its worker process on them\n"
+        assert run(["score", str(path), "--domain", "molecules", "--out", str(tmp_path / "s")]) == 0
+    said = "warning: counted as invalid, since RDKit ended its worker process: [238U]\n"
+    assert capsys.readouterr().err == said
     table = pd.read_csv(tmp_path / "s" / "scores.csv")
     assert table.valid.tolist() == [1, 1, 0, 1, 1]
     expected = [dict(zip(properties.PROPERTIES, properties.examine(text).values, strict=True)) for text in others]

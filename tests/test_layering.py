@@ -9,9 +9,9 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
-    ["seqtutor", "errors", "estimate", "interrupt", "progress", "runtime", "board", "cells", "seen"],
+    ["seqtutor", "errors", "estimate", "interrupt", "progress", "runtime", "cells", "seen"],
     ["transforms", "files", "replicas", "cluster"],
-    ["cache"],
+    ["cache", "board"],
     ["domains.base"],
     ["textfiles", "rejections"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],
