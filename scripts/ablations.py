@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from unittest import mock
 
@@ -122,11 +123,11 @@ class StoredStates(Replay):
 
 
 class StoredStatesTuner(loop.Tuner):
-    """A tuner with such a replay."""
+    """A tuner with such replays."""
 
     def __init__(self, config, domain, prior, reward):
         super().__init__(config, domain, prior, reward)
-        self._replay = StoredStates(config.tune.buffer, config.tune.priority, self.learner)
+        self._replays = defaultdict(lambda: StoredStates(config.tune.buffer, config.tune.priority, self.learner))
 
     def round(self, number: int):
         """As Tuner's, which draws first and may learn before the sequences enter the replay."""
