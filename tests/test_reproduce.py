@@ -229,7 +229,7 @@ def test_the_states_stored_are_those_of_the_weights_that_drew():
     drew = make_prior()
     drew.set(weights)
     rows = tuner.snapshot(3).group("replay")
-    tokens, states = rows["rows/tokens"][-5:], rows["rows/states"][-5:]
+    tokens, states = rows["0/rows/tokens"][-5:], rows["0/rows/states"][-5:]
     state = drew.initial_state(5)
     for t, token in enumerate(shift_right(tf.constant(tokens), ACTIONS).numpy().T):
         np.testing.assert_allclose(states[:, t], np.concatenate(state, axis=1), atol=1e-5)
@@ -249,7 +249,7 @@ def test_a_tuner_with_stored_states_learns_and_resumes_to_the_bit():
     resumed.round(2)
     one, other = whole.snapshot(3).arrays, resumed.snapshot(3).arrays
     assert one.keys() == other.keys()
-    assert one["replay/rows/states"].shape[1] == LENGTH
+    assert one["replay/0/rows/states"].shape[1] == LENGTH
     for name, array in one.items():
         np.testing.assert_array_equal(array, other[name], err_msg=name)
     assert any(np.abs(before[name] - array).max() > 1e-4 for name, array in whole.learner.online.get().items())
