@@ -102,11 +102,11 @@ def test_an_unknown_stage_is_refused(quick, capsys):
 
 def test_a_diverged_run_is_left_out_of_the_last_command(tmp_path):
     of = plan.Plan(plan.QUICK, tmp_path)
-    run = tmp_path / "music" / "sweep" / "g-c1.5-seed1"
+    run = tmp_path / "music" / "sweep" / "g-c1.6-seed1"
     run.mkdir(parents=True)
     (run / "summary.json").write_text('{"status": "diverged"}')
     *_, last = of.steps("melodies")
-    assert [Path(arg).name for arg in last.args[1:-2]] == ["prior", "psi-c1.5-seed0", "g-c1.5-seed0", "psi-c1.5-seed1"]
+    assert [Path(arg).name for arg in last.args[1:-2]] == ["prior", "psi-c1.6-seed0", "g-c1.6-seed0", "psi-c1.6-seed1"]
 
 
 def test_the_full_plan_has_every_variant_three_seeds_and_every_c():
