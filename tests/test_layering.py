@@ -12,6 +12,7 @@ LAYERS = [
     ["seqtutor", "errors", "estimate", "interrupt", "progress", "runtime", "cells", "seen"],
     ["transforms", "files", "replicas", "cluster"],
     ["cache", "board"],
+    ["domains.neighbours"],
     ["domains.base"],
     ["textfiles", "rejections"],
     ["domains", "domains.music", "domains.molecules", "domains.chain"],

@@ -10,7 +10,7 @@ import yaml
 
 from seqtutor.cli.main import run
 from seqtutor.config import load
-from seqtutor.domains.base import Neighbour
+from seqtutor.domains.neighbours import Neighbour
 from seqtutor.report.collect import BEST, Kept, Shown, read_history
 from seqtutor.report.collect import _best as best
 from tests.conftest import Words

@@ -9,9 +9,9 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from seqtutor.domains.base import Neighbour
 from seqtutor.domains.molecules import Molecules
 from seqtutor.domains.music import Music
+from seqtutor.domains.neighbours import Neighbour
 
 TUNE = "C4 hold hold hold E4 hold off hold"
 ADDRESSES = re.compile(r"https?:|xmlns|\bid=")

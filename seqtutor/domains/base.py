@@ -12,7 +12,6 @@ Conventions, used everywhere:
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from seqtutor.domains.neighbours import Neighbours, nearest_texts
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate
 
@@ -89,7 +89,6 @@ class Rejected(NamedTuple):
 
 
 LONGEST = 10_000  # tokens of a sequence that is drawn, at the most
-COMPARED = 5_000  # training sequences that texts are compared with, at the most
 DUPLICATE = "duplicate"  # the one reason for which a sequence is rejected although nothing is wrong with it
 
 
@@ -104,20 +103,6 @@ class DataSet:
     sha256: str  # of the file that holds it, or of its files' bytes in sorted order
     locate: Callable[[], Path | None]  # its file or folder on this machine, None when it is not here yet
     fetch: Callable[[], Path] | None = None  # gets it (pip only); None when it comes with the package
-
-
-class Neighbour(NamedTuple):
-    """The training sequence that is most like a given one. `similarity` is 1 for an equal one, at the least 0."""
-
-    text: str
-    similarity: float
-
-
-class Neighbours(NamedTuple):
-    """The nearest of each sequence that was asked for, None where there is none; `how`: measure and reference."""
-
-    how: str
-    found: list[Neighbour | None]
 
 
 class Property(NamedTuple):
@@ -291,13 +276,10 @@ class Domain(ABC):
     def nearest(self, texts: Sequence[str], reference: Any) -> Neighbours:
         """The training sequence nearest to each text; `reference` is what `reference` made of them.
 
-        Here by difflib's ratio, with every k-th text of a large set; a domain with a reference of its own kind has a
-        measure of its own.
+        Here by the letters (see `neighbours.nearest_texts`); a domain with a reference of its own kind has a measure of
+        its own.
         """
-        known = sorted(reference)
-        some = known[:: -(-len(known) // COMPARED) or 1]
-        how = f"similarity of the texts (difflib's ratio), among {len(some):,} of {len(known):,}; equal ones among all"
-        return Neighbours(how, [_nearest(text, some, reference) for text in texts])
+        return nearest_texts(texts, reference)
 
     def figures(self, texts: Sequence[str]) -> list[str]:
         """A piece of HTML that shows each sequence, complete in itself: no addresses, no ids, colours of any theme."""
@@ -310,17 +292,3 @@ class Domain(ABC):
     @abstractmethod
     def writers(self) -> dict[str, Writer]:
         """File formats the domain can write, by extension ("mid", "png", "smi", ...); csv and npz are general."""
-
-
-def _nearest(text: str, some: Sequence[str], every: set[str]) -> Neighbour | None:
-    if text in every:
-        return Neighbour(text, 1.0)
-    matcher = difflib.SequenceMatcher(autojunk=False)
-    matcher.set_seq2(text)
-
-    def ratio(other: str) -> float:
-        matcher.set_seq1(other)
-        return matcher.ratio()
-
-    found = max(some, key=ratio, default=None)
-    return None if found is None else Neighbour(found, ratio(found))

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqtutor.config import to_tree
-from seqtutor.domains.base import Domain, Neighbour
+from seqtutor.domains.base import Domain
+from seqtutor.domains.neighbours import Neighbour
 from seqtutor.evaluate import Results, Study, Subject, common_c, evaluate
 from seqtutor.rundir import RunDir
 

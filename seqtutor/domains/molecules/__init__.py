@@ -13,7 +13,6 @@ from seqtutor.domains.base import (
     LONGEST,
     DataSet,
     Domain,
-    Neighbours,
     Property,
     Record,
     Rejected,
@@ -26,6 +25,7 @@ from seqtutor.domains.molecules import corpus, describe, figures, reading, rende
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
+from seqtutor.domains.neighbours import Neighbours
 from seqtutor.errors import UserError, shown
 
 

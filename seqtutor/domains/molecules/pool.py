@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from seqtutor import cluster
 from seqtutor.domains.molecules.properties import Molecule
+from seqtutor.domains.molecules.recent import Recent
 from seqtutor.runtime import cores
 
 if TYPE_CHECKING:
@@ -180,26 +181,6 @@ class Processes:
                 worker.join()
 
 
-class _Cache:
-    """Molecules by SMILES. Holds two generations of at most size / 2; a full one replaces the older."""
-
-    def __init__(self, size: int):
-        self._half, self._young, self._old = size // 2, {}, {}
-
-    def get(self, smiles: str) -> Molecule | None:
-        """The molecule, or None. One found in the older generation moves to the younger."""
-        found = self._young.get(smiles)
-        if found is None and (found := self._old.get(smiles)) is not None:
-            self.put(smiles, found)
-        return found
-
-    def put(self, smiles: str, molecule: Molecule) -> None:
-        """Keeps a molecule."""
-        if len(self._young) >= self._half:
-            self._young, self._old = {}, self._young
-        self._young[smiles] = molecule
-
-
 def _has(molecule: Molecule, extra: tuple[str, ...]) -> bool:
     """Whether nothing of `extra` is missing; an invalid molecule has no components."""
     return not molecule.valid or set(extra) <= {name for name, _ in molecule.extra}
@@ -236,7 +217,7 @@ class Pool:
     def __init__(self, workers: int | None = None, limit: float = 1.0, cache: int = 100_000, module: str = EXAMINER):
         """Args: workers, one a core if None; limit, seconds a molecule; cache, molecules kept; module as in `serve`."""
         self._count, self._limit, self._module = workers, limit, module
-        self._cache, self._lock = _Cache(cache), threading.Lock()
+        self._cache, self._lock = Recent(cache), threading.Lock()
         self._crew: Processes | Tasks | None = None  # None: no workers
         self._end: Callable = lambda: None
         self.failures: defaultdict[str, list[str]] = defaultdict(list)

@@ -25,7 +25,7 @@ from itertools import islice
 import numpy as np
 
 from seqtutor import seen
-from seqtutor.domains.base import Neighbour, Neighbours, Statistics
+from seqtutor.domains.base import Statistics
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, Molecule, columns
 from seqtutor.domains.molecules.reward import Decode, molecules_of
@@ -39,6 +39,7 @@ from seqtutor.domains.molecules.similarity import (
     summed,
     tanimoto,
 )
+from seqtutor.domains.neighbours import Neighbour, Neighbours
 from seqtutor.estimate import Estimate, RatioSums, share_distinct
 
 SAMPLE = 2_000  # molecules that similarities are measured on, at the most

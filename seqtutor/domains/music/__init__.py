@@ -12,7 +12,6 @@ from seqtutor.domains.base import (
     LONGEST,
     DataSet,
     Domain,
-    Neighbours,
     Property,
     Record,
     Rejected,
@@ -30,6 +29,7 @@ from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.similarity import nearest
 from seqtutor.domains.music.statistics import MusicStatistics, encode
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
+from seqtutor.domains.neighbours import Neighbours
 from seqtutor.errors import UserError, shown
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqtutor.domains.base import Neighbour, Neighbours
 from seqtutor.domains.music.statistics import BREAK
 from seqtutor.domains.music.tokens import SYMBOLS
+from seqtutor.domains.neighbours import Neighbour, Neighbours
 
 
 def nearest(texts: Sequence[str], reference: np.ndarray) -> Neighbours:
