@@ -26,10 +26,13 @@ PAGES = [ROOT / "README.md", *DOCS]
 NOT_RUN = {
     "source .venv/bin/activate": "the tests run in an environment already",
     "pip install": "the tests are installed already",
-    "./scripts/": "installs, and runs everything at quick size",
+    "./scripts/": "they install, and run for minutes or hours",
     'eval "$(_SEQTUTOR_COMPLETE': "test_complete.py runs it",
 }
-ELSEWHERE = {"domains.md": "test_example_domain.py installs the example package and runs its commands"}
+ELSEWHERE = {
+    "domains.md": "test_example_domain.py installs the example package and runs its commands",
+    "results.md": "test_reproduce.py runs the script that writes it",
+}
 HERE = {"moses": "sample-molecules"}  # a data set of this repository for one to fetch
 PRETRAIN = ["--set=model.units=4", "--set=pretrain.epochs=1", "--set=pretrain.samples=1"]
 FEW = {"music": "--set=data.name=few.txt", "molecules": "--set=data.name=few.smi", "chain": "--set=data.name=chain"}
