@@ -75,11 +75,13 @@ def folder(tmp_path_factory):
     midi, tunes = path / "path/to/midi/folder", np.random.default_rng(0).integers(2, 38, (4, 32))
     midi.mkdir(parents=True)
     domain_class("music")().writers()["mid"](tunes, np.full(4, 32), midi, 0)
-    (path / "few.smi").write_text("CCO\nCCN\nc1ccccc1\nCC(=O)O\nCCOC\nCCCl\nOCCO\nCC#N\n")
+    few = "CCO CCN c1ccccc1 CC(=O)O CCOC CCCl OCCO CC#N".split()
+    (path / "few.smi").write_text("".join(f"{molecule}\n" for molecule in few))
+    rows = (f"{molecule},{molecule}\n" for molecule in few)
+    (path / "hits.csv").write_text("".join(["Ligand SMILES,inhibitor\n", *rows]))
     (path / "few.txt").write_text("C4 hold E4 hold G4 hold E4 hold\nG4 off E4 off C4 hold hold hold\n" * 2)
     for place in ("path/to/molecules.smi", "mine.smi"):
         shutil.copy(path / "few.smi", path / place)
-    (path / "hits.csv").write_text("Ligand SMILES,inhibitor\nCCO,CCN\nCCCl,CC#N\nOCCO,CCOC\n")
     return path
 
 
