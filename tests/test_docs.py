@@ -75,7 +75,7 @@ def folder(tmp_path_factory):
     midi, tunes = path / "path/to/midi/folder", np.random.default_rng(0).integers(2, 38, (4, 32))
     midi.mkdir(parents=True)
     domain_class("music")().writers()["mid"](tunes, np.full(4, 32), midi, 0)
-    few = "CCO CCN c1ccccc1 CC(=O)O CCOC CCCl OCCO CC#N".split()
+    few = ["CCO", "CCN", "c1ccccc1", "CC(=O)O", "CCOC", "CCCl", "OCCO", "CC#N"]
     (path / "few.smi").write_text("".join(f"{molecule}\n" for molecule in few))
     rows = (f"{molecule},{molecule}\n" for molecule in few)
     (path / "hits.csv").write_text("".join(["Ligand SMILES,inhibitor\n", *rows]))
