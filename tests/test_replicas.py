@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -22,7 +23,7 @@ from seqtutor.replicas import Replicas, every_device, is_chief
 ROOT = Path(__file__).parents[1]
 ARGS = [
     "pretrain", str(ROOT / "configs" / "chain.yaml"), "--set", "model.units=8", "--set", "pretrain.batch=31",
-    "--set", "pretrain.epochs=1.5", "--set", "pretrain.evaluate_every=25", "--set", "pretrain.weight_decay=0.001",
+    "--set", "pretrain.epochs=1.5", "--set", "pretrain.evaluate_every=5", "--set", "pretrain.weight_decay=0.001",
     "--set", "pretrain.clip_norm=0.2",
 ]  # fmt: skip
 
@@ -128,11 +129,15 @@ def test_two_workers_follow_the_curve_of_one_and_resume_to_the_bit(one):
     assert_near(one, whole)
     assert Path(f"{whole}.1.txt").read_text() == ""
 
-    workers = start_workers(*[[*ARGS, "--out", str(broken)]] * 2)
-    while not (broken / "history.csv").exists() and workers[1].is_alive():
-        time.sleep(0.01)
-    os.kill(workers[1].pid, signal.SIGINT)
-    assert ends(workers) == [130, 130]
+    for _ in range(5):  # on a fast machine Ctrl-C may come too late
+        shutil.rmtree(broken, ignore_errors=True)
+        workers = start_workers(*[[*ARGS, "--out", str(broken)]] * 2)
+        while not (broken / "history.csv").exists() and workers[1].is_alive():
+            time.sleep(0.001)
+        os.kill(workers[1].pid, signal.SIGINT)
+        if (codes := ends(workers)) != [0, 0]:
+            break
+    assert codes == [130, 130]
     assert (told(broken, 0), told(broken, 1)) == ("interrupted", "interrupted")
     assert Path(f"{broken}.1.txt").read_text().startswith("waiting for 127.0.0.1:")
     assert not (broken / "summary.json").exists()
