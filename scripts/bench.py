@@ -47,34 +47,30 @@ def networks(priors):
 
 
 def commands(priors, few=10_000):
-    """Whole commands, as a user starts them, with ten times the sequences each time."""
-    prior = str(priors / "music")
-    rows = {
-        "import tensorflow": ("command", sys.executable, "-c", "import tensorflow"),
-        "seqtutor --help": ("command", "seqtutor", "--help"),
-    }
-    for domain in ("music", "molecules-64"):
-        run, small = str(priors / domain), ["--set", "tune.rounds=1", "--force"]
-        config = f"configs/{domain.partition('-')[0]}.yaml"
-        rows[f"tune {domain}, 1 round"] = (
-            "command",
-            "seqtutor",
-            "tune",
-            config,
-            "--prior",
-            run,
-            "--out",
-            run + "-1",
-            *small,
-        )
-    for count in (1, few, 10 * few):
-        out = ["--num", str(count), "--out", f"{prior}-{count}"]
-        rows[f"sample {count:,} melodies"] = ("command", "seqtutor", "sample", prior, *out)
+    """Whole commands, as a user starts them: each with the least work there is, then with ever more sequences."""
+    music, molecules, out = (str(priors / name) for name in ("music", "molecules-64", "out"))
+    fresh, sample = ["--force", "--out", out], ["--set", SAMPLES[MUSIC]]
+    rows = {"import tensorflow": ("command", sys.executable, "-c", "import tensorflow")}
+
+    def row(name, *words):
+        rows[name] = ("command", "seqtutor", *words)
+
+    row("seqtutor --help", "--help")
+    row("pretrain music, 1 update", "pretrain", MUSIC, *sample, "--set", "pretrain.epochs=0.001", *fresh)
+    row("tune music, 1 round", "tune", MUSIC, "--prior", music, "--set", "tune.rounds=1", *fresh)
+    row("tune molecules, 1 round", "tune", MOLECULES, "--prior", molecules, "--set", "tune.rounds=1", *fresh)
+    row("sweep music, 1 round", "sweep", MUSIC, "--prior", music, "--set", "tune.rounds=1", "--num", "2", *fresh)
+    row("sample 1 melody", "sample", music, "--num", "1", "--out", f"{music}-1")
+    row("evaluate 2 melodies", "evaluate", music, "--num", "2", "--out", out)
+    row("score 1 melody", "score", f"{music}-1/samples.csv", "--domain", "music", "--out", out)
+    row("report of 2 melodies", "report", music, "--num", "2", "--out", f"{out}.html")
+    row("export music", "export", music, "--force", "--out", f"{out}-exported")
+    row("data info music", "data", "info", "sample-melodies")
     for count in (few, 10 * few):
-        where = ["--out", f"{prior}-e{count}"]
-        rows[f"evaluate {count:,} melodies"] = ("command", "seqtutor", "evaluate", prior, "--num", str(count), *where)
-        drawn = f"{prior}-{count}/samples.csv"
-        rows[f"score {count:,} melodies"] = ("command", "seqtutor", "score", drawn, "--domain", "music", *where)
+        row(f"sample {count:,} melodies", "sample", music, "--num", str(count), "--out", f"{music}-{count}")
+        row(f"evaluate {count:,} melodies", "evaluate", music, "--num", str(count), "--out", out)
+        drawn = f"{music}-{count}/samples.csv"
+        row(f"score {count:,} melodies", "score", drawn, "--domain", "music", "--out", out)
     return rows
 
 

@@ -167,9 +167,9 @@ def test_an_update_is_compiled_once_whatever_the_sizes(name):
     assert learner._update.experimental_get_tracing_count() == 1
 
 
-@pytest.mark.parametrize(("name", "expected"), [("psi", "start update wait"), ("pg", "start wait update")])
-def test_learning_goes_on_while_the_scorers_work(name, expected, monkeypatch):
-    """Unless the variant learns on-policy: then it must wait for the rewards."""
+@pytest.mark.parametrize(("name", "expected"), [("psi", "start update draw wait"), ("pg", "draw start wait update")])
+def test_learning_and_drawing_go_on_while_the_scorers_work(name, expected, monkeypatch):
+    """Unless the variant learns on-policy: then they must wait for the rewards."""
     events = []
 
     class Slow(type(REWARD)):
@@ -187,5 +187,7 @@ def test_learning_goes_on_while_the_scorers_work(name, expected, monkeypatch):
     events.clear()
     update = tuner.learner.update
     monkeypatch.setattr(tuner.learner, "update", lambda *batch: (events.append("update"), update(*batch))[1])
+    draw = tuner._sampler.draw
+    monkeypatch.setattr(tuner._sampler, "draw", lambda *batch: (events.append("draw"), draw(*batch))[1])
     tuner.round(1)
     assert " ".join(events) == expected

@@ -1,6 +1,7 @@
-"""KL-control tuning: draw a batch, have it scored, meanwhile learn from the replay, then store it; again.
+"""KL-control tuning: have a batch scored, meanwhile learn from the replay and draw the next one, then store it; again.
 
-So a batch is first learned from in the round after its own, except on-policy, where learning waits for the scores.
+So a batch is first learned from in the round after its own, except on-policy, where learning waits for the scores
+and drawing for the learning. A batch is of the same weights and random numbers whenever it is drawn, so none is saved.
 The state after a round is the weights, the optimizer, the replay, the best sequences so far and what the reward
 remembers; all random numbers of a round come from (seed, round). So a run resumed from a checkpoint repeats the
 unbroken one to the bit.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -76,6 +77,17 @@ def tune(
                 raise KeyboardInterrupt
 
 
+class Drawn(NamedTuple):
+    """What a round draws: the sequences as the domain sees them, the primers [N, P] they were drawn after, how many
+    tokens of each primer are theirs, and the generator of the round's other random numbers.
+    """
+
+    whole: Rollout
+    primers: np.ndarray
+    kept: int
+    rng: np.random.Generator
+
+
 class Tuner:
     """The state of one tuning run and its one operation, a round."""
 
@@ -100,27 +112,25 @@ class Tuner:
         self.best = Best(settings.best)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
         self._tokens = 0  # drawn so far
+        self._ahead: Drawn | None = None  # the next round's
 
     def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
-        settings = self._config.tune
-        rng = np.random.default_rng([self._config.seed, 0x70E, number])
-        primers = self.primer.draw_equal(settings.batch, rng, number)
-        uniforms = rng.random((settings.batch, self._domain.length), np.float32)
-        drawn = self._sampler.draw(uniforms, primers)
-        whole, before = with_primer(drawn, primers, self._domain)
-        kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
+        settings, on_policy = self._config.tune, self.policy.variant.on_policy
+        whole, primers, kept, rng = self._ahead or self._draw(number)
         pending = self._reward.start(whole.tokens, whole.lengths)
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
         replay = self._replays[primers.shape[1]]
         learned = self._learn_from(replay, rng)
+        goes_on = not on_policy and number + 1 < settings.rounds
+        self._ahead = self._draw(number + 1) if goes_on else None
         scored = pending()
         self.best.add(number + 1, whole, scored)
         rows = {
             "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
         }  # fmt: skip
-        if self.policy.variant.on_policy:
+        if on_policy:
             learned = [self._update(rows, np.ones(len(primers), np.float32))]
         else:
             replay.add(rows)
@@ -133,6 +143,15 @@ class Tuner:
         valid = self._domain.valid(whole.tokens, whole.lengths)
         row |= summarise(whole, count, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
         return row, {**sums, "sequence_length": whole.lengths}
+
+    def _draw(self, number: int) -> Drawn:
+        settings = self._config.tune
+        rng = np.random.default_rng([self._config.seed, 0x70E, number])
+        primers = self.primer.draw_equal(settings.batch, rng, number)
+        uniforms = rng.random((settings.batch, self._domain.length), np.float32)
+        whole, before = with_primer(self._sampler.draw(uniforms, primers), primers, self._domain)
+        kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
+        return Drawn(whole, primers, kept, rng)
 
     def _updates(self) -> int:
         """How many minibatches make up the replay ratio this round, on the long average."""
@@ -184,6 +203,7 @@ class Tuner:
             self._replays[int(length)].restore(saved.group(f"replay/{length}"))
         self._reward.restore(saved.group("reward"))
         self.best.restore(saved.group("best"))
+        self._ahead = None
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
 
 
