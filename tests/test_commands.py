@@ -2,10 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
+from seqtutor.cli.evaluate import common_domain
 from seqtutor.cli.main import run
+from seqtutor.domains.chain import Chain
 from seqtutor.load import load_run
 from tests.commands import error_of, failing_reward
 
@@ -151,6 +154,15 @@ def test_evaluate_refuses_a_mixture(make_run, word_file, capsys):
     assert "--domain" in error_of(capsys, "evaluate", str(word_file))
 
 
+def test_runs_of_one_domain_with_other_options_are_compared_with_a_warning(capsys):
+    short, long = (SimpleNamespace(domain=Chain({"length": length})) for length in (4, 6))
+    assert common_domain({Path("a"): short, Path("b"): long}, None) is short.domain
+    said = "warning: b has domain.length 6, not 4 as a: each is judged by its own, novelty by the first's\n"
+    assert capsys.readouterr().err == said
+    common_domain({Path("a"): short, Path("b"): short}, None)
+    assert capsys.readouterr().err == ""
+
+
 def test_tune_checks_the_prior(make_run, tmp_path, capsys):
     config = tmp_path / "c.yaml"
     config.write_text(CONFIG)
@@ -165,6 +177,19 @@ def test_tune_checks_the_prior(make_run, tmp_path, capsys):
     line = error_of(capsys, "tune", str(config), "--prior", str(stems), "--set", "model.units=3")
     assert "--set model.units=3: domain, data and model are the prior's" in line
     assert not (tmp_path / "o").exists()
+
+
+def test_tune_says_what_of_its_config_gives_way_to_the_prior_s(make_run, tmp_path, capsys):
+    config, out = tmp_path / "c.yaml", ["--out", str(tmp_path / "o"), "--force"]
+    settings = "tune: {rounds: 1, batch: 8, minibatch: 8}\n"
+    config.write_text(CONFIG + settings)
+    args = ["tune", str(config), "--prior", str(make_run()), *out]
+    assert run(args) == 0
+    assert capsys.readouterr().err == ""
+    config.write_text(CONFIG.replace("words", "words, length: 7") + settings)
+    assert run(args) == 0
+    said = f"warning: the prior's run settled what {config} has otherwise: domain.length 6, not 7\n"
+    assert capsys.readouterr().err == said
 
 
 def test_tune_takes_model_and_flags(make_run, tmp_path, monkeypatch):

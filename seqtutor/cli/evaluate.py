@@ -86,7 +86,12 @@ def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, L
 
 
 def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tuple[str, ...] = ()) -> Domain:
-    """The one domain of all; without runs, --set counts. Raises UserError if there are several, or none is named."""
+    """The one domain of all; without runs, --set counts. Warns of runs that have it with other options than the first.
+
+    Raises UserError if there are several, or none is named.
+    """
+    from seqtutor.progress import LOG
+
     names = {run.domain.name: path for path, run in runs.items()}
     if name is not None:
         names.setdefault(name, Path("--domain"))
@@ -95,7 +100,13 @@ def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tupl
         raise UserError(f"cannot compare sequences of several domains: {said}; evaluate each by itself")
     if not names:
         raise UserError("none of these is a run, so say what the files hold, e.g. --domain music")
-    return next(iter(runs.values())).domain if runs else options.named_domain(name, overrides)
+    if not runs:
+        return options.named_domain(name, overrides)
+    (first, run), *others = runs.items()
+    for path, other in others:
+        if found := options.differences("domain", other.domain.options, run.domain.options):
+            LOG.warning(f"{path} has {'; '.join(found)} as {first}: each is judged by its own, novelty by the first's")
+    return run.domain
 
 
 def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain) -> list[Subject]:

@@ -106,8 +106,8 @@ def run(args: Sequence[str]) -> int:
         return 0
     except click.exceptions.Exit as error:
         return error.exit_code
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130, meta)
+    except KeyboardInterrupt as error:
+        return _fail(f"interrupted; {error}" if error.args else "interrupted", 130, meta)
     except UserError as error:
         return _fail(f"error: {error}", 2, meta)
     except _HELP_ASKED as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -157,6 +157,11 @@ def tell_longer(grown: dict[str, tuple[Any, Any]]) -> None:
             f"going on with {key} {new}, after {old}: the learning rate follows the new length from here, so this is "
             "not the run that had it from the start"
         )
+
+
+def differences(section: str, these: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """The settings of a section that are not as in others, each as `section.key THIS, not OTHER`."""
+    return [f"{section}.{key} {value}, not {others[key]}" for key, value in these.items() if others[key] != value]
 
 
 def check_primer(domain: Domain, spec: str, folder: Path) -> None:

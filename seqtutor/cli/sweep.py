@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from seqtutor.cli import options
-from seqtutor.cli.tune import about, of_prior, refuse_of_the_prior
+from seqtutor.cli.tune import about, of_prior, refuse_of_the_prior, tell_of_prior
 from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def sweep(
         spread.engine(prior) if engine == "ray" else nullcontext() as where,
     ):
         sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
+        tell_of_prior(plan[0][1], loaded, config)
         tell = _teller([point for point, _ in plan], quiet)
         rows = sweeps.sweep(jobs, loaded, scores, folder, tell, quiet, where)
     if not quiet:

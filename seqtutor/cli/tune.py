@@ -58,10 +58,11 @@ def tune(
     from seqtutor.tune.loop import tune as learn
 
     loaded = load_run(prior)
-    resolved = of_prior(resolved, loaded)
+    resolved, asked = of_prior(resolved, loaded), resolved
     options.check_primer(loaded.domain, resolved.tune.primer, run.path)
     with make_reward(loaded.domain, resolved.tune.reward, resolved.tune.batch) as scores:
         options.tell_longer(run.create(resolved, about(prior), resume, force, LONGER))
+        tell_of_prior(asked, loaded, config)
         learn(resolved, loaded, scores, run, resume, quiet)
     if not quiet:
         click.echo(f"the tuned policy is in {run.path}")
@@ -89,3 +90,12 @@ def of_prior(config: Config, prior: LoadedRun) -> Config:
             "use a config of that domain"
         )
     return config.model_copy(update={name: getattr(prior.config, name) for name in (*OF_THE_PRIOR, "pretrain")})
+
+
+def tell_of_prior(config: Config, prior: LoadedRun, path: Path) -> None:
+    """Says which options of the domain, of a config from `path`, give way to those of the prior."""
+    from seqtutor.progress import LOG
+
+    asked = {**type(prior.domain).defaults, **config.domain}
+    if other := options.differences("domain", prior.domain.options, asked):
+        LOG.warning(f"the prior's run settled what {path} has otherwise: {'; '.join(other)}")
