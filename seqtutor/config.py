@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from seqtutor.errors import UserError, shown, unknown_name
 
@@ -18,6 +18,19 @@ Count = Annotated[int, Field(le=10**9)]
 AtOnce = Annotated[int, Field(ge=1, le=2**16)]  # sequences in memory together
 WEIGHTS = 10**8  # of a network, at the most: what learns has six arrays of that size
 VARIANT_NAMES = ("q", "psi", "g", "pcl", "tb", "dap", "pg", "rl-only")
+
+
+def _between(least: float, most: float) -> AfterValidator:
+    def check(value: float) -> float:
+        if not least <= value <= most:
+            raise ValueError(f"input should be from {least:g} to {most:g}")
+        return value
+
+    return AfterValidator(check)
+
+
+Positive = Annotated[float, Field(gt=0), _between(1e-30, 1e30)]  # float32 can take it
+Temperature = Annotated[float, Field(gt=0), _between(1e-6, 1e6)]  # logits divided by it stay finite
 
 
 class _Section(BaseModel):
@@ -67,10 +80,10 @@ class PretrainConfig(_Section):
 
     epochs: float = Field(20, gt=0, le=1e6, description="passes over the training data, at the most; may be a fraction")
     batch: AtOnce = Field(128, description="sequences a step")
-    learning_rate: float = Field(3e-3, gt=0, description="highest rate; warm-up, then a half cosine to a hundredth")
+    learning_rate: Positive = Field(3e-3, description="highest rate; warm-up, then a half cosine to a hundredth")
     warmup: Count = Field(100, ge=0, description="steps of linear warm-up")
-    clip_norm: float = Field(5.0, gt=0, description="largest global gradient norm")
-    weight_decay: float = Field(0.0, ge=0, description="decoupled, a step and unit of learning rate")
+    clip_norm: Positive = Field(5.0, description="largest global gradient norm")
+    weight_decay: float = Field(0.0, ge=0, le=1e30, description="decoupled, a step and unit of learning rate")
     evaluate_every: Count = Field(200, ge=1, description="steps between validations; each writes a checkpoint")
     patience: Count = Field(10, ge=1, description="validations without improvement before stopping")
     samples: int = Field(3, ge=0, le=1000, description="sequences drawn and shown at each validation")
@@ -84,7 +97,7 @@ class TuneConfig(_Section):
 
     variant: Literal[VARIANT_NAMES] = "psi"  # type: ignore[valid-type]
     reward: str = Field("", description="built-in name, weighted sum (qed:2,sa:1) or file.py:function; empty: default")
-    c: float = Field(1.0, gt=0, description="temperature: rewards count r / c, in nats")
+    c: Positive = Field(1.0, description="temperature: rewards count r / c, in nats")
     discount: float = Field(1.0, ge=0, le=1, description="a token")
     trace: float = Field(0.0, ge=0, le=1, description="lambda: how far targets look ahead; 0 is one step")
     path_length: Count = Field(10, ge=1, description="tokens of a sub-path (pcl)")
@@ -94,17 +107,17 @@ class TuneConfig(_Section):
     replay_ratio: float = Field(2.0, gt=0, le=1e6, description="times each drawn sequence is learned from, on average")
     buffer: int = Field(4096, ge=1, le=10**6, description="sequences kept for replay")
     priority: float = Field(0.0, ge=0, le=1, description="exponent of prioritised replay; 0 draws uniformly")
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: Positive = Field(1e-3)
     warmup: Count = Field(10, ge=0, description="rounds over which the learning rate rises to its value")
     final_rate: float = Field(0.1, ge=0, le=1, description="the last round's learning rate, as a share of the first's")
-    clip_norm: float = Field(5.0, gt=0, description="largest global gradient norm")
-    weight_decay: float = Field(0.0, ge=0)
-    huber: float = Field(10.0, gt=0, description="TD errors beyond this count linearly, in nats")
-    value_scale: float = Field(1.0, gt=0, description="nats a unit of the value head: a large one learns levels fast")
+    clip_norm: Positive = Field(5.0, description="largest global gradient norm")
+    weight_decay: float = Field(0.0, ge=0, le=1e30)
+    huber: Positive = Field(10.0, description="TD errors beyond this count linearly, in nats")
+    value_scale: Positive = Field(1.0, description="nats a unit of the value head: a large one learns levels fast")
     value_shapes: bool = Field(True, description="the value's gradient shapes the recurrent layers, not its head alone")
     target_rate: float = Field(0.05, gt=0, le=1, description="share of the way the target network moves an update")
     exploration: Literal["boltzmann", "epsilon-greedy"] = "boltzmann"
-    temperature: float = Field(1.0, gt=0, description="of Boltzmann exploration")
+    temperature: Temperature = Field(1.0, description="of Boltzmann exploration")
     epsilon: float = Field(0.01, ge=0, le=1, description="share of random tokens")
     primer: str = Field("start", description="start, random, or text tokens or a file to start from")
     evaluate_every: Count = Field(25, ge=1, description="rounds between checkpoints")
@@ -115,7 +128,7 @@ class SampleConfig(_Section):
     """Drawing sequences."""
 
     batch: AtOnce = Field(1024, description="sequences drawn at a time")
-    temperature: float = Field(1.0, gt=0)
+    temperature: Temperature = Field(1.0)
     primer: str = Field("", description="as tune.primer; empty: the same")
 
 
