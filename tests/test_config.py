@@ -71,7 +71,7 @@ def test_presets_are_there():
         ({"tune": {"c": 0}}, "x.yaml: tune.c is 0: input should be greater than 0"),
         ({"tune": {"c": float("nan")}}, "x.yaml: tune.c is nan"),
         ({"tune": {"c": 1e300}}, "x.yaml: tune.c is 1e+300: input should be from 1e-30 to 1e+30"),
-        ({"sample": {"temperature": 1e-40}}, "sample.temperature is 1e-40: input should be from 1e-06 to 1e+06"),
+        ({"sample": {"temperature": 1e-40}}, "x.yaml: sample.temperature is 1e-40: input should be from 1e-06"),
         ({"tune": {"c": float("inf")}}, "x.yaml: tune.c is inf: input should be a finite number"),
         ({"tune": {"discount": 1.1}}, "x.yaml: tune.discount is 1.1: input should be less than or equal to 1"),
         ({"data": {"validation": 0.5}}, "x.yaml: data.validation is 0.5: input should be less than 0.5"),

@@ -16,9 +16,7 @@ from seqtutor.cli import options
     "--format", "kind", default="csv", metavar="FORMAT", show_default=True,
     help="csv or npz, or a format of the domain: mid, png, wav for music; smi, svg, png for molecules.",
 )  # fmt: skip
-@click.option(
-    "--temperature", type=click.FloatRange(1e-6, 1e6), help="Below 1 sharpens the policy, above flattens."
-)
+@click.option("--temperature", type=click.FloatRange(1e-6, 1e6), help="Below 1 sharpens the policy, above flattens.")
 @click.option("--primer", metavar="FILE|TOKENS", help="What stands first: start, random, tokens as text, or a file.")
 @options.reward("the run's tune.reward")
 @options.settings()
