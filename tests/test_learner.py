@@ -167,6 +167,28 @@ def test_an_update_is_compiled_once_whatever_the_sizes(name):
     assert learner._update.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_an_update_is_the_same_in_any_order_and_however_far_it_is_padded(name):
+    """The halves of a minibatch are cut to their longest sequence; what each error is of stays known."""
+    batch = minibatch(np.random.default_rng(5), 7)
+    lengths, order = batch[1], np.random.default_rng(6).permutation(7)
+    assert lengths.min() < lengths.max()
+    wider = [np.pad(a, ((0, 0), (0, 3))) if i in (0, 3, 4) else a for i, a in enumerate(batch)]
+    outs = []
+    for arrays in (batch, [array[order] for array in batch], wider):
+        learner = Learner(VARIANTS[name], make_prior(), settings(name).tune, seed=0, begin=ACTIONS)
+        outs.append((learner.update(*arrays), learner.online.get()))
+    (out, weights), (turned, after), (padded, same) = outs
+    errors = out["td_error_by_sequence"].numpy()
+    assert len(np.unique(errors)) == 7
+    np.testing.assert_allclose(turned["td_error_by_sequence"], errors[order], rtol=1e-4)
+    np.testing.assert_allclose(padded["td_error_by_sequence"], errors, rtol=1e-6)
+    np.testing.assert_allclose([turned["loss"], padded["loss"]], 2 * [out["loss"]], rtol=1e-5)
+    for key, value in weights.items():
+        np.testing.assert_allclose(after[key], value, atol=1e-4, err_msg=key)
+        np.testing.assert_allclose(same[key], value, atol=1e-6, err_msg=key)
+
+
 @pytest.mark.parametrize(("name", "expected"), [("psi", "start update draw wait"), ("pg", "draw start wait update")])
 def test_learning_and_drawing_go_on_while_the_scorers_work(name, expected, monkeypatch):
     """Unless the variant learns on-policy: then they must wait for the rewards."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seqtutor.config import TuneConfig
@@ -53,7 +54,10 @@ class Learner:
         Returns:
           loss and td_error (scalars: the mean |td_error| a token), td_error_by_sequence [B].
         """
-        return self._update(tokens, lengths, primer, reward, log_prior, weight)
+        order = np.argsort(lengths, kind="stable")  # so the half with the short ones is unrolled less far
+        batch = (tokens, lengths, primer, reward, log_prior, weight)
+        out = self._update(*(np.asarray(array)[order] for array in batch))
+        return {**out, "td_error_by_sequence": tf.gather(out["td_error_by_sequence"], np.argsort(order))}
 
     def _update_graph(self, tokens, lengths, primer, reward, log_prior, weight):
         mask = tf.sequence_mask(lengths, tf.shape(tokens)[1], tf.float32)
@@ -72,19 +76,19 @@ class Learner:
         """The variant's loss of a minibatch. Only the online network has a gradient."""
         variant, config, r_t = self._variant, self._config, reward / self._config.c
         if variant.loss:
-            log_pi, value = side_by_side(self._policy, tokens, primer)
+            log_pi, value = _halves(self._policy, mask, primer, tokens)
             return variant.loss(Taken(log_pi, value, r_t, log_prior, mask, weight), config)
-        q, slow_q, target = side_by_side(self._values, tokens, primer, mask, r_t, log_prior)
+        q, slow_q, target = _halves(self._values, mask, primer, tokens, r_t, log_prior)
         target = with_trace(target, slow_q, mask, config.discount * config.trace)
         return td_loss(q, target, mask, weight, config.huber)
 
-    def _policy(self, tokens, primer) -> tuple[tf.Tensor, tf.Tensor]:
+    def _policy(self, mask, primer, tokens) -> tuple[tf.Tensor, tf.Tensor]:
         """log pi of the tokens taken, and V of the states they were taken in, both [B, T]."""
         online = self._online(shift_right(tokens, self._begin, primer), primer)
         log_pi = tf.gather(tf.nn.log_softmax(online.logits), tokens, batch_dims=2)
         return log_pi, self._config.value_scale * online.value
 
-    def _values(self, tokens, primer, mask, r_t, log_prior) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _values(self, mask, primer, tokens, r_t, log_prior) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Of the tokens taken, [B, T]: the online and the target network's values, and the variant's target."""
         variant, config = self._variant, self._config
         inputs = shift_right(tokens, self._begin, primer)
@@ -100,6 +104,20 @@ class Learner:
 
     def _online(self, inputs, primer) -> Scores:
         return _after(primer, self.online.unroll(inputs, not self._config.value_shapes))
+
+
+def _halves(function, mask: tf.Tensor, primer: tf.Tensor, *arrays: tf.Tensor) -> list[tf.Tensor]:
+    """What function(mask, primer, *arrays) returns, each [B, T] as mask and arrays are, from two halves of the batch.
+
+    Each half is cut to its longest sequence, for the result is 0 behind that.
+    """
+
+    def half(mask, primer, *arrays):
+        steps = tf.maximum(1, tf.reduce_max(tf.cast(tf.reduce_sum(mask, axis=1), tf.int32)))
+        found = function(mask[:, :steps], primer, *(array[:, :steps] for array in arrays))
+        return [tf.pad(each, [[0, 0], [0, tf.shape(mask)[1] - steps]]) for each in found]
+
+    return side_by_side(half, mask, primer, *arrays)
 
 
 def _after(primer: tf.Tensor, scores: Scores) -> Scores:
