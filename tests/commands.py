@@ -1,6 +1,15 @@
-"""Running a command in tests."""
+"""Running a command in tests: what it is given, and what it says of an error."""
+
+from pathlib import Path
 
 from seqtutor.cli.main import run
+
+CONFIG = str(Path(__file__).parents[1] / "configs" / "chain.yaml")
+# A prior within seconds, and a policy tuned from it: see the fixture `runs`.
+PRETRAIN = ["pretrain", CONFIG, "--quiet", "--set", "model.units=8", "--set", "pretrain.epochs=2",
+            "--set", "pretrain.evaluate_every=10"]  # fmt: skip
+TUNE = ["tune", CONFIG, "--quiet", "--set", "tune.rounds=30", "--set", "tune.batch=16", "--set", "tune.minibatch=16",
+        "--set", "tune.evaluate_every=3", "--set", "tune.replay_ratio=1"]  # fmt: skip
 
 
 def error_of(capsys, *args):

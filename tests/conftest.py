@@ -1,8 +1,11 @@
-"""Fixtures for the tests of the commands: variants of the toy domain, installed, and untrained runs of them."""
+"""Fixtures for the tests of the commands: variants of the toy domain, installed, and runs, untrained and trained."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -11,8 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from seqtutor.cli.main import run
 from seqtutor.domains import GROUP
 from seqtutor.domains.base import DataSet, Record, Rejected
+from tests.commands import PRETRAIN, TUNE
 from tests.toy import Toy
 
 # The same examples every time, and no time limit: the machine may be busy.
@@ -113,3 +118,30 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     item = DataSet("known", "two words", "free", 2, sha256, lambda: path if path.exists() else None, fetch)
     monkeypatch.setattr(Toy, "data_sets", classmethod(lambda cls: {"known": item}))
     return path
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[int, float, str]]]:
+    """Runs a command in a process of its own: exit code, seconds, and what stood on standard error."""
+    said = tmp_path_factory.mktemp("said") / "stderr"
+    script = Path(__file__).with_name("killer.py")
+    killer = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def order(args, seconds=None, **more):
+        line = {"args": [str(arg) for arg in args], "seconds": seconds, "stderr": str(said), **more}
+        killer.stdin.write(json.dumps(line) + "\n")
+        killer.stdin.flush()
+        return *json.loads(killer.stdout.readline()), said.read_text()
+
+    yield order
+    killer.stdin.close()
+    killer.wait()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prior, and a policy tuned from it without a fault."""
+    folder = tmp_path_factory.mktemp("runs")
+    assert run([*PRETRAIN, "--out", str(folder / "prior")]) == 0
+    assert run([*TUNE, "--prior", str(folder / "prior"), "--out", str(folder / "psi")]) == 0
+    return folder

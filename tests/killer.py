@@ -1,4 +1,5 @@
-"""Runs seqtutor commands in forked processes and kills them: a helper process of test_resume.py and test_faults.py.
+"""Runs seqtutor commands in forked processes and kills them: a helper process of test_resume.py, and of
+test_faults.py and test_ctrl_c.py, whose fixture `process` is in conftest.py.
 
 Reads lines of JSON and answers each with [status, seconds] as JSON: the process's exit code, or minus the signal that
 ended it, and how long it ran. An order has "args", "seconds" after which the process is killed (null: never), and, if
