@@ -65,7 +65,7 @@ class StoredStatesLearner(Learner):
         self.note_weights()
 
     def note_weights(self) -> None:
-        """Keeps the online network as it stands now, before a round draws with it and then moves it."""
+        """Keeps the online network as it stands before a round moves it: the round's batch is drawn with it."""
         self._drawing.set(self.online.get())
 
     def update(self, tokens, lengths, primer, reward, log_prior, weight) -> dict[str, tf.Tensor]:
@@ -130,7 +130,7 @@ class StoredStatesTuner(loop.Tuner):
         self._replays = defaultdict(lambda: StoredStates(config.tune.buffer, config.tune.priority, self.learner))
 
     def round(self, number: int):
-        """As Tuner's, which draws first and may learn before the sequences enter the replay."""
+        """As Tuner's, which may learn before the round's sequences enter the replay."""
         self.learner.note_weights()
         return super().round(number)
 

@@ -46,7 +46,7 @@ def networks(priors):
 
 
 def molecules(name, prior):
-    """Tuning a prior of molecules: by default each sequence is learned from twice."""
+    """Tuning a prior of molecules, in minibatches as large as a round; by default each is learned from twice."""
     once = ("tune.minibatch=128", "tune.replay_ratio=1")
     return {name: ("rounds", str(prior), once[0]), f"{name}, learned once": ("rounds", str(prior), *once)}
 
@@ -56,7 +56,7 @@ def given(prior):
     domain = yaml.safe_load((Path(prior) / "config.yaml").read_text())["domain"]["name"]
     if domain == "molecules":
         return molecules(f"tune {prior}", prior)
-    return {"time to a mean reward of 60": ("quality", prior, 60.0)}
+    return {f"tune {prior} to a reward of 60": ("quality", prior, 60.0)}
 
 
 def commands(priors, few=10_000):
@@ -119,10 +119,13 @@ def train_priors(folder):
         subprocess.run(["seqtutor", "pretrain", config, *sets, "--quiet", "--out", f"{folder}/{name}"], check=True)
 
 
-def plan(folder, quick):
-    """Everything but `others`; trains the priors it needs into a folder."""
+def plan(folder, quick, priors):
+    """Everything but `others`; trains the priors it needs into a folder, beside those given."""
     train_priors(folder)
-    return networks(folder) | commands(folder) | ({} if quick else growth())
+    rows = networks(folder) | commands(folder) | ({} if quick else growth())
+    for prior in priors:
+        rows |= given(prior)
+    return rows
 
 
 def child(measurement, arguments, seconds):
@@ -158,9 +161,7 @@ def main():
     runs, seconds = options.runs or (1 if options.quick else 3), 1.5 if options.quick else 5.0
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        rows = others() if options.tried else plan(Path(folder), options.quick)
-        for prior in options.prior:
-            rows |= given(prior)
+        rows = others() if options.tried else plan(Path(folder), options.quick, options.prior)
         print(f"{'':42}{'':28}{'median':>12}{'least':>12}{'most':>12}{'of ceiling':>12}   ({CORES} cores, {runs} runs)")
         for name, (measurement, *arguments) in rows.items():
             if not any(word in name for word in options.only.split(",")):

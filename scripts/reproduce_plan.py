@@ -142,7 +142,7 @@ class Notes:
     """What has ended well: a file for each step, with its command line and what it ran on."""
 
     def __init__(self, out: Path):
-        self._folder = out / "done"
+        self._folder, self._commit = out / "done", _commit()  # of the code that this process imports
 
     def of(self, step: Step) -> dict[str, str] | None:
         """The note of this very command line, if it has ended."""
@@ -154,7 +154,7 @@ class Notes:
 
     def add(self, step: Step) -> None:
         """Notes that a step has ended."""
-        note = {"command": step.line, "commit": _commit(), "machine": _machine()}
+        note = {"command": step.line, "commit": self._commit, "machine": _machine()}
         write_text(make_folder(self._folder) / f"{step.name}.json", json.dumps(note, indent=1) + "\n")
 
 

@@ -118,12 +118,12 @@ class SequenceModel:
         """What the last layer puts out after each of tokens [B, T]: [B, T, U]."""
         hidden = tf.one_hot(tf.transpose(tokens), self.actions + 1, dtype=self.precision)  # [T, B, A + 1]
         if not self.config.reads_begin:
-            hidden = hidden[1:]
+            hidden = tf.pad(hidden[1:], [[0, 1], [0, 0], [0, 0]])  # what it gives last is dropped below
         run = cells.unroll_lstm if self._lstm else cells.unroll_gru
         for i in range(self.config.layers):
             hidden = run(hidden, *(tf.cast(weight, self.precision) for weight in self._layer(i)))
         if not self.config.reads_begin:
-            hidden = tf.pad(hidden, [[1, 0], [0, 0], [0, 0]])  # nothing was read yet: h is 0
+            hidden = tf.pad(hidden, [[1, 0], [0, 0], [0, 0]])[:-1]  # nothing was read yet: h is 0
         return tf.cast(tf.transpose(hidden, [1, 0, 2]), tf.float32)
 
     def _layer(self, i: int) -> tuple[tf.Variable, tf.Variable, tf.Variable]:

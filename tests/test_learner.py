@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 from line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 
+from seqtutor.config import ModelConfig, TuneConfig
 from seqtutor.errors import UserError
-from seqtutor.model import shift_right
+from seqtutor.model import SequenceModel, shift_right
 from seqtutor.policy import Policy
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.loop import Tuner
@@ -165,6 +166,21 @@ def test_an_update_is_compiled_once_whatever_the_sizes(name):
         out = learner.update(tokens[:, :most], lengths, primer, reward[:, :most], log_prior[:, :most], weight)
         assert np.isfinite(out["loss"])
     assert learner._update.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("lengths", [[4], [1, 1, 4, 4], [1, 1]])
+def test_a_half_may_be_empty_or_of_single_tokens(cell, lengths):
+    """With a network that does not read the begin token, a sequence of one token has no input at all."""
+    network = ModelConfig(cell=cell, units=5, reads_begin=False)
+    learner = Learner(VARIANTS["psi"], SequenceModel(network, ACTIONS), TuneConfig(), seed=0, begin=ACTIONS)
+    tokens, _, primer, reward, log_prior, weight = minibatch(np.random.default_rng(7), len(lengths))
+    most = max(lengths)
+    out = learner.update(
+        tokens[:, :most], np.array(lengths, np.int32), primer, reward[:, :most], log_prior[:, :most], weight
+    )
+    assert np.isfinite(out["loss"])
+    assert np.isfinite(out["td_error_by_sequence"]).all()
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))

@@ -16,7 +16,7 @@ from seqtutor.cli import options
     "--format", "kind", default="csv", metavar="FORMAT", show_default=True,
     help="csv or npz, or a format of the domain: mid, png, wav for music; smi, svg, png for molecules.",
 )  # fmt: skip
-@click.option("--temperature", type=click.FloatRange(1e-6, 1e6), help="Below 1 sharpens the policy, above flattens.")
+@click.option("--temperature", type=float, help="Below 1 sharpens the policy, above flattens.")
 @click.option("--primer", metavar="FILE|TOKENS", help="What stands first: start, random, tokens as text, or a file.")
 @options.reward("the run's tune.reward")
 @options.settings()
@@ -38,10 +38,12 @@ def sample(
     from seqtutor.sample import Draw, primer_of, reward_of
     from seqtutor.sample import sample as write
 
+    if temperature is not None:
+        overrides += (f"sample.temperature={temperature}",)
     run = options.changed(load_run(path), overrides)
     config = run.config
     how = Draw(
-        num, config.seed if seed is None else seed, config.sample.batch, temperature or config.sample.temperature,
+        num, config.seed if seed is None else seed, config.sample.batch, config.sample.temperature,
         primer or primer_of(run),
     )  # fmt: skip
     folder = out or run.path / "samples"

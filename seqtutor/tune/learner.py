@@ -109,11 +109,12 @@ class Learner:
 def _halves(function, mask: tf.Tensor, primer: tf.Tensor, *arrays: tf.Tensor) -> list[tf.Tensor]:
     """What function(mask, primer, *arrays) returns, each [B, T] as mask and arrays are, from two halves of the batch.
 
-    Each half is cut to its longest sequence, for the result is 0 behind that.
+    Each half is cut to its longest sequence, for the result is 0 behind that. A half may be empty; it is not cut.
     """
 
     def half(mask, primer, *arrays):
-        steps = tf.maximum(1, tf.reduce_max(tf.cast(tf.reduce_sum(mask, axis=1), tf.int32)))
+        longest = tf.reduce_max(tf.cast(tf.reduce_sum(mask, axis=1), tf.int32))
+        steps = tf.where(tf.shape(mask)[0] > 0, longest, tf.shape(mask)[1])
         found = function(mask[:, :steps], primer, *(array[:, :steps] for array in arrays))
         return [tf.pad(each, [[0, 0], [0, tf.shape(mask)[1] - steps]]) for each in found]
 
