@@ -1,7 +1,8 @@
 """The README and docs/: every command runs, every link leads somewhere.
 
 A real bash runs the blocks, so quotes, braces and loops mean what they mean to a reader; there `seqtutor` is a script
-that notes its arguments. These then run in this process at the smallest sizes.
+that notes its arguments. These then run in this process at the smallest sizes, without what a page puts into the
+environment: test_replicas.py joins workers by TF_CONFIG, test_spread.py nodes of Ray.
 """
 
 import json
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 from seqtutor.cli.main import COMMANDS, commands, run
 from seqtutor.domains import domain_class
+from seqtutor.domains.base import Domain
 from tests.commands import untrained
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +30,7 @@ NOT_RUN = {
     "pip install": "the tests are installed already",
     "./scripts/": "they install, and run for minutes or hours",
     'eval "$(_SEQTUTOR_COMPLETE': "test_complete.py runs it",
+    "ray ": "it starts nodes on other machines",
 }
 ELSEWHERE = {
     "domains.md": "test_example_domain.py installs the example package and runs its commands",
@@ -41,12 +44,15 @@ DRAW = ["--set=sample.batch=4"]
 SMALL = {
     "pretrain": [*PRETRAIN, "--force"],
     "tune": [*TUNE, "--force"],
-    "sweep": [*TUNE, *DRAW, "--variants", "psi", "--c", "1", "--seeds", "1", "--num", "4", "--force"],
+    "sweep": [
+        *TUNE, *DRAW, "--variants", "psi", "--c", "1", "--seeds", "1", "--num", "4", "--engine", "local", "--force",
+    ],
     "sample": [*DRAW, "--num", "2"],
     "evaluate": [*DRAW, "--num", "4"],
     "report": ["--num", "4"],
     "export": ["--force"],
-}
+}  # fmt: skip
+COMMAND = re.compile(rf"^[ \t]*(?:\w+=\S* )*seqtutor (?:{'|'.join(COMMANDS)})\b.*", re.MULTILINE)  # a line to be typed
 
 
 def blocks(page, *languages):
@@ -124,8 +130,17 @@ def test_every_command_runs(page, folder, eagerly, monkeypatch, capsys):
     for args in lines:
         parse(args)  # as it stands, for what is said below in SMALL replaces it
         small = [HERE.get(arg, arg) for arg in args]
-        few = [FEW[Path(args[1]).stem.partition("-")[0]]] if args[0] == "pretrain" else []
-        assert run([*small, *few, *SMALL.get(args[0], []), "--quiet"]) == 0, (args, capsys.readouterr().err)
+        if not args[1].endswith("/config.yaml"):  # a run's own, which is small
+            small += [FEW[Path(args[1]).stem.partition("-")[0]]] if args[0] == "pretrain" else []
+            small += SMALL.get(args[0], [])
+        assert run([*small, "--quiet"]) == 0, (args, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_stands_in_a_block_of_shell(page):
+    """Else the test above would not see it."""
+    lines = COMMAND.findall(page.read_text(encoding="utf-8"))
+    assert lines == COMMAND.findall("\n".join(blocks(page, "bash", "sh")))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -147,6 +162,13 @@ def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if not re.match(r"[a-z]+:", target):
             assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+def test_every_member_of_a_domain_is_listed():
+    rows = re.findall(r"^ *\| (`.*?) \|", (ROOT / "docs" / "domains.md").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`(\w+)", row)]
+    members = {name for name in {*vars(Domain), *Domain.__annotations__} if not name.startswith("_")}
+    assert sorted(listed) == sorted(members - {"vocabulary"})  # which no domain replaces
 
 
 def test_what_is_not_run_is_there():

@@ -1,4 +1,4 @@
-"""A report in headless Chromium: nothing on the console, nothing from a network, sound that plays, no overflow."""
+"""Reports in headless Chromium: nothing on the console or from a network, no overflow, sound that plays, drawings."""
 
 import pytest
 
@@ -11,22 +11,32 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no 
 
 TUNE = "C4 hold hold hold E4 hold hold hold G4 hold hold hold E4 hold off hold "
 
+DATA = {
+    "music": [TUNE * 3] * 3,
+    "molecules": ["CCO", "c1ccc2c(c1)CCN2C(=O)CBr", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "O=S(=O)(NCCF)c1cc(Cl)ncc1I"],
+}
+LETTERS = ("C", "N", "O", "S", "=", "Cl")  # of molecules; in a row, as an untrained network draws them, often valid
+
 
 @pytest.fixture(scope="module")
-def music_report(tmp_path_factory):
-    """The page of an untrained prior of melodies and of a policy of other weights."""
+def reports(tmp_path_factory):
+    """The page of each domain: of an untrained prior and of a policy of other weights."""
+    return {name: made(name, tmp_path_factory.mktemp(name)) for name in DATA}
+
+
+def made(name, folder):
+    """The page of one domain, whose two runs are below a folder."""
     from seqtutor import checkpoint, load
     from seqtutor.cli.main import run
     from seqtutor.model import SequenceModel
     from seqtutor.rundir import RunDir
 
-    folder = tmp_path_factory.mktemp("runs")
-    (folder / "tunes.csv").write_text("name,text\n" + "".join(f"{i},{TUNE * 3}\n" for i in range(3)))
-    domain = domain_class("music")()
+    (folder / "data.csv").write_text("name,text\n" + "".join(f"{i},{text}\n" for i, text in enumerate(DATA[name])))
+    domain = domain_class(name)().with_vocabulary(LETTERS)
     paths = []
     for kind, groups in (("prior", ("prior",)), ("tuned", ("prior", "online"))):
-        tree = {"domain": {"name": "music"}, "model": {"units": 8}, "sample": {"batch": 16}}
-        config = from_tree({**tree, "data": {"name": str(folder / "tunes.csv")}}, "test")
+        tree = {"domain": {"name": name}, "model": {"units": 8}, "sample": {"batch": 16}}
+        config = from_tree({**tree, "data": {"name": str(folder / "data.csv")}}, "test")
         arrays = {
             group: SequenceModel(config.model, domain.vocabulary.size, seed).get() for seed, group in enumerate(groups)
         }
@@ -48,8 +58,9 @@ def tab():
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits_and_is_silent_on_the_console(music_report, tab, width, dark):
-    tab.open(music_report, width, dark)
+@pytest.mark.parametrize("name", DATA)
+def test_it_fits_and_is_silent_on_the_console(reports, tab, name, width, dark):
+    tab.open(reports[name], width, dark)
     assert tab.run("document.documentElement.scrollWidth") <= width
     assert tab.complaints() == []
     assert {address.split(":")[0] for address in tab.addresses()} <= {"file", "data"}
@@ -58,8 +69,26 @@ def test_it_fits_and_is_silent_on_the_console(music_report, tab, width, dark):
     assert (brightness[0] < brightness[1]) == dark
 
 
-def test_every_melody_plays_and_the_one_before_stops(music_report, tab):
-    tab.open(music_report, 1280)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_molecules_are_drawn_in_the_colour_of_the_text(reports, tab, width, dark):
+    tab.open(reports["molecules"], width, dark)
+    drawn = tab.run("""[...document.querySelectorAll('svg.molecule')].map(svg => {
+        const box = svg.getBoundingClientRect(), bonds = [...svg.querySelectorAll('path')];
+        return {
+            visible: svg.checkVisibility() && box.width > 100 && box.height > 60,
+            inside: box.left >= 0 && box.right <= innerWidth,
+            colours: bonds.map(bond => getComputedStyle(bond)).flatMap(style => [style.stroke, style.fill]),
+        };
+    })""")
+    assert drawn and all(molecule["visible"] and molecule["inside"] for molecule in drawn)
+    text = tab.run("getComputedStyle(document.body).color")
+    assert any(text in molecule["colours"] for molecule in drawn)
+    assert not dark or all("rgb(0, 0, 0)" not in molecule["colours"] for molecule in drawn)
+
+
+def test_every_melody_plays_and_the_one_before_stops(reports, tab):
+    tab.open(reports["music"], 1280)
     state = tab.run("""(async () => {
         const all = [...document.querySelectorAll('audio')];
         await all[0].play(); await all[1].play();
@@ -71,7 +100,7 @@ def test_every_melody_plays_and_the_one_before_stops(music_report, tab):
     assert state["at"] > 0
     assert state["paused"][:3] == [True, False, True]
     assert tab.complaints() == []
-    assert music_report.stat().st_size < 10e6
+    assert reports["music"].stat().st_size < 10e6
 
 
 def test_the_browser_would_have_complained(tab, tmp_path):

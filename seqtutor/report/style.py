@@ -42,7 +42,7 @@ white-space:pre-wrap;overflow-wrap:anywhere}
 h1,h2,h3,p,dd,summary,figcaption{overflow-wrap:anywhere}
 details{margin:.4rem 0}
 summary{cursor:pointer}
-nav a{margin-right:1rem;color:inherit}
+nav a{display:inline-block;margin-right:1rem;color:inherit}
 ul.legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;padding:0;margin:.5rem 0}
 .swatch{display:inline-block;width:.8em;height:.8em;border-radius:2px;background:currentColor;margin-right:.4em}
 .grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr))}
