@@ -264,7 +264,7 @@ def _cell(e: Estimate | None, factor: float = 1, against: Estimate | None = None
 
 
 def _plus_minus(value: float, half: float) -> str:
-    if half == 0:
+    if half <= 1e-12 * abs(value):  # all equal, but for rounding
         return f"{value:.4g}"
     if max(abs(value), half) < 1e-3:
         return f"{value:.1e} ± {half:.1e}"

@@ -141,7 +141,7 @@ def test_no_star_without_an_error():
 @pytest.mark.parametrize(
     ("value", "half", "text"),
     [(92.283, 1.31, "92.3 ± 1.3"), (-580.1, 14.0, "-580 ± 14"), (0.123456, 0.00123, "0.1235 ± 0.0012"), (5, 0, "5"),
-     (3e-7, 1.2e-6, "3.0e-07 ± 1.2e-06"), (3.637, 1.6e-5, "3.637000 ± 0.000016")],
+     (3e-7, 1.2e-6, "3.0e-07 ± 1.2e-06"), (3.637, 1.6e-5, "3.637000 ± 0.000016"), (0.9483831, 3e-16, "0.9484")],
 )  # fmt: skip
 def test_an_interval_has_two_digits_and_the_value_as_many_decimals(value, half, text):
     assert page._cell(Estimate(value, value - half, value + half, 3, half)) == text
