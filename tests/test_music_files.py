@@ -78,8 +78,8 @@ def test_txt_and_csv(tmp_path):
         ("a.csv", b"id,Melody\n1,C4 hold off\n"),
         ("a.csv", b"file,text,tokens\nx.mid,C4 hold off,9 9 9\n"),  # as in samples.csv
         ("a.tsv", b"id\ttokens\r\n1\t14 1 0\r\n"),  # token ids
-        ("a.csv.gz", gzip.compress(b"text\nC4 hold off\n")),
-        ("a.txt.gz", gzip.compress(b"\nC4 hold off\n")),
+        ("a.csv.gz", gzip.compress(b"text\nC4 hold off\n", mtime=0)),
+        ("a.txt.gz", gzip.compress(b"\nC4 hold off\n", mtime=0)),
         ("a.txt", b"\xef\xbb\xbf\r\nC4 hold off\r\n"),
         ("a.txt", "\nC4 hold off".encode("utf-16")),
     ],
