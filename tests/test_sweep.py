@@ -174,17 +174,17 @@ def test_a_sweep_that_is_there_is_kept_added_to_or_begun_anew(whole, prior, tmp_
 
 @pytest.mark.slow
 def test_a_point_that_diverges_does_not_end_the_sweep(prior, tmp_path, capsys):
-    args = ["--variants", "psi", "--c", "1", "--set", "tune.learning_rate=1e38,0.001", "--num", "50"]
+    args = ["--variants", "psi", "--c", "1", "--set", "tune.value_scale=1e30,2.5", "--num", "50"]
     assert sweep(prior, tmp_path, *args) == 0
     out, err = capsys.readouterr()
-    bad, good = "psi-c1-learning_rate1e38-seed0", "psi-c1-learning_rate0.001-seed0"
+    bad, good = "psi-c1-value_scale1e30-seed0", "psi-c1-value_scale2.5-seed0"
     assert err == f"warning: {bad} diverged; lower tune.learning_rate, or raise c\n"
     assert f"summary.csv, frontier.csv and frontier.png: in {tmp_path}" in out
     table = pd.read_csv(tmp_path / "summary.csv").set_index("folder")
     assert table.status[[bad, good]].tolist() == ["diverged", "done"]
     assert np.isnan(table.reward[bad]) and np.isfinite(table.reward[good])
     means = pd.read_csv(tmp_path / "frontier.csv")
-    assert means[["tune.learning_rate", "seeds", "diverged"]].values.tolist()[1:] == [[1e38, 0, 1], [0.001, 1, 0]]
+    assert means[["tune.value_scale", "seeds", "diverged"]].values.tolist()[1:] == [[1e30, 0, 1], [2.5, 1, 0]]
     assert sweep(prior, tmp_path, *args, "--resume") == 0
     assert capsys.readouterr().err == err  # said again, but not tried again
 
