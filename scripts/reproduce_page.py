@@ -41,7 +41,7 @@ def write(page: Path, plan: Plan, notes: Notes) -> None:
         text += filler.fill(part) if stage in filler.ended else missing
     if "frontier" in filler.ended:
         filler.draw_frontier(page.parent / FIGURE)
-    write_text(page, text.rstrip() + "\n")
+    write_text(page, re.sub(r" +$", "", text.rstrip(), flags=re.MULTILINE) + "\n")  # some braces hold nothing
 
 
 class Filler:
