@@ -143,7 +143,10 @@ def _timed(function, part, spent):
 
 
 def rounds(seconds, prior, *overrides):
-    """Rounds of tuning a prior of molecules, against the time that scoring what they drew takes alone."""
+    """Rounds of tuning a prior of molecules, against the time that scoring what they drew takes alone.
+
+    Also, a molecule: the processor time of all but its scoring, and the time of a core that scoring alone takes.
+    """
     from seqtutor import runtime
 
     runtime.setup()
@@ -166,11 +169,11 @@ def rounds(seconds, prior, *overrides):
         for number in range(2):
             tuner.round(number)
         drawn.clear()
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         while time.perf_counter() - start < seconds:
             number += 1
             valid = tuner.round(number)[0]["valid"]
-        wall = time.perf_counter() - start
+        wall, busy = time.perf_counter() - start, time.process_time() - busy
     count = sum(len(batch.tokens) for batch in drawn)
     domain = type(run.domain)(run.domain.options, run.domain.vocabulary)  # one that has scored nothing yet
     with make_reward(domain, resolved.tune.reward) as reward:
@@ -179,7 +182,10 @@ def rounds(seconds, prior, *overrides):
         for batch in drawn[1:]:
             reward(*batch[:2])
         alone = (time.perf_counter() - start) * len(drawn) / (len(drawn) - 1)
-    return {"molecules/s": count / wall, "valid": valid, "wall / scoring alone": wall / alone}
+    return {
+        "molecules/s": count / wall, "valid": valid, "wall / scoring alone": wall / alone,
+        "network, ms of a core": 1e3 * busy / count, "scoring, ms of a core": 1e3 * alone * runtime.cores() / count,
+    }  # fmt: skip
 
 
 def quality(seconds, prior, mean):
