@@ -101,7 +101,10 @@ def test_ctrl_c_with_workers(tmp_path, monkeypatch, domain):
     (data / "molecules.smi").write_text("".join(f"{'C' * n}O\n" for n in range(1, 90)))
     path = data if domain == "music" else data / "molecules.smi"
     args = ["data", "import", path, "--domain", domain, "--out", tmp_path / "out", "--quiet"]
-    ends = [in_a_terminal(args, rng, 2.5) for _ in range(6)]
+    ends, most = [], 2.5
+    while len(ends) < 6 or (ENDS[0] not in ends and len(ends) < 20):
+        ends.append(in_a_terminal(args, rng, most))
+        most *= 0.8 if ends[-1][0] == 0 else 1.0  # it was done by then: the machine is faster
     assert all(end in ENDS for end in ends), ends
     assert ENDS[0] in ends
     assert in_a_terminal([*args, "--name", "mine"], random.Random(), 1e9)[0] == 0
