@@ -37,7 +37,7 @@ def networks(priors):
     rows["tune music 1x100, 6.4 learned a step"] = ("tuning", MUSIC, 100, 1, "tune.replay_ratio=6.4")
     rows["tune music 1x100"] = ("tuning", MUSIC, 100, 1)
     rows["tune music 1x512"] = ("tuning", MUSIC, 512, 1)
-    rows |= molecules("tune molecules 1x64", priors / "molecules-64")
+    rows |= molecule_rounds("tune molecules 1x64", priors / "molecules-64")
     rows["tune molecules 1x512, dap, QED, 64"] = (
         "rounds", str(priors / "molecules-512"), "tune.variant=dap", "tune.reward=qed", "tune.batch=64"
     )  # fmt: skip
@@ -45,7 +45,7 @@ def networks(priors):
     return rows
 
 
-def molecules(name, prior):
+def molecule_rounds(name, prior):
     """Tuning a prior of molecules, in minibatches as large as a round; by default each is learned from twice."""
     once = ("tune.minibatch=128", "tune.replay_ratio=1")
     return {name: ("rounds", str(prior), once[0]), f"{name}, learned once": ("rounds", str(prior), *once)}
@@ -55,7 +55,7 @@ def given(prior):
     """What is measured of a prior of the caller's own."""
     domain = yaml.safe_load((Path(prior) / "config.yaml").read_text())["domain"]["name"]
     if domain == "molecules":
-        return molecules(f"tune {prior}", prior)
+        return molecule_rounds(f"tune {prior}", prior)
     return {f"tune {prior} to a reward of 60": ("quality", prior, 60.0)}
 
 

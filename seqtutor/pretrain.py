@@ -80,7 +80,7 @@ def _train(trainer: Trainer, replicas: Replicas, record: Record | None, quiet: b
             if record and (trainer.due() or asked):
                 record.save()
             if asked:
-                raise KeyboardInterrupt(f"--resume goes on from step {trainer.step}")
+                raise KeyboardInterrupt(f"--resume goes on after step {trainer.step}")
 
 
 def _refuse_other_work(replicas: Replicas, config: Config, corpus: Corpus, step: int) -> None:

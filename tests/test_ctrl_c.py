@@ -16,7 +16,7 @@ from tests.test_faults import assert_no_leftovers
 from tests.test_resume import assert_same_run
 
 pytestmark = pytest.mark.slow
-INTERRUPTED = r"interrupted(; --resume goes on from (step|round) \d+)?\n"
+INTERRUPTED = r"interrupted(; --resume goes on after (step|round) \d+)?\n"
 
 
 def interrupted(process, args, seconds):

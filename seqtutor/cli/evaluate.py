@@ -104,8 +104,8 @@ def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tupl
         return options.named_domain(name, overrides)
     (first, run), *others = runs.items()
     for path, other in others:
-        if found := options.differences("domain", other.domain.options, run.domain.options):
-            LOG.warning(f"{path} has {'; '.join(found)} as {first}: each is judged by its own, novelty by the first's")
+        if found := options.differences(other.domain.options, run.domain.options):
+            LOG.warning(f"{path} has {found} as {first}: each is judged by its own, novelty by the first's")
     return run.domain
 
 

@@ -159,9 +159,9 @@ def tell_longer(grown: dict[str, tuple[Any, Any]]) -> None:
         )
 
 
-def differences(section: str, these: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
-    """The settings of a section that are not as in others, each as `section.key THIS, not OTHER`."""
-    return [f"{section}.{key} {value}, not {others[key]}" for key, value in these.items() if others[key] != value]
+def differences(these: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """The options of a domain that are not as in others, each as `domain.key THIS, not OTHER`."""
+    return "; ".join(f"domain.{key} {value}, not {others[key]}" for key, value in these.items() if others[key] != value)
 
 
 def check_primer(domain: Domain, spec: str, folder: Path) -> None:

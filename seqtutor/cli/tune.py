@@ -97,5 +97,5 @@ def tell_of_prior(config: Config, prior: LoadedRun, path: Path) -> None:
     from seqtutor.progress import LOG
 
     asked = {**type(prior.domain).defaults, **config.domain}
-    if other := options.differences("domain", prior.domain.options, asked):
-        LOG.warning(f"the prior's run settled what {path} has otherwise: {'; '.join(other)}")
+    if other := options.differences(prior.domain.options, asked):
+        LOG.warning(f"the prior's run settled what {path} has otherwise: {other}")

@@ -74,7 +74,7 @@ def tune(
                     tuner.best.write(run.path / NAME, prior.domain)
                 checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
             if interrupt.asked:
-                raise KeyboardInterrupt(f"--resume goes on from round {number + 1}")
+                raise KeyboardInterrupt(f"--resume goes on after round {number + 1}")
 
 
 class Drawn(NamedTuple):
