@@ -58,9 +58,9 @@ def rdkit(seconds):
 
 
 def pretraining(seconds, config, units, layers, batch):
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.corpus import split
     from seqtutor.pretrain import Trainer
 
@@ -77,9 +77,9 @@ def pretraining(seconds, config, units, layers, batch):
 
 def drawing(seconds, config, units, layers, batch, length):
     """Sequences of a fresh network: of random tokens, and of random length where there is an end token."""
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.model import SequenceModel
     from seqtutor.policy import Policy
     from seqtutor.rollout import Sampler
@@ -102,9 +102,9 @@ def drawing(seconds, config, units, layers, batch, length):
 
 def tuning(seconds, config, units, layers, *overrides):
     """Rounds of tuning from a fresh prior, and where their wall time goes."""
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.model import SequenceModel
     from seqtutor.rewards import make_reward
     from seqtutor.tune import loop
@@ -147,9 +147,9 @@ def rounds(seconds, prior, *overrides):
 
     Also, a molecule: the processor time of all but its scoring, and the time of a core that scoring alone takes.
     """
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor import config as configs
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward
@@ -182,17 +182,18 @@ def rounds(seconds, prior, *overrides):
         for batch in drawn[1:]:
             reward(*batch[:2])
         alone = (time.perf_counter() - start) * len(drawn) / (len(drawn) - 1)
+    cores = 1e3 * tensorflow_setup.cores()  # milliseconds of processor time a second
     return {
         "molecules/s": count / wall, "valid": valid, "wall / scoring alone": wall / alone,
-        "network, ms of a core": 1e3 * busy / count, "scoring, ms of a core": 1e3 * alone * runtime.cores() / count,
+        "network, ms of a core": 1e3 * busy / count, "scoring, ms of a core": cores * alone / count,
     }  # fmt: skip
 
 
 def quality(seconds, prior, mean):
     """Psi-learning of a melody prior, with c = 1 and discount 0.95, until a round's mean reward is `mean`."""
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor import config as configs
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward

@@ -16,8 +16,8 @@ from pathlib import Path
 import reproduce_page
 from reproduce_plan import FULL, QUICK, STAGES, Notes, Plan, Step
 
-from seqtutor import runtime
 from seqtutor.cli.main import run as seqtutor
+from seqtutor.system import tensorflow_setup
 
 
 def perform(step: Step, notes: Notes) -> None:
@@ -34,7 +34,7 @@ def perform(step: Step, notes: Notes) -> None:
 
 
 def _ablated(name: str) -> AbstractContextManager[None]:
-    runtime.setup()
+    tensorflow_setup.setup()
     import ablations  # with TensorFlow
 
     return ablations.applied(name)

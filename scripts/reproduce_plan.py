@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seqtutor import config
-from seqtutor.files import write_text
 from seqtutor.frontier import DIVERGED
 from seqtutor.grid import Point
-from seqtutor.tables import make_folder
+from seqtutor.system.files import write_text
+from seqtutor.system.tables import make_folder
 
 STAGES = ("melodies", "molecules", "frontier", "ablation", "exact", "page")
 ON_POLICY = ("dap", "pg")

@@ -53,13 +53,13 @@ WAYS["XLA"] = plain_loop
 
 def unrolling(seconds, way, units, batch, steps, actions=38):
     """Tokens a second of loss and gradients of one layer. All but the halves have every core for each operation."""
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     import tensorflow as tf
 
     if way != "halves":
-        tf.config.threading.set_intra_op_parallelism_threads(runtime.cores())
+        tf.config.threading.set_intra_op_parallelism_threads(tensorflow_setup.cores())
 
     from seqtutor import cells
     from seqtutor.model import side_by_side

@@ -14,7 +14,7 @@ from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from seqtutor.files import writing
+from seqtutor.system.files import writing
 
 
 class Board:

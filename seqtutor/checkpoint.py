@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.files import read_arrays, write_text, writing
-from seqtutor.progress import LOG
+from seqtutor.system.files import read_arrays, write_text, writing
+from seqtutor.system.progress import LOG
 
 FORMAT = 1
 KEEP = 2  # newest checkpoints kept, beside the best

@@ -23,13 +23,14 @@ import numpy as np
 
 import seqtutor
 from seqtutor import sources
-from seqtutor.cache import cache_dir, cache_file
 from seqtutor.config import DataConfig
-from seqtutor.domains.base import Domain, Record, Rejected, Vocabulary
+from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError
-from seqtutor.files import read_arrays
+from seqtutor.reading.records import Record, Rejected
 from seqtutor.rejections import Packed, Rejections
 from seqtutor.seen import hashes
+from seqtutor.system.cache import cache_dir, cache_file
+from seqtutor.system.files import read_arrays
 
 PARSER = 2  # raise it when parsing changes what it makes of a file
 BLOCK = 1 << 20  # tokens held as Python numbers while parsing

@@ -10,9 +10,9 @@ import numpy as np
 
 from seqtutor.corpus import BLOCK, Corpus
 from seqtutor.domains.base import Property
-from seqtutor.files import whole_file
-from seqtutor.frontier import COLOURS, INK, LINE
-from seqtutor.tables import aligned
+from seqtutor.system.files import whole_file
+from seqtutor.system.plotting import COLOURS, INK, LINE
+from seqtutor.system.tables import aligned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

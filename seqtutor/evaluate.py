@@ -29,13 +29,13 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward
 from seqtutor.estimate import Estimate, RatioSums, p_value
-from seqtutor.files import write_text
 from seqtutor.given import Given
 from seqtutor.load import LoadedRun
 from seqtutor.optimum import LogZBound, kl, optimum
-from seqtutor.progress import Progress
 from seqtutor.sample import Draw, Drawn, draw, primer_of
-from seqtutor.tables import aligned, csv_file
+from seqtutor.system.files import write_text
+from seqtutor.system.progress import Progress
+from seqtutor.system.tables import aligned, csv_file
 
 # Sees every batch that is judged: the subject's label, tokens [N, T], lengths [N], and r(tau) of each [N].
 Watch = Callable[[str, np.ndarray, np.ndarray, np.ndarray], None]

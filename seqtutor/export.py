@@ -17,9 +17,9 @@ from seqtutor.load import LoadedRun
 from seqtutor.model import State, shift_right
 from seqtutor.policy import Policy
 from seqtutor.rollout import Exploration, pick
-from seqtutor.rundir import versions
 from seqtutor.sample import primer_of
-from seqtutor.tables import make_folder
+from seqtutor.system.tables import make_folder
+from seqtutor.system.versions import versions
 
 ABOUT = Path("assets.extra", "seqtutor.json")  # a SavedModel keeps assets.extra for what its loader need not know
 CONTENTS = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}  # of a SavedModel's folder

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtutor.estimate import mean_of_few
-from seqtutor.files import whole_file
-from seqtutor.tables import aligned, csv_file
+from seqtutor.system.files import whole_file
+from seqtutor.system.plotting import COLOURS, INK, LINE
+from seqtutor.system.tables import aligned, csv_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +25,7 @@ DONE, DIVERGED, UNFINISHED = "done", "diverged", "unfinished"
 PRIOR = "prior"  # stands where the others have their variant
 FIGURES = ("reward", "kl_sequence", "objective")  # whose means are taken
 BOUND = "log_z_bound"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f5539", "#6c757d")
 _MARKERS = "osD^vPX*"
-INK, LINE = "#22313f", "#ced4da"
 _HOLLOW = {"ms": 9, "mfc": "#ffffffcc", "mew": 1.5}
 
 

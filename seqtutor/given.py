@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Record, Rejected
+from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
-from seqtutor.files import read_arrays
+from seqtutor.reading.records import Record, Rejected
 from seqtutor.rejections import Rejections
+from seqtutor.system.files import read_arrays
 
 MOST_ROWS = 1024  # sequences of a batch
 MOST_TOKENS = 1 << 17  # of a batch, padding included: bounds the memory where sequences are long

@@ -17,7 +17,7 @@ from seqtutor.errors import UserError
 from seqtutor.model import SequenceModel
 from seqtutor.policy import Policy
 from seqtutor.rollout import Exploration, Sampler
-from seqtutor.rundir import versions
+from seqtutor.system.versions import versions
 from seqtutor.tune.variants import VARIANTS
 
 

@@ -25,16 +25,16 @@ from seqtutor.config import Config, PretrainConfig, to_tree
 from seqtutor.corpus import Corpus, split
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
-from seqtutor.files import write_text
-from seqtutor.interrupt import Interrupt
 from seqtutor.load import describe
 from seqtutor.model import SequenceModel, shift_right, side_by_side
 from seqtutor.policy import Policy
-from seqtutor.progress import Progress
 from seqtutor.replicas import Replicas, every_device
 from seqtutor.rollout import Sampler
 from seqtutor.rundir import Clock, History, RunDir
-from seqtutor.tables import make_folder
+from seqtutor.system.files import write_text
+from seqtutor.system.interrupt import Interrupt
+from seqtutor.system.progress import Progress
+from seqtutor.system.tables import make_folder
 
 SCALE = 1024.0  # times the loss, so that float16 holds its gradients (Micikevicius et al. 2018, sec. 3.2)
 

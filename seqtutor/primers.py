@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Record, Rejected
+from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
+from seqtutor.reading.records import Record, Rejected
 from seqtutor.rejections import Rejections
 from seqtutor.rollout import Rollout, Sampler
 

@@ -7,9 +7,13 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from seqtutor.domains.base import DUPLICATE, Rejected
+from seqtutor.reading.records import DUPLICATE, Rejected
+from seqtutor.system.files import writing
+from seqtutor.system.tables import csv_file
 
 BLOCK = 4096  # items compressed together
 KINDS = 1000  # different reasons that are counted one by one; some name what was wrong, and there is no end of these
@@ -97,3 +101,15 @@ class Rejections:
         found._counts, found._items = Counter(counts), Packed(items)
         found.first = None if first is None else Rejected(*first)
         return found
+
+
+def write_rejected(folder: Path, *lists: Rejections) -> None:
+    """Writes rejected.csv into a folder; where nothing was rejected, removes that of an earlier call."""
+    path = folder / "rejected.csv"
+    if not any(map(len, lists)):
+        with writing(path):
+            path.unlink(missing_ok=True)
+        return
+    with csv_file(path, Rejected._fields) as table:
+        for item in chain.from_iterable(lists):
+            table.add(item._asdict())

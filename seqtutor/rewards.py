@@ -24,7 +24,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
-from seqtutor.progress import LOG
+from seqtutor.system.progress import LOG
 from seqtutor.transforms import split
 
 HEAVIEST = 1e30  # weight; rewards are float32

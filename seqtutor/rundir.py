@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import platform
 import shutil
 import time
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-import seqtutor
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.errors import UserError
-from seqtutor.files import write_text, writing
+from seqtutor.system.files import write_text, writing
+from seqtutor.system.versions import versions
 
 # What a run and the commands that read it write into its folder: all that --force may remove.
 CONTENTS = (
     "checkpoints", "tensorboard", "samples", "history.csv", "best.csv", "summary.json", "rejected.csv",
     "evaluation.json", "evaluation.csv", "report.html", "config.yaml",
 )  # fmt: skip
-PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pandas", "rdkit", "pretty_midi", "click")
 
 
 class RunDir:
@@ -187,14 +184,3 @@ class History:
                 self._columns = list(row)
                 lines.writerow(self._columns)  # quoted where a name has a comma, as `reward_smarts([C,N])`
             lines.writerow(values)
-
-
-def versions() -> dict[str, str]:
-    """Versions of seqtutor, Python and the packages that decide the numbers."""
-    found = {"seqtutor": seqtutor.__version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # e.g. tensorflow installed under another distribution name
-            continue
-    return found

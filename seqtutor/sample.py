@@ -12,13 +12,14 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
-from seqtutor.files import writing
 from seqtutor.load import LoadedRun
 from seqtutor.primers import Primer, draw_from
-from seqtutor.progress import LOG, Progress
+from seqtutor.rejections import write_rejected
 from seqtutor.rewards import built_in
 from seqtutor.rollout import Rollout
-from seqtutor.tables import csv_file, make_folder, write_arrays, write_rejected
+from seqtutor.system.files import writing
+from seqtutor.system.progress import LOG, Progress
+from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
 GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
 

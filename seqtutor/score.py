@@ -12,8 +12,9 @@ import tensorflow as tf
 from seqtutor.domains.base import Reward
 from seqtutor.given import Batch, Given
 from seqtutor.load import LoadedRun
-from seqtutor.progress import Progress
-from seqtutor.tables import csv_file, make_folder, write_arrays, write_rejected
+from seqtutor.rejections import write_rejected
+from seqtutor.system.progress import Progress
+from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
 LogProb = Callable[[Batch], np.ndarray]
 

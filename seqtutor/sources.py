@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor import textfiles
-from seqtutor.cache import cache_dir, cache_file
 from seqtutor.domains.base import DataSet, Domain
 from seqtutor.errors import UserError, unknown_name
+from seqtutor.system.cache import cache_dir, cache_file
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from seqtutor import cluster, runtime
 from seqtutor.load import load_run
 from seqtutor.rewards import make_reward
 from seqtutor.sweep import Engine, Job, finish
+from seqtutor.system import ray_cluster, tensorflow_setup
 
 DEATHS = 10  # how many times a point may lose its machine or process before the sweep gives up
 PATIENCE = 60.0  # seconds that interrupted points have to finish their round and write a checkpoint
@@ -23,8 +23,8 @@ PATIENCE = 60.0  # seconds that interrupted points have to finish their round an
 
 @contextlib.contextmanager
 def engine(prior: Path) -> Iterator[Engine]:
-    """The engine of a sweep from a prior, as a context. Raises UserError as `cluster.connect` does."""
-    ray = cluster.connect()
+    """The engine of a sweep from a prior, as a context. Raises UserError as `ray_cluster.connect` does."""
+    ray = ray_cluster.connect()
     try:
         yield lambda jobs: _spread(ray, prior.resolve(), jobs)
     finally:
@@ -59,8 +59,8 @@ def _spread(ray: ModuleType, prior: Path, jobs: Sequence[Job]) -> Iterator[Job]:
 def _finish(job: Job, prior: Path, folder: Path) -> None:
     """The task: finishes a job in a process of Ray's, in the folder that its relative paths start from."""
     os.chdir(folder)
-    cluster.work_here()
-    runtime.setup()
+    ray_cluster.work_here()
+    tensorflow_setup.setup()
     loaded = load_run(prior)
     with make_reward(loaded.domain, job.config.tune.reward, job.config.tune.batch) as reward:
         finish(job, loaded, reward, quiet=True)

@@ -20,12 +20,12 @@ from seqtutor.config import Config
 from seqtutor.domains.base import Reward
 from seqtutor.errors import Diverged
 from seqtutor.evaluate import Study, Subject, as_tree, evaluate, write_results
-from seqtutor.files import write_text
 from seqtutor.frontier import BOUND, DIVERGED, DONE, FIGURES, PRIOR, UNFINISHED, Row, interval, write_summary
 from seqtutor.grid import Point
 from seqtutor.load import LoadedRun, load_run
-from seqtutor.progress import Progress
 from seqtutor.rundir import Clock, RunDir
+from seqtutor.system.files import write_text
+from seqtutor.system.progress import Progress
 from seqtutor.tune.loop import Tuner, tune
 
 

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from seqtutor.domains.base import Record, Rejected
 from seqtutor.errors import UserError
+from seqtutor.reading.records import Record, Rejected
 
 TABLES = (".csv", ".tsv")
 SEPARATORS = ",;\t"

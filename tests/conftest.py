@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, settings
 
 from seqtutor.cli.main import run
 from seqtutor.domains import GROUP
-from seqtutor.domains.base import DataSet, Record, Rejected
+from seqtutor.domains.base import DataSet
+from seqtutor.reading.records import Record, Rejected
 from tests.commands import PRETRAIN, TUNE
 from tests.toy import Toy
 

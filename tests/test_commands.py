@@ -241,7 +241,7 @@ def test_pretrain_says_what_was_rejected(words, tmp_path, monkeypatch, capsys):
 
 
 def test_progress_names_what_is_read(monkeypatch, capsys):
-    from seqtutor.progress import Progress
+    from seqtutor.system.progress import Progress
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     with Progress(None, "sequence", what="reading tunes") as progress:

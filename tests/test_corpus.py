@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from seqtutor import corpus, sources
 from seqtutor.domains import domain_class
-from seqtutor.domains.base import DUPLICATE, Record, Rejected, Vocabulary
+from seqtutor.domains.base import Vocabulary
 from seqtutor.errors import UserError
+from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from tests.toy import LETTERS, Toy, word_list
 
 

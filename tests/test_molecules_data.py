@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from seqtutor.domains.base import Record, Rejected
 from seqtutor.domains.molecules import Molecules, corpus, reading
 from seqtutor.domains.molecules.reading import canonical, read
 from seqtutor.errors import UserError
+from seqtutor.reading.records import Record, Rejected
 
 SMI = b"SMILES name\r\n# comment\r\nCCO ethanol\r\n\r\nc1ccccc1\tbenzene ring\r\nC1CC(N\r\n"
 CSV = b'# made by hand\nid,SMILES,note\n1,CCO,\n\n2,c1ccccc1,"a, b"\n3,C1CC(N,x\n'

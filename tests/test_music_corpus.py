@@ -6,10 +6,10 @@ import sys
 import pandas as pd
 import pytest
 
-from seqtutor.domains.base import Record, Rejected
 from seqtutor.domains.music import Music, corpus, reader
 from seqtutor.domains.music.abc_tunes import parse_abc, split_abc
 from seqtutor.errors import UserError
+from seqtutor.reading.records import Record, Rejected
 
 MUSIC = Music()
 

@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-from seqtutor.domains.base import Record, Rejected
 from seqtutor.domains.music import Music
 from seqtutor.errors import UserError
+from seqtutor.reading.records import Record, Rejected
 
 MUSIC = Music()
 

@@ -6,10 +6,10 @@ import mido
 import numpy as np
 import pytest
 
-from seqtutor.domains.base import Record, Rejected
 from seqtutor.domains.music import Music
 from seqtutor.domains.music.melody import MAX_STEPS, Note, skyline
 from seqtutor.domains.music.midi import write_midi
+from seqtutor.reading.records import Record, Rejected
 
 MUSIC = Music()
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor import corpus
-from seqtutor.domains.base import Rejected
 from seqtutor.domains.music import Music
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.rules import RULES, rules_in
@@ -16,6 +15,7 @@ from seqtutor.domains.music.scale import C_MAJOR, MODES, Scale
 from seqtutor.domains.music.statistics import composition_statistics
 from seqtutor.domains.music.tokens import FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
+from seqtutor.reading.records import Rejected
 
 PROPER = [mode for mode in MODES if mode not in ("ionian", "aeolian")]
 D_DORIAN, A_MINOR, B_LOCRIAN = Scale.named("D", "dorian"), Scale.named("A", "minor"), Scale.named("B", "locrian")

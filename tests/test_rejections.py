@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtutor import corpus, rejections, seen
-from seqtutor.domains.base import DUPLICATE, Record, Rejected
 from seqtutor.domains.molecules import reading
+from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from seqtutor.rejections import Packed, Rejections
 from seqtutor.seen import Seen
 from tests.toy import Toy, word_list

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.domains.base import Record, Rejected
 from seqtutor.errors import UserError
+from seqtutor.reading.records import Record, Rejected
 from seqtutor.textfiles import column, kind, lines, split_column, texts
 
 KNOWN = ("smiles", "canonical_smiles")

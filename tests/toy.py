@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Record, Rejected, Reward, Rewards, Statistics, Writer
+from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Writer
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate, RatioSums
+from seqtutor.reading.records import Record, Rejected
 from seqtutor.transforms import split, weighted_sum
 
 LETTERS = "abcde"

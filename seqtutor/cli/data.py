@@ -57,7 +57,8 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
 
     NAME is one that `seqtutor data list` shows. The first time, all of it is read, which may take minutes.
     """
-    from seqtutor import describe, tables
+    from seqtutor import describe
+    from seqtutor.system import tables
 
     kind = _domain_of(name, domain)
     facts = kind.data_sets().get(name)
@@ -116,10 +117,11 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
     with the reason.
     """
-    from seqtutor import sources, tables, textfiles
-    from seqtutor.cache import cache_dir
+    from seqtutor import sources, textfiles
     from seqtutor.domains import domain_class
     from seqtutor.errors import UserError
+    from seqtutor.system import tables
+    from seqtutor.system.cache import cache_dir
 
     kind = domain_class(domain)
     if not textfiles.exists(path):

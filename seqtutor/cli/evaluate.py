@@ -42,15 +42,16 @@ def evaluate(
     Draws sequences from each run at temperature 1 and reads each file. All are judged by one reward. Writes
     evaluation.json and evaluation.csv; what differs from the first significantly is marked.
     """
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.config import EvaluateConfig
     from seqtutor.evaluate import Study, as_text, common_c, write_results
     from seqtutor.evaluate import evaluate as measure
     from seqtutor.given import Given
+    from seqtutor.rejections import write_rejected
     from seqtutor.rewards import make_reward
-    from seqtutor.tables import make_folder, write_rejected
+    from seqtutor.system.tables import make_folder
 
     runs = load_runs(paths, overrides)
     first = next(iter(runs.values()), None)
@@ -90,7 +91,7 @@ def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tupl
 
     Raises UserError if there are several, or none is named.
     """
-    from seqtutor.progress import LOG
+    from seqtutor.system.progress import LOG
 
     names = {run.domain.name: path for path, run in runs.items()}
     if name is not None:
@@ -125,7 +126,7 @@ def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Doma
 
 def _reference(domain: Domain, name: str, first: LoadedRun | None, quiet: bool) -> Any | None:
     """What novelty is against: the data named, or the first run's data set, if it is on this machine."""
-    from seqtutor.progress import LOG
+    from seqtutor.system.progress import LOG
 
     free = type(domain)(domain.options)  # with no run's vocabulary: tokens unknown to the run count as well
     if name:

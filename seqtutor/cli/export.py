@@ -20,11 +20,11 @@ def export(path: Path, force: bool, seed: int | None, out: Path | None, quiet: b
     Its signatures are step, log_prob and sample; docs/export.md shows how to use them. Nothing here is random, so the
     seed changes nothing.
     """
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
     if out is None:
         raise UserError("say where the SavedModel goes: --out DIR")
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.export import check_place
     from seqtutor.export import export as write
     from seqtutor.load import load_run

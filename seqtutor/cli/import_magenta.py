@@ -32,9 +32,9 @@ def import_magenta(checkpoint: Path, events: str, force: bool, seed: int | None,
     """
     if out is None:
         raise UserError("say where the run goes: --out runs/NAME/prior")
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor import magenta
     from seqtutor.checkpoint import Checkpoint, join, save
     from seqtutor.config import from_tree

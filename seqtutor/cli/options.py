@@ -150,7 +150,7 @@ def named_domain(name: str, overrides: tuple[str, ...]) -> Domain:
 
 def tell_longer(grown: dict[str, tuple[Any, Any]]) -> None:
     """Says what it means that a run goes on for longer than it was begun for; see `RunDir.create`."""
-    from seqtutor.progress import LOG
+    from seqtutor.system.progress import LOG
 
     for key, (old, new) in grown.items():
         LOG.warning(
@@ -170,7 +170,7 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
     Raises UserError if the primer is none, before anything is made.
     """
     from seqtutor.primers import Primer
-    from seqtutor.progress import LOG
+    from seqtutor.system.progress import LOG
 
     if bad := len(Primer(domain, spec).rejected):
         LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
@@ -179,7 +179,7 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
 def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
     """See `corpus.load`; shows how far it is."""
     from seqtutor import corpus
-    from seqtutor.progress import Progress
+    from seqtutor.system.progress import Progress
 
     with Progress(None, "sequence", quiet, what=f"reading {name}") as progress:
         return corpus.load(domain, name, lambda count: progress.advance(by=count))

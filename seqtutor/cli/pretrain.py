@@ -38,13 +38,13 @@ def pretrain(
     resolved = configs.load(config, overrides)
     run = RunDir(out or Path("runs", config.stem, "prior"))
 
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
-    from seqtutor import tables
+    tensorflow_setup.setup()
     from seqtutor.domains import make_domain
     from seqtutor.pretrain import pretrain as train
     from seqtutor.replicas import is_chief
+    from seqtutor.system import tables
 
     corpus = options.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
     data = {"sha256": corpus.sha256, "sequences": len(corpus)}

@@ -33,18 +33,18 @@ def report(
 
     Name the prior first. The page opens from the disk, without a network; all it shows and plays is inside.
     """
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.cli.evaluate import common_domain, subjects_of
     from seqtutor.evaluate import Study
-    from seqtutor.files import write_text
     from seqtutor.load import load_run
     from seqtutor.report.collect import collect
     from seqtutor.report.page import page
     from seqtutor.rewards import make_reward
     from seqtutor.sample import reward_of
-    from seqtutor.tables import make_folder
+    from seqtutor.system.files import write_text
+    from seqtutor.system.tables import make_folder
 
     runs = {path: load_run(path) for path in paths}
     domain, first = common_domain(runs, None), runs[paths[0]]

@@ -30,9 +30,9 @@ def sample(
     samples.csv is written in any case: text, tokens, log-probability under the prior and the policy, and rewards. The
     same seed draws the same sequences; fewer are the first of many.
     """
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward
     from seqtutor.sample import Draw, primer_of, reward_of

@@ -40,10 +40,10 @@ def score(
     if domain_name is None and model is None:
         raise UserError("score needs --domain, e.g. --domain music, or --model")
 
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
     domain = None if domain_name is None else options.named_domain(domain_name, overrides if model is None else ())
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.given import Given
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward

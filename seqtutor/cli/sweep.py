@@ -83,9 +83,9 @@ def sweep(
     if (folder / "summary.csv").exists() and not (resume or force):
         raise UserError(f"{folder} holds a sweep already; use --resume, --force or another --out")
 
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor import frontier, spread
     from seqtutor import sweep as sweeps
     from seqtutor.load import load_run
@@ -132,7 +132,7 @@ def _plan(
 def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:
     """Prints a row of the table as soon as it is known, below the names of the columns; warns of what diverged."""
     from seqtutor.frontier import DIVERGED, FIGURES, text
-    from seqtutor.progress import LOG, show
+    from seqtutor.system.progress import LOG, show
 
     labels = ("variant", "c", *points[0].swept, "seed")
     cells = [{"variant": p.variant, "c": text(p.c), **p.texts, "seed": str(p.seed)} for p in points]

@@ -50,9 +50,9 @@ def tune(
     if run.path.resolve() == prior.resolve():
         raise UserError(f"--out {run.path} is the prior's own folder; choose another")
 
-    from seqtutor import runtime
+    from seqtutor.system import tensorflow_setup
 
-    runtime.setup()
+    tensorflow_setup.setup()
     from seqtutor.load import load_run
     from seqtutor.rewards import make_reward
     from seqtutor.tune.loop import tune as learn
@@ -94,7 +94,7 @@ def of_prior(config: Config, prior: LoadedRun) -> Config:
 
 def tell_of_prior(config: Config, prior: LoadedRun, path: Path) -> None:
     """Says which options of the domain, of a config from `path`, give way to those of the prior."""
-    from seqtutor.progress import LOG
+    from seqtutor.system.progress import LOG
 
     asked = {**type(prior.domain).defaults, **config.domain}
     if other := options.differences(prior.domain.options, asked):

@@ -26,6 +26,7 @@ import numpy as np
 from seqtutor.domains.neighbours import Neighbours, nearest_texts
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate
+from seqtutor.reading.records import Record, Rejected
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,7 @@ class Vocabulary:
             raise ValueError(f"unknown token '{error.args[0]}'") from None
 
 
-class Record(NamedTuple):
-    """One sequence read from a file. `name` says where it stood: "tune.mid", "mols.smi:12"."""
-
-    name: str
-    text: str
-
-
-class Rejected(NamedTuple):
-    """One sequence or file that could not be read, and why, in a few words."""
-
-    name: str
-    reason: str
-
-
 LONGEST = 10_000  # tokens of a sequence that is drawn, at the most
-DUPLICATE = "duplicate"  # the one reason for which a sequence is rejected although nothing is wrong with it
 
 
 @dataclass(frozen=True)

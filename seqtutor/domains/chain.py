@@ -14,19 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor import textfiles
-from seqtutor.domains.base import (
-    DataSet,
-    Domain,
-    Record,
-    Rejected,
-    Reward,
-    Rewards,
-    Statistics,
-    Vocabulary,
-    Writer,
-)
+from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Vocabulary, Writer
 from seqtutor.errors import UserError
 from seqtutor.estimate import Estimate, RatioSums, share_distinct
+from seqtutor.reading.records import Record, Rejected
 from seqtutor.transforms import weighted_sum
 
 LETTERS = "abcdefgh"

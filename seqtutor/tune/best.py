@@ -9,7 +9,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Rewards
 from seqtutor.rollout import Rollout
-from seqtutor.tables import csv_file
+from seqtutor.system.tables import csv_file
 
 NAME = "best.csv"
 

@@ -22,15 +22,15 @@ from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import Diverged, UserError
-from seqtutor.interrupt import Interrupt
 from seqtutor.load import LoadedRun, describe
 from seqtutor.model import SequenceModel
 from seqtutor.policy import Policy
 from seqtutor.primers import Primer, with_primer
-from seqtutor.progress import Progress
+from seqtutor.rejections import write_rejected
 from seqtutor.rollout import Exploration, Rollout, Sampler
 from seqtutor.rundir import Clock, History, RunDir
-from seqtutor.tables import write_rejected
+from seqtutor.system.interrupt import Interrupt
+from seqtutor.system.progress import Progress
 from seqtutor.tune.best import NAME, Best
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.replay import Arrays, Replay

@@ -9,24 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import (
-    LONGEST,
-    DataSet,
-    Domain,
-    Property,
-    Record,
-    Rejected,
-    Reward,
-    Statistics,
-    Vocabulary,
-    Writer,
-)
+from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, Statistics, Vocabulary, Writer
 from seqtutor.domains.molecules import corpus, describe, figures, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.errors import UserError, shown
+from seqtutor.reading.records import Record, Rejected
 
 
 class Molecules(Domain):

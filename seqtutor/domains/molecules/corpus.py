@@ -16,9 +16,9 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
-from seqtutor.cache import cache_dir
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
+from seqtutor.system.cache import cache_dir
 
 PACKAGE = "molsets==0.3.1"
 WHEEL_SHA256 = "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34"

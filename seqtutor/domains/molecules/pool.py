@@ -26,10 +26,10 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from seqtutor import cluster
 from seqtutor.domains.molecules.properties import Molecule
 from seqtutor.domains.molecules.recent import Recent
-from seqtutor.runtime import cores
+from seqtutor.system import ray_cluster
+from seqtutor.system.tensorflow_setup import cores
 
 if TYPE_CHECKING:
     from seqtutor.domains.molecules.tasks import Tasks
@@ -265,7 +265,7 @@ class Pool:
 
     def _start(self) -> Processes | Tasks:
         """The workers: of this machine, unless SEQTUTOR_WORKERS says that they are a Ray cluster's."""
-        if self._count is None and cluster.asked_for():
+        if self._count is None and ray_cluster.asked_for():
             from seqtutor.domains.molecules.tasks import Tasks
 
             return Tasks(self._module, self._limit)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqtutor import textfiles
-from seqtutor.domains.base import DUPLICATE, Record, Rejected
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
-from seqtutor.interrupt import held_back
-from seqtutor.runtime import cores
+from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from seqtutor.seen import Seen
+from seqtutor.system.interrupt import held_back
+from seqtutor.system.tensorflow_setup import cores
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
 KINDS = (".smi", ".txt", *textfiles.TABLES)  # each may be followed by .gz

@@ -36,7 +36,7 @@ from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published import published_reward
 from seqtutor.errors import UserError, unknown_name
-from seqtutor.progress import LOG
+from seqtutor.system.progress import LOG
 from seqtutor.transforms import split
 
 SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

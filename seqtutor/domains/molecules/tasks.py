@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import cache
 
-from seqtutor import cluster
 from seqtutor.domains.molecules.pool import Processes, What
 from seqtutor.domains.molecules.properties import Molecule
+from seqtutor.system import ray_cluster
 
 
 class Tasks:
     """The cores of a cluster, in place of `pool.Processes`."""
 
     def __init__(self, module: str, limit: float):
-        """Raises UserError as `cluster.connect` does."""
-        self._ray, self._module, self._limit = cluster.connect(), module, limit
+        """Raises UserError as `ray_cluster.connect` does."""
+        self._ray, self._module, self._limit = ray_cluster.connect(), module, limit
         self.size = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._task = self._ray.remote(num_cpus=1, max_retries=-1)(_examine)
         self._sent: set = set()

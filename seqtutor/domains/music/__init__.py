@@ -8,18 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import (
-    LONGEST,
-    DataSet,
-    Domain,
-    Property,
-    Record,
-    Rejected,
-    Reward,
-    Statistics,
-    Vocabulary,
-    Writer,
-)
+from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, Statistics, Vocabulary, Writer
 from seqtutor.domains.music import corpus, describe, reader, render
 from seqtutor.domains.music.figures import figure
 from seqtutor.domains.music.melody import Unusable, transposed
@@ -31,6 +20,7 @@ from seqtutor.domains.music.statistics import MusicStatistics, encode
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.errors import UserError, shown
+from seqtutor.reading.records import Record, Rejected
 
 
 class Music(Domain):

@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from seqtutor import textfiles
-from seqtutor.domains.base import Record, Rejected
 from seqtutor.domains.music import abc_tunes, corpus, midi
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
-from seqtutor.files import read_arrays
-from seqtutor.interrupt import held_back
+from seqtutor.reading.records import Record, Rejected
+from seqtutor.system.files import read_arrays
+from seqtutor.system.interrupt import held_back
 
 PARSED = (".mid", ".midi", ".abc")
 FEW = 16  # files that are parsed here: starting worker processes would take longer

@@ -6,16 +6,13 @@ import contextlib
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import Rejected
 from seqtutor.errors import UserError
-from seqtutor.files import whole_file, writing
-from seqtutor.rejections import Rejections
+from seqtutor.system.files import whole_file
 
 
 class Table:
@@ -41,18 +38,6 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes a compressed .npz, whole or not at all."""
     with whole_file(path, "wb") as file:
         np.savez_compressed(file, **arrays)
-
-
-def write_rejected(folder: Path, *lists: Rejections) -> None:
-    """Writes rejected.csv into a folder; where nothing was rejected, removes that of an earlier call."""
-    path = folder / "rejected.csv"
-    if not any(map(len, lists)):
-        with writing(path):
-            path.unlink(missing_ok=True)
-        return
-    with csv_file(path, Rejected._fields) as table:
-        for item in chain.from_iterable(lists):
-            table.add(item._asdict())
 
 
 def make_folder(path: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from seqtutor.files import whole_file, writing
+from seqtutor.system.files import whole_file, writing
 
 
 def cache_dir() -> Path:

@@ -1,0 +1,22 @@
+"""One sequence of a file, or the reason why it could not be used."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """One sequence read from a file. `name` says where it stood: "tune.mid", "mols.smi:12"."""
+
+    name: str
+    text: str
+
+
+class Rejected(NamedTuple):
+    """One sequence or file that could not be read, and why, in a few words."""
+
+    name: str
+    reason: str
+
+
+DUPLICATE = "duplicate"  # the one reason for which a sequence is rejected although nothing is wrong with it

@@ -1,0 +1,1 @@
+"""The machine: files, tables, the cache, progress, signals, TensorFlow's setup, Ray."""
