@@ -18,8 +18,9 @@ from seqtutor.cli.main import run
 from seqtutor.domains import GROUP
 from seqtutor.domains.base import DataSet
 from seqtutor.reading.records import Record, Rejected
-from tests.commands import PRETRAIN, TUNE
-from tests.toy import Toy
+from tests.support.commands import PRETRAIN, TUNE
+from tests.support.places import ROOT
+from tests.support.toy import Toy
 
 # The same examples every time, and no time limit: the machine may be busy.
 settings.register_profile("seqtutor", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -125,7 +126,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[int, float, str]]]:
     """Runs a command in a process of its own: exit code, seconds, and what stood on standard error."""
     said = tmp_path_factory.mktemp("said") / "stderr"
-    script = Path(__file__).with_name("killer.py")
+    script = ROOT / "tests" / "support" / "killer.py"
     killer = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def order(args, seconds=None, **more):

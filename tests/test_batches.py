@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seqtutor.batches import Batches, pieces
 from seqtutor.corpus import Corpus
-from tests.toy import LETTERS, Toy
+from tests.support.toy import LETTERS, Toy
 
 PAD = 0
 

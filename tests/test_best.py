@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seqtutor.domains.base import Rewards
 from seqtutor.rollout import Rollout
 from seqtutor.tune.best import Best
-from tests.toy import Toy
+from tests.support.toy import Toy
 
 TOY = Toy().with_vocabulary("ab")  # token 0 ends a word, 1 is a, 2 is b
 

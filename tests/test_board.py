@@ -8,7 +8,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from seqtutor.board import Board
 from seqtutor.cli.main import run
-from tests.commands import error_of, failing_reward
+from tests.support.commands import error_of, failing_reward
 
 
 def shown(folder):

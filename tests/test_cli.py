@@ -11,7 +11,7 @@ import pytest
 from seqtutor.cli import main as cli
 from seqtutor.cli.data import data
 from seqtutor.cli.main import COMMANDS, run
-from tests.commands import error_of, untrained
+from tests.support.commands import error_of, untrained
 
 HEAVY = ("tensorflow", "keras", "rdkit", "pandas", "music21", "matplotlib", "pretty_midi")
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"

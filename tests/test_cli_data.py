@@ -10,7 +10,7 @@ from seqtutor.cli.data import data
 from seqtutor.domains import GROUP, domain_class
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
-from tests.toy import Toy, word_list
+from tests.support.toy import Toy, word_list
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def run(monkeypatch):
     installed = metadata.entry_points
 
     def entry_points(**chosen):
-        return [*installed(**chosen), metadata.EntryPoint("toy", "tests.toy:Toy", GROUP)]
+        return [*installed(**chosen), metadata.EntryPoint("toy", "tests.support.toy:Toy", GROUP)]
 
     monkeypatch.setattr(metadata, "entry_points", entry_points)
     return lambda *args: CliRunner().invoke(data, args, catch_exceptions=False).output

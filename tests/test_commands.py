@@ -10,7 +10,7 @@ from seqtutor.cli.evaluate import common_domain
 from seqtutor.cli.main import run
 from seqtutor.domains.chain import Chain
 from seqtutor.load import load_run
-from tests.commands import error_of, failing_reward
+from tests.support.commands import error_of, failing_reward
 
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
 

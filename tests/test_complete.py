@@ -11,6 +11,7 @@ from click.shell_completion import BashComplete
 
 from seqtutor.cli.main import COMMANDS, COMPLETE, commands
 from seqtutor.config import VARIANT_NAMES
+from tests.support.places import ROOT
 from tests.test_cli import HEAVY
 
 
@@ -83,7 +84,7 @@ def test_nothing_heavy_is_loaded(words):
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_in_a_real_bash():
     """The line of the README, and then Tab."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (line,) = (line for line in readme.splitlines() if line.startswith(f'eval "$({COMPLETE}=bash_source'))
     script = f"{line}\nCOMP_WORDS=(seqtutor tune x --variant r); COMP_CWORD=4\n_seqtutor_completion seqtutor"
     places = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

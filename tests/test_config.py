@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from seqtutor.config import VARIANT_NAMES, changed, from_tree, load, to_tree
 from seqtutor.errors import UserError
+from tests.support.places import CONFIGS
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+FILES = sorted(CONFIGS.glob("*.yaml"))
 MUSIC = {"domain": {"name": "music"}}
 
 
@@ -28,7 +29,7 @@ def written(folder, text, name="my.yaml"):
     return path
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_config_of_the_repository_loads(path):
     """What the file says holds; what it extends holds otherwise."""
     config, said = load(path), yaml.safe_load(path.read_text())
@@ -45,7 +46,7 @@ def test_every_config_of_the_repository_loads(path):
 
 def test_presets_are_there():
     assert {f"{domain}{kind}" for domain in ("music", "molecules") for kind in ("", "-published", "-quick")} <= {
-        path.stem for path in CONFIGS
+        path.stem for path in FILES
     }
 
 

@@ -12,7 +12,7 @@ from seqtutor.domains import domain_class
 from seqtutor.domains.base import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
-from tests.toy import LETTERS, Toy, word_list
+from tests.support.toy import LETTERS, Toy, word_list
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from seqtutor.domains.music.midi import write_midi
-from tests.commands import PRETRAIN, TUNE
+from tests.support.commands import PRETRAIN, TUNE
 from tests.test_faults import assert_no_leftovers
 from tests.test_resume import assert_same_run
 

@@ -9,7 +9,7 @@ from seqtutor import corpus, describe
 from seqtutor.domains.base import Property
 from seqtutor.domains.molecules import Molecules
 from seqtutor.domains.music import Music
-from tests.toy import Toy, word_list
+from tests.support.toy import Toy, word_list
 
 
 @pytest.fixture(autouse=True)

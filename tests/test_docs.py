@@ -20,9 +20,9 @@ import tensorflow as tf
 from seqtutor.cli.main import COMMANDS, commands, run
 from seqtutor.domains import domain_class
 from seqtutor.domains.base import Domain
-from tests.commands import untrained
+from tests.support.commands import untrained
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 DOCS = [page for page in sorted((ROOT / "docs").glob("*.md")) if not page.match("*.template.md")]
 PAGES = [ROOT / "README.md", *DOCS]
 NOT_RUN = {

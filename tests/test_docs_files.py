@@ -11,9 +11,9 @@ from seqtutor.cli.main import run
 from seqtutor.domains.molecules.reward import SCORES
 from seqtutor.domains.music.rules import RULES
 from seqtutor.rundir import CONTENTS
-from tests.commands import untrained
+from tests.support.commands import untrained
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 SMALL = ["--set", "tune.rounds=2", "--set", "tune.batch=8", "--set", "tune.minibatch=8", "--quiet"]
 COMPONENTS = {"chain": {"random"}, "molecules": {*SCORES, "rings"}, "music": {*RULES}}

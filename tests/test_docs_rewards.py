@@ -17,8 +17,8 @@ from seqtutor.domains.molecules.reward import REWARD_NAMES as MOLECULES
 from seqtutor.domains.music.reward import REWARD_NAMES as MELODIES
 from seqtutor.rewards import parse
 from seqtutor.transforms import TRANSFORMS
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "rewards.md").read_text(encoding="utf-8")
 COMMANDS = [
     line

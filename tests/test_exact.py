@@ -7,7 +7,6 @@ expectations are sums. What is solved are the functions of the table of variants
 import numpy as np
 import pytest
 import tensorflow as tf
-from line import ACTIONS, EVERY, LENGTH, LINE, REWARD, log_probs, make_prior, optimum, settings
 
 from seqtutor.model import Scores, shift_right
 from seqtutor.optimum import kl
@@ -15,6 +14,7 @@ from seqtutor.policy import Policy
 from seqtutor.tune.loop import Tuner
 from seqtutor.tune.losses import Taken
 from seqtutor.tune.variants import VARIANTS
+from tests.support.line import ACTIONS, EVERY, LENGTH, LINE, REWARD, log_probs, make_prior, optimum, settings
 
 C = 1.0
 FIRST = np.cumsum([0] + [ACTIONS**t for t in range(LENGTH)])[:-1]

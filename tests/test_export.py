@@ -18,10 +18,11 @@ from seqtutor.load import load_run
 from seqtutor.model import SequenceModel
 from seqtutor.policy import Policy
 from seqtutor.rollout import Sampler
-from tests.commands import error_of, untrained
-from tests.toy import Toy
+from tests.support.commands import error_of, untrained
+from tests.support.places import ROOT
+from tests.support.toy import Toy
 
-PAGE = (Path(__file__).parent.parent / "docs" / "export.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 ABOUT = Path("assets.extra", "seqtutor.json")
 
 

@@ -17,7 +17,7 @@ from seqtutor import given
 from seqtutor.cli.main import run
 from seqtutor.domains.molecules import Molecules, properties
 from seqtutor.domains.molecules.pool import Pool
-from tests.commands import CONFIG, PRETRAIN, TUNE, error_of
+from tests.support.commands import CONFIG, PRETRAIN, TUNE, error_of
 from tests.test_resume import assert_same_run
 
 pytestmark = pytest.mark.slow

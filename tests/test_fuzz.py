@@ -1,6 +1,6 @@
 """Ten thousand mangled inputs: every command ends well, or with exit code 2 and one line, whatever it is given.
 
-A failure names its case; `python -m tests.mutate KIND SEED FOLDER` makes that one again (see tests.mutate).
+A failure names its case; `python -m tests.support.mutate KIND SEED FOLDER` makes that one again.
 """
 
 import signal
@@ -15,7 +15,7 @@ import pytest
 from seqtutor.cli.main import run
 from seqtutor.domains.molecules import Molecules, reading
 from seqtutor.domains.molecules.pool import Pool
-from tests import mutate
+from tests.support import mutate
 
 # Cases of each kind; in blocks, so that a failure ends no more than its block. Those of `resume` train.
 CASES = {"midi": 1200, "melodies": 1900, "molecules": 1700, "config": 2400, "npz": 2000, "run": 770, "resume": 30}

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 
 from seqtutor.config import ModelConfig, TuneConfig
 from seqtutor.errors import UserError
@@ -12,6 +11,7 @@ from seqtutor.policy import Policy
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.loop import Tuner
 from seqtutor.tune.variants import VARIANTS
+from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 
 WITH_PRIOR = sorted(VARIANTS.keys() - {"rl-only"})
 SOFT = VARIANTS.keys() - {"q", "rl-only"}

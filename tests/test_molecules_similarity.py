@@ -4,7 +4,6 @@ import gzip
 import itertools
 import math
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from seqtutor.domains.molecules.similarity import (
     scaffolds,
     summed,
 )
+from tests.support.places import ROOT
 
 NAMES = ["CCO", "c1ccccc1C", "CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "OCC", "c1ccc2ccccc2c1"]
 OTHERS = ["c1ccccc1", "CCN", "Cn1cnc2c1c(=O)[nH]c(=O)n2C"]
@@ -57,7 +57,7 @@ def test_diversity_of_equal_and_of_disjoint_molecules():
 
 def test_the_diversity_of_moses_is_the_published_one():
     """IntDiv of the training set is 0.8567 (Polykovskiy et al. 2020, table of metrics); here of a sample."""
-    path = Path(__file__).parent.parent / "data" / "molecules" / "moses-sample.smi.gz"
+    path = ROOT / "data" / "molecules" / "moses-sample.smi.gz"
     with gzip.open(path, "rt") as file:
         names = [line.split()[0] for line in file][::10]  # neighbours in the file are alike
     found = diversity(fingerprints(names))

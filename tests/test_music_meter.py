@@ -18,9 +18,10 @@ from seqtutor.domains.music.rules import rules_in
 from seqtutor.domains.music.scale import C_MAJOR, Scale
 from seqtutor.domains.music.tokens import SYMBOLS
 from seqtutor.errors import UserError
-from tests.melodies import literal_motif
+from tests.support.melodies import literal_motif
+from tests.support.places import DATA
 
-GOLDEN = np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False)["tokens"].astype(np.int32)
+GOLDEN = np.load(DATA / "magenta_rewards.npz", allow_pickle=False)["tokens"].astype(np.int32)
 D_DORIAN = Scale.named("D", "dorian")
 WALTZ = {"key": "D", "mode": "dorian", "meter": "3/4"}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,9 +11,10 @@ from seqtutor.domains.music.reward import REWARD_NAMES, MusicTheory
 from seqtutor.domains.music.rules import RULES
 from seqtutor.domains.music.tokens import NUM_TOKENS
 from seqtutor.errors import UserError
-from tests.melodies import literal
+from tests.support.melodies import literal
+from tests.support.places import DATA
 
-GOLDEN = np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False)
+GOLDEN = np.load(DATA / "magenta_rewards.npz", allow_pickle=False)
 NAMES = (
     "key", "tonic", "repeated_notes", "autocorrelation", "motif", "repeated_motif", "intervals", "leaps",
     "unique_extremes",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,9 @@ from hypothesis import strategies as st
 from seqtutor.domains.music.statistics import MusicStatistics, composition_statistics, encode
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
+from tests.support.places import DATA
 
-GOLDEN = np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False)
+GOLDEN = np.load(DATA / "magenta_rewards.npz", allow_pickle=False)
 TOKENS = GOLDEN["tokens"].astype(np.int32)
 TABLE = (
     "repeated_notes",

@@ -13,9 +13,9 @@ from seqtutor.primers import NONE, Primer
 from seqtutor.rewards import make_reward
 from seqtutor.sample import Draw, draw
 from seqtutor.tune.loop import Tuner
-from tests.commands import error_of
 from tests.conftest import Stems, Words
-from tests.toy import word_list
+from tests.support.commands import error_of
+from tests.support.toy import word_list
 
 STEMS = ("dab", "c", "ab", "d")
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from seqtutor.domains.molecules import reading
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from seqtutor.rejections import Packed, Rejections
 from seqtutor.seen import Seen
-from tests.toy import Toy, word_list
+from tests.support.toy import Toy, word_list
 
 ITEMS = st.lists(st.builds(Rejected, st.text(max_size=5), st.sampled_from(["x", "y", "z", "w", DUPLICATE])))
 

@@ -18,8 +18,8 @@ from seqtutor import pretrain, replicas
 from seqtutor.cli.main import run
 from seqtutor.errors import UserError
 from seqtutor.replicas import Replicas, every_device, is_chief
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 ARGS = [
     "pretrain", str(ROOT / "configs" / "chain.yaml"), "--set", "model.units=8", "--set", "pretrain.batch=31",
     "--set", "pretrain.epochs=1.5", "--set", "pretrain.evaluate_every=5", "--set", "pretrain.weight_decay=0.001",

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 
 from seqtutor.estimate import Estimate, mean_of_few
 from seqtutor.model import shift_right
@@ -22,8 +21,9 @@ from seqtutor.rollout import Exploration
 from seqtutor.tune import loop
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.variants import VARIANTS
+from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
 ablations, page, plan, reproduce, results = (
     importlib.import_module(name)

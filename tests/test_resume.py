@@ -6,14 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-HERE = Path(__file__).parent
-CONFIG = str(HERE.parent / "configs" / "music-quick.yaml")
+from tests.support.places import CONFIGS, ROOT
+
+CONFIG = str(CONFIGS / "music-quick.yaml")
 PRETRAIN = [
     "pretrain", CONFIG, "--quiet", "--set", "model.units=16", "--set", "pretrain.epochs=4", "--set",
     "pretrain.evaluate_every=20", "--set", "pretrain.samples=1",
@@ -27,7 +27,10 @@ TUNE = [
 @pytest.fixture(scope="module")
 def killer():
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "killer.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(ROOT / "tests" / "support" / "killer.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
     def order(args, seconds=None):

@@ -1,7 +1,5 @@
 """Judging given sequences: the same numbers as drawing them gave, and bad lines told apart."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +13,7 @@ from seqtutor.load import load_run
 from seqtutor.rewards import make_reward
 from seqtutor.sample import Draw, sample
 from seqtutor.score import score
+from tests.support.places import DATA
 
 
 def scored(path, folder, run=None, per_step=False, reward="a:2,b:-1"):
@@ -139,7 +138,7 @@ def test_no_sequence_at_all(words, tmp_path):
 
 
 def test_the_command_matches_the_published_program_on_every_component_of_every_step(tmp_path):
-    with np.load(Path(__file__).parent / "data" / "magenta_rewards.npz", allow_pickle=False) as arrays:
+    with np.load(DATA / "magenta_rewards.npz", allow_pickle=False) as arrays:
         golden = dict(arrays)
     np.savez(tmp_path / "melodies.npz", tokens=golden["tokens"])
     flags = ["--domain", "music", "--per-step", "--out", str(tmp_path), "--quiet"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from seqtutor import corpus
 from seqtutor.config import DataConfig
-from tests.toy import LETTERS, Toy
+from tests.support.toy import LETTERS, Toy
 
 
 def made(rows):

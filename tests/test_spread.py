@@ -6,7 +6,6 @@ import secrets
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,10 @@ import pytest
 from seqtutor.cli.main import run
 from seqtutor.domains.molecules.pool import DIED, TIMED_OUT, Pool
 from seqtutor.errors import UserError
-from tests.commands import error_of
+from tests.support.commands import error_of
+from tests.support.places import CONFIGS
 
-CONFIG = str(Path(__file__).parents[1] / "configs" / "chain.yaml")
+CONFIG = str(CONFIGS / "chain.yaml")
 GRID = [
     "--variants", "psi,tb", "--c", "0.5", "--seeds", "2", "--num", "50", "--quiet", "--set", "tune.rounds=60",
     "--set", "tune.batch=8", "--set", "tune.minibatch=8", "--set", "tune.replay_ratio=1", "--set",

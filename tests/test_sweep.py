@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,9 @@ from seqtutor.grid import Point
 from seqtutor.load import load_run
 from seqtutor.rundir import RunDir
 from seqtutor.tune.loop import Tuner
+from tests.support.places import CONFIGS
 
-CONFIG = str(Path(__file__).parents[1] / "configs" / "chain.yaml")
+CONFIG = str(CONFIGS / "chain.yaml")
 SMALL = [
     "--set", "tune.rounds=4", "--set", "tune.batch=8", "--set", "tune.minibatch=8", "--set", "tune.replay_ratio=1",
     "--set", "tune.evaluate_every=2",

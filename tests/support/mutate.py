@@ -1,6 +1,6 @@
 """Inputs mangled at random, each by a seed: what test_fuzz.py gives the commands.
 
-`python -m tests.mutate KIND SEED FOLDER` writes the files of one case into a folder and prints its command line.
+`python -m tests.support.mutate KIND SEED FOLDER` writes the files of a case into a folder and prints its command line.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tests.mutated_files import melodies_case, midi_case, molecules_case, npz_case
-from tests.mutations import VALUES, chance, mangled, other_array
+from tests.support.mutated_files import melodies_case, midi_case, molecules_case, npz_case
+from tests.support.mutations import VALUES, chance, mangled, other_array
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 DRAWN = 0.03  # share of the damaged runs that are drawn from: each takes TensorFlow a second
 
 

@@ -1,4 +1,4 @@
-"""Cases of tests.mutate: a file of melodies, of molecules or of tokens, mangled, and a command that reads it."""
+"""Cases for `mutate`: a file of melodies, of molecules or of tokens, mangled, and a command that reads it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.mutations import chance, mangled, other_array
+from tests.support.mutations import chance, mangled, other_array
 
 # Melodies
 

@@ -1,4 +1,4 @@
-"""Bytes and arrays changed at random, by a generator of random numbers, as tests.mutate does with its cases."""
+"""Bytes and arrays changed at random, by a generator of random numbers, as tests.support.mutate does with its cases."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """Running a command in tests: what it is given, and what it says of an error."""
 
-from pathlib import Path
-
 from seqtutor.cli.main import run
+from tests.support.places import CONFIGS
 
-CONFIG = str(Path(__file__).parents[1] / "configs" / "chain.yaml")
+CONFIG = str(CONFIGS / "chain.yaml")
 # A prior within seconds, and a policy tuned from it: see the fixture `runs`.
 PRETRAIN = ["pretrain", CONFIG, "--quiet", "--set", "model.units=8", "--set", "pretrain.epochs=2",
             "--set", "pretrain.evaluate_every=10"]  # fmt: skip
