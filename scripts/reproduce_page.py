@@ -21,9 +21,9 @@ from reproduce_tables import COMPARED, MARKS, PUBLISHED, TABLES, Columns
 
 from seqtutor import config, frontier
 from seqtutor.config import Config
-from seqtutor.estimate import Estimate
 from seqtutor.frontier import PRIOR
 from seqtutor.rundir import RunDir
+from seqtutor.stats.estimate import Estimate
 from seqtutor.system.files import write_text
 
 TEMPLATE = Path("docs/results.template.md")

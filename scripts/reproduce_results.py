@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqtutor.estimate import Z95, Estimate, mean_of_few, student95
 from seqtutor.frontier import DIVERGED, DONE, PRIOR
+from seqtutor.stats.estimate import Z95, Estimate, mean_of_few, student95
 
 MINUTES = "minutes"  # of training, beside the metrics of evaluation.json
 

@@ -28,11 +28,11 @@ from typing import Any
 import numpy as np
 
 from seqtutor.domains.base import Domain, Reward
-from seqtutor.estimate import Estimate, RatioSums, p_value
 from seqtutor.given import Given
 from seqtutor.load import LoadedRun
 from seqtutor.optimum import LogZBound, kl, optimum
 from seqtutor.sample import Draw, Drawn, draw, primer_of
+from seqtutor.stats.estimate import Estimate, RatioSums, p_value
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import aligned, csv_file

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtutor.estimate import mean_of_few
+from seqtutor.stats.estimate import mean_of_few
 from seqtutor.system.files import whole_file
 from seqtutor.system.plotting import COLOURS, INK, LINE
 from seqtutor.system.tables import aligned, csv_file

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.estimate import Z95, Estimate
+from seqtutor.stats.estimate import Z95, Estimate
 
 
 class Optimum(NamedTuple):

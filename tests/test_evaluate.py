@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqtutor.estimate import Estimate, RatioSums
 from seqtutor.evaluate import Study, Subject, as_text, evaluate, write_results
 from seqtutor.given import Given
 from seqtutor.load import load_run
 from seqtutor.rewards import make_reward
 from seqtutor.sample import Draw, draw, primer_of
+from seqtutor.stats.estimate import Estimate, RatioSums
 
 
 def study(num=40, reward="a:2,b:-1", reference=None):

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor import corpus, rejections, seen
+from seqtutor import corpus, rejections
 from seqtutor.domains.molecules import reading
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from seqtutor.rejections import Packed, Rejections
-from seqtutor.seen import Seen
+from seqtutor.stats.distinct import SeenStrings
 from tests.support.toy import Toy, word_list
 
 ITEMS = st.lists(st.builds(Rejected, st.text(max_size=5), st.sampled_from(["x", "y", "z", "w", DUPLICATE])))
@@ -60,7 +60,7 @@ def test_packed_values_may_follow_after_it_was_written():
 def test_seen_is_a_set(chunks, recent):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seen, "RECENT", recent)
-        noted, known = Seen(), set()
+        noted, known = SeenStrings(), set()
         for chunk in chunks:
             expected = []
             for string in chunk:

@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from seqtutor.estimate import Estimate
 from seqtutor.report.charts import (
     BOTTOM,
     HEIGHT,
@@ -28,6 +27,7 @@ from seqtutor.report.charts import (
     ticks,
     visible,
 )  # fmt: skip
+from seqtutor.stats.estimate import Estimate
 
 
 def at(value):

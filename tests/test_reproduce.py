@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtutor.estimate import Estimate, mean_of_few
 from seqtutor.model import shift_right
 from seqtutor.policy import Policy
 from seqtutor.rollout import Exploration
+from seqtutor.stats.estimate import Estimate, mean_of_few
 from seqtutor.tune import loop
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.variants import VARIANTS

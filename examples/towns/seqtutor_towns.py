@@ -9,8 +9,8 @@ import numpy as np
 
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Writer
 from seqtutor.errors import UserError
-from seqtutor.estimate import Estimate, RatioSums
 from seqtutor.reading.records import Record, Rejected
+from seqtutor.stats.estimate import Estimate, RatioSums
 
 VOWELS = "aeiouy"
 

@@ -25,8 +25,8 @@ import numpy as np
 
 from seqtutor.domains.neighbours import Neighbours, nearest_texts
 from seqtutor.errors import UserError
-from seqtutor.estimate import Estimate
 from seqtutor.reading.records import Record, Rejected
+from seqtutor.stats.estimate import Estimate
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 from seqtutor import textfiles
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Vocabulary, Writer
 from seqtutor.errors import UserError
-from seqtutor.estimate import Estimate, RatioSums, share_distinct
 from seqtutor.reading.records import Record, Rejected
+from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
 from seqtutor.transforms import weighted_sum
 
 LETTERS = "abcdefgh"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.estimate import Estimate
+from seqtutor.stats.estimate import Estimate
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 36  # margins around the plot

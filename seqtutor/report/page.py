@@ -16,11 +16,11 @@ import numpy as np
 import yaml
 
 import seqtutor
-from seqtutor.estimate import Estimate, p_value
 from seqtutor.evaluate import SIGNIFICANT
 from seqtutor.report.charts import Curve, Point, bars, lines, number, scatter, thinned
 from seqtutor.report.collect import Near, Report, Shown, Story
 from seqtutor.report.style import LIGHT, SCRIPT, style
+from seqtutor.stats.estimate import Estimate, p_value
 
 OF_PRIORS = ("loss", "validation_loss")  # the learning curves, columns of history.csv
 OF_TUNED = ("reward", "objective", "kl_sequence", "entropy", "td_error")

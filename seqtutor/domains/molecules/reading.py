@@ -19,7 +19,7 @@ from seqtutor import textfiles
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
-from seqtutor.seen import Seen
+from seqtutor.stats.distinct import SeenStrings
 from seqtutor.system.interrupt import held_back
 from seqtutor.system.tensorflow_setup import cores
 
@@ -133,7 +133,7 @@ def _first_columns(lines: Iterator[Record]) -> Iterator[Record | Rejected]:
 
 def _distinct(items: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]:
     """The items, but every text once only: further records with it are rejected."""
-    seen = Seen()
+    seen = SeenStrings()
     while chunk := list(islice(items, CHUNK)):
         new = iter(seen.new([item.text.encode() for item in chunk if isinstance(item, Record)]))
         for item in chunk:

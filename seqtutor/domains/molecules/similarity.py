@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from seqtutor.estimate import Z95, Estimate, RatioSums
+from seqtutor.stats.estimate import Z95, Estimate, RatioSums
 
 BITS = 1024
 

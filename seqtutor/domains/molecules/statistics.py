@@ -24,7 +24,6 @@ from itertools import islice
 
 import numpy as np
 
-from seqtutor import seen
 from seqtutor.domains.base import Statistics
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, Molecule, columns
@@ -40,7 +39,8 @@ from seqtutor.domains.molecules.similarity import (
     tanimoto,
 )
 from seqtutor.domains.neighbours import Neighbour, Neighbours
-from seqtutor.estimate import Estimate, RatioSums, share_distinct
+from seqtutor.stats import distinct
+from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
 
 SAMPLE = 2_000  # molecules that similarities are measured on, at the most
 OF_REFERENCE = 5_000  # molecules of the reference that they are compared with, at the most
@@ -182,7 +182,7 @@ def _nearest(molecule: Molecule, reference: Reference) -> Neighbour | None:
 
 def hashes(names: Iterable[str]) -> np.ndarray:
     """64-bit BLAKE2b hashes of strings, uint64 [N]: the same in every process."""
-    return seen.hashes(name.encode() for name in names)
+    return distinct.hashes(name.encode() for name in names)
 
 
 def canonical_blocks(smiles: Iterable[str], pool: Pool) -> Iterator[list[str]]:

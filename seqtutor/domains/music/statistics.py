@@ -17,7 +17,7 @@ from seqtutor.domains.music.reward import blocks_by_length
 from seqtutor.domains.music.scale import C_MAJOR, Scale
 from seqtutor.domains.music.tokens import FIRST_PITCH, NOTE_OFF, NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
-from seqtutor.estimate import Z95, Estimate, RatioSums, share_distinct
+from seqtutor.stats.estimate import Z95, Estimate, RatioSums, share_distinct
 
 _GROUPS = 64  # of compositions, left out one at a time by the jackknife
 BREAK = NUM_TOKENS  # stands between reference melodies, so that no composition equals a stretch across two

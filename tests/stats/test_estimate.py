@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.estimate import Z95, Estimate, RatioSums, p_value, share, share_distinct, wilson
+from seqtutor.stats.estimate import Z95, Estimate, RatioSums, p_value, share, share_distinct, wilson
 
 MANY = 4000  # simulations: a coverage of 0.95 is then measured to 0.0035
 

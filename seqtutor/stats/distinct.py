@@ -16,7 +16,7 @@ def hashes(strings: Iterable[bytes | memoryview]) -> np.ndarray:
     return np.fromiter(digests, np.uint64)
 
 
-class Seen:
+class SeenStrings:
     """Notes strings at 8 bytes each."""
 
     def __init__(self) -> None:

@@ -1,0 +1,1 @@
+"""Statistics: estimates with intervals, tests between them, and strings seen before."""
