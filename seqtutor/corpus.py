@@ -27,7 +27,7 @@ from seqtutor.config import DataConfig
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
-from seqtutor.rejections import Packed, Rejections
+from seqtutor.reading.rejections import Packed, Rejections
 from seqtutor.stats.distinct import hashes
 from seqtutor.system.cache import cache_dir, cache_file
 from seqtutor.system.files import read_arrays

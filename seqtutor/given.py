@@ -11,7 +11,7 @@ import numpy as np
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
-from seqtutor.rejections import Rejections
+from seqtutor.reading.rejections import Rejections
 from seqtutor.system.files import read_arrays
 
 MOST_ROWS = 1024  # sequences of a batch

@@ -10,7 +10,7 @@ import numpy as np
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
-from seqtutor.rejections import Rejections
+from seqtutor.reading.rejections import Rejections
 from seqtutor.rollout import Rollout, Sampler
 
 NONE = -1  # fills a primer's row behind its last token

@@ -14,7 +14,7 @@ from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
 from seqtutor.load import LoadedRun
 from seqtutor.primers import Primer, draw_from
-from seqtutor.rejections import write_rejected
+from seqtutor.reading.rejections import write_rejected
 from seqtutor.rewards import built_in
 from seqtutor.rollout import Rollout
 from seqtutor.system.files import writing

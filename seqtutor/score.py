@@ -12,7 +12,7 @@ import tensorflow as tf
 from seqtutor.domains.base import Reward
 from seqtutor.given import Batch, Given
 from seqtutor.load import LoadedRun
-from seqtutor.rejections import write_rejected
+from seqtutor.reading.rejections import write_rejected
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 

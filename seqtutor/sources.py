@@ -1,7 +1,7 @@
 """From a data set's name or a path to files on this machine, and their hash.
 
 A name is a named data set of the domain, or one that was imported: cache_dir()/imports.json holds
-{domain: {name: path}}. Anything else is a path, which may name a column (see `textfiles.split_column`).
+{domain: {name: path}}. Anything else is a path, which may name a column (see `text_files.split_column`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqtutor import textfiles
 from seqtutor.domains.base import DataSet, Domain
 from seqtutor.errors import UserError, unknown_name
+from seqtutor.reading import text_files
 from seqtutor.system.cache import cache_dir, cache_file
 
 
@@ -38,10 +38,10 @@ def find(domain: type[Domain], name: str) -> Source:
         return Source(name, path, named[name])
     if name in imports:
         path = imports[name]
-        if not textfiles.exists(path):
+        if not text_files.exists(path):
             raise UserError(f"data set '{name}' was imported from {path}, which is gone; import it again")
         return Source(name, path)
-    if not name or not textfiles.exists(Path(name)):
+    if not name or not text_files.exists(Path(name)):
         raise unknown_name("data set or path", name, [*named, *imports], f"domain {domain.name}")
     return Source(name, Path(name))
 
@@ -54,7 +54,7 @@ def content_hash(domain: Domain, source: Source) -> tuple[str, str]:
     Raises: UserError if a file cannot be read, or if a named data set is not what it should be.
     """
     content, listing = hashlib.sha256(), []
-    path, column = textfiles.split_column(source.path)
+    path, column = text_files.split_column(source.path)
     base = path if path.is_dir() else path.parent
     try:
         for file in domain.files(path):

@@ -34,15 +34,16 @@ def data() -> None:
 @options.terminal()
 def list_(quiet: bool) -> None:
     """Name every data set, its size and its licence."""
-    from seqtutor import sources, textfiles
+    from seqtutor import sources
     from seqtutor.domains import domain_class, domain_names
+    from seqtutor.reading import text_files
 
     rows = [("domain", "name", "sequences", "here", "licence")]
     for domain in domain_names():
         for name, item in domain_class(domain).data_sets().items():
             rows.append((domain, name, f"{item.size:,}", "no" if item.locate() is None else "yes", item.licence))
         for name, path in sources.imported(domain).items():
-            rows.append((domain, name, "", "yes" if textfiles.exists(path) else "no", f"imported from {path}"))
+            rows.append((domain, name, "", "yes" if text_files.exists(path) else "no", f"imported from {path}"))
     click.echo(_table(rows))
 
 
@@ -117,14 +118,15 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
     with the reason.
     """
-    from seqtutor import sources, textfiles
+    from seqtutor import sources
     from seqtutor.domains import domain_class
     from seqtutor.errors import UserError
+    from seqtutor.reading import text_files
     from seqtutor.system import tables
     from seqtutor.system.cache import cache_dir
 
     kind = domain_class(domain)
-    if not textfiles.exists(path):
+    if not text_files.exists(path):
         raise UserError(f"no file or folder {path} to import")
     name = name or path.resolve().name.split(".")[0]
     sources.check_new(kind, name)

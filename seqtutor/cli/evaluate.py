@@ -49,7 +49,7 @@ def evaluate(
     from seqtutor.evaluate import Study, as_text, common_c, write_results
     from seqtutor.evaluate import evaluate as measure
     from seqtutor.given import Given
-    from seqtutor.rejections import write_rejected
+    from seqtutor.reading.rejections import write_rejected
     from seqtutor.rewards import make_reward
     from seqtutor.system.tables import make_folder
 
@@ -77,11 +77,11 @@ def evaluate(
 
 def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:
     """The runs among the paths; the others are files or folders of files."""
-    from seqtutor import textfiles
     from seqtutor.load import load_run
+    from seqtutor.reading import text_files
 
     for path in paths:
-        if not textfiles.exists(path):
+        if not text_files.exists(path):
             raise UserError(f"there is no run or file {path}")
     return {path: options.changed(load_run(path), overrides) for path in paths if (path / "config.yaml").exists()}
 

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor import textfiles
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Vocabulary, Writer
 from seqtutor.errors import UserError
+from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
 from seqtutor.transforms import weighted_sum
@@ -72,10 +72,10 @@ class Chain(Domain):
 
     def read(self, path: Path) -> Iterator[Record | Rejected]:
         """A file of one word a line, or a table with a column text."""
-        path, column = textfiles.split_column(Path(path))
-        if not path.is_file() or textfiles.kind(path) not in (".txt", *textfiles.TABLES):
+        path, column = text_files.split_column(Path(path))
+        if not path.is_file() or text_files.kind(path) not in (".txt", *text_files.TABLES):
             raise UserError(f"{path}: give a .txt file of one word a line, or a .csv or .tsv with a column text")
-        return textfiles.texts(path, path.name, column, ("text",))
+        return text_files.texts(path, path.name, column, ("text",))
 
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:

@@ -26,7 +26,7 @@ from seqtutor.load import LoadedRun, describe
 from seqtutor.model import SequenceModel
 from seqtutor.policy import Policy
 from seqtutor.primers import Primer, with_primer
-from seqtutor.rejections import write_rejected
+from seqtutor.reading.rejections import write_rejected
 from seqtutor.rollout import Exploration, Rollout, Sampler
 from seqtutor.rundir import Clock, History, RunDir
 from seqtutor.system.interrupt import Interrupt

@@ -15,18 +15,18 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from seqtutor import textfiles
 from seqtutor.domains.molecules.smiles import tokenize
 from seqtutor.errors import UserError
+from seqtutor.reading import text_files
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from seqtutor.stats.distinct import SeenStrings
 from seqtutor.system.interrupt import held_back
 from seqtutor.system.tensorflow_setup import cores
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
-KINDS = (".smi", ".txt", *textfiles.TABLES)  # each may be followed by .gz
+KINDS = (".smi", ".txt", *text_files.TABLES)  # each may be followed by .gz
 _FIRST = re.compile(r"[^\s,;]*")  # none of these is in a SMILES
-_HEADERS = frozenset(map(textfiles.plain, COLUMNS))
+_HEADERS = frozenset(map(text_files.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
 
@@ -44,7 +44,7 @@ def read(path: Path) -> Iterator[Record | Rejected]:
     Raises UserError if the path is missing or of no known kind, or if its one file is damaged or without a
     SMILES column; such a file in a folder becomes a Rejected.
     """
-    path, column = textfiles.split_column(path)
+    path, column = text_files.split_column(path)
     if not path.exists():
         raise UserError(f"no file or folder '{path}'")
     kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
@@ -53,7 +53,7 @@ def read(path: Path) -> Iterator[Record | Rejected]:
         if not files:
             raise UserError(f"no molecules in folder '{path}': it has no {kinds} file (or .gz of these)")
         return _read_folder(path, files, column)
-    if textfiles.kind(path) not in KINDS:
+    if text_files.kind(path) not in KINDS:
         raise UserError(f"cannot read molecules from '{path}': give a {kinds} file of SMILES (or .gz of these)")
     return _read_file(path, path.name, column)
 
@@ -63,7 +63,7 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(
         file
         for file in folder.rglob("*")
-        if file.is_file() and textfiles.kind(file) in KINDS and not file.name.startswith(".")
+        if file.is_file() and text_files.kind(file) in KINDS and not file.name.startswith(".")
     )
 
 
@@ -115,8 +115,8 @@ def _read_folder(folder: Path, files: list[Path], column: str) -> Iterator[Recor
 
 
 def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected]:
-    found = textfiles.texts(path, name, column, COLUMNS)
-    return found if textfiles.kind(path) in textfiles.TABLES else _first_columns(found)
+    found = text_files.texts(path, name, column, COLUMNS)
+    return found if text_files.kind(path) in text_files.TABLES else _first_columns(found)
 
 
 def _first_columns(lines: Iterator[Record]) -> Iterator[Record | Rejected]:
@@ -126,8 +126,8 @@ def _first_columns(lines: Iterator[Record]) -> Iterator[Record | Rejected]:
         text = _FIRST.match(line)[0]
         if text.startswith("#"):
             continue
-        if not (first and textfiles.plain(text) in _HEADERS):
-            yield textfiles.checked(Record(name, text))
+        if not (first and text_files.plain(text) in _HEADERS):
+            yield text_files.checked(Record(name, text))
         first = False
 
 

@@ -9,18 +9,18 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from seqtutor import textfiles
 from seqtutor.domains.music import abc_tunes, corpus, midi
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
+from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.system.files import read_arrays
 from seqtutor.system.interrupt import held_back
 
 PARSED = (".mid", ".midi", ".abc")
 FEW = 16  # files that are parsed here: starting worker processes would take longer
-TEXTS = (".txt", *textfiles.TABLES)  # of symbols or token ids; each may be followed by .gz
+TEXTS = (".txt", *text_files.TABLES)  # of symbols or token ids; each may be followed by .gz
 COLUMNS = ("text", "melody", "tokens")  # of tables, the best first
 _IDS = {str(number): symbol for number, symbol in enumerate(SYMBOLS)}
 _KNOWN = {symbol: symbol for symbol in SYMBOLS} | _IDS
@@ -32,7 +32,7 @@ def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
     With `prepare`, pieces from MIDI and ABC are normalised for training (see `melody.normalised`); without it they
     stay as they are, and one with a pitch out of range is rejected. The other kinds hold tokens already.
     """
-    path, column = textfiles.split_column(path)
+    path, column = text_files.split_column(path)
     if path.is_dir():
         files = melody_files(path)
         if not files:
@@ -41,8 +41,8 @@ def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
         return _parse_all(files, names, prepare)
     if not path.exists():
         raise UserError(f"no such file or folder: '{path}'")
-    if textfiles.kind(path) in TEXTS:
-        return map(_melody, textfiles.texts(path, path.name, column, COLUMNS))
+    if text_files.kind(path) in TEXTS:
+        return map(_melody, text_files.texts(path, path.name, column, COLUMNS))
     suffix = path.suffix.lower()
     if suffix not in (*PARSED, ".npz"):
         raise UserError(f"cannot read melodies from '{path}': give {', '.join((*PARSED, '.npz', *TEXTS))} or a folder")
@@ -119,7 +119,7 @@ def _read_npz(path: Path) -> Iterator[Record | Rejected]:
 
 def _melody(item: Record | Rejected) -> Record | Rejected:
     """The record of a text of symbols, or of token ids as in the column `tokens`; Rejected for any other."""
-    if isinstance(item, Rejected) or isinstance(item := textfiles.checked(item), Rejected):
+    if isinstance(item, Rejected) or isinstance(item := text_files.checked(item), Rejected):
         return item
     try:
         return Record(item.name, " ".join([_KNOWN[symbol] for symbol in item.text.split()]))

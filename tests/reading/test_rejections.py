@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor import corpus, rejections
+from seqtutor import corpus
 from seqtutor.domains.molecules import reading
+from seqtutor.reading import rejections
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
-from seqtutor.rejections import Packed, Rejections
+from seqtutor.reading.rejections import Packed, Rejections
 from seqtutor.stats.distinct import SeenStrings
 from tests.support.toy import Toy, word_list
 

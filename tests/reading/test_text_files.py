@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
-from seqtutor.textfiles import column, kind, lines, split_column, texts
+from seqtutor.reading.text_files import column, kind, lines, split_column, texts
 
 KNOWN = ("smiles", "canonical_smiles")
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)

@@ -1,0 +1,1 @@
+"""Files of sequences: text files of every dress, records, and rejections with their reasons."""
