@@ -105,8 +105,8 @@ def tuning(seconds, config, units, layers, *overrides):
     from seqtutor.system import tensorflow_setup
 
     tensorflow_setup.setup()
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.model import SequenceModel
-    from seqtutor.rewards import make_reward
     from seqtutor.tune import loop
 
     settings = (f"model.units={units}", f"model.layers={layers}", "tune.rounds=100000", *overrides)
@@ -151,8 +151,8 @@ def rounds(seconds, prior, *overrides):
 
     tensorflow_setup.setup()
     from seqtutor import config as configs
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.load import load_run
-    from seqtutor.rewards import make_reward
     from seqtutor.tune import loop
 
     run = load_run(Path(prior))
@@ -195,8 +195,8 @@ def quality(seconds, prior, mean):
 
     tensorflow_setup.setup()
     from seqtutor import config as configs
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.load import load_run
-    from seqtutor.rewards import make_reward
     from seqtutor.tune import loop
 
     run = load_run(Path(prior))
@@ -215,7 +215,7 @@ def quality(seconds, prior, mean):
 
 def scoring(seconds, config):
     """The default reward of sequences of the corpus (melodies: of random tokens), none scored twice."""
-    from seqtutor.rewards import make_reward
+    from seqtutor.domains.reward_spec import make_reward
 
     resolved, corpus, domain = corpus_of(config)
     reward, rng, at = make_reward(domain, resolved.tune.reward), np.random.default_rng(0), 0

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
+from seqtutor.domains.reward_spec import built_in
 from seqtutor.errors import unknown_name
 from seqtutor.load import LoadedRun
 from seqtutor.primers import Primer, draw_from
 from seqtutor.reading.rejections import write_rejected
-from seqtutor.rewards import built_in
 from seqtutor.rollout import Rollout
 from seqtutor.system.files import writing
 from seqtutor.system.progress import LOG, Progress

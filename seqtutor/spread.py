@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
+from seqtutor.domains.reward_spec import make_reward
 from seqtutor.load import load_run
-from seqtutor.rewards import make_reward
 from seqtutor.sweep import Engine, Job, finish
 from seqtutor.system import ray_cluster, tensorflow_setup
 

@@ -15,8 +15,7 @@ from seqtutor.cli.main import run
 from seqtutor.domains.molecules.components import COMPONENTS
 from seqtutor.domains.molecules.reward import REWARD_NAMES as MOLECULES
 from seqtutor.domains.music.reward import REWARD_NAMES as MELODIES
-from seqtutor.rewards import parse
-from seqtutor.transforms import TRANSFORMS
+from seqtutor.domains.reward_terms import TRANSFORMS, parse
 from tests.support.places import ROOT
 
 PAGE = (ROOT / "docs" / "rewards.md").read_text(encoding="utf-8")

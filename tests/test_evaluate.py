@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqtutor.domains.reward_spec import make_reward
 from seqtutor.evaluate import Study, Subject, as_text, evaluate, write_results
 from seqtutor.given import Given
 from seqtutor.load import load_run
-from seqtutor.rewards import make_reward
 from seqtutor.sample import Draw, draw, primer_of
 from seqtutor.stats.estimate import Estimate, RatioSums
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.load import load_run
-from seqtutor.rewards import make_reward
 from seqtutor.sample import Draw, draw, primer_of, reward_of, sample
 
 

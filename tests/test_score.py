@@ -7,10 +7,10 @@ import pytest
 from seqtutor import given as given_module
 from seqtutor.cli.main import run
 from seqtutor.domains import domain_class
+from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.given import Given
 from seqtutor.load import load_run
-from seqtutor.rewards import make_reward
 from seqtutor.sample import Draw, sample
 from seqtutor.score import score
 from tests.support.places import DATA

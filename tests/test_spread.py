@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from seqtutor.cli.main import run
-from seqtutor.domains.molecules.pool import DIED, TIMED_OUT, Pool
+from seqtutor.domains.molecules.pool import Pool
+from seqtutor.domains.molecules.workers import DIED, TIMED_OUT
 from seqtutor.errors import UserError
 from tests.support.commands import error_of
 from tests.support.places import CONFIGS
@@ -137,7 +138,7 @@ def test_molecules_are_examined_on_the_cluster_though_a_machine_is_killed(cluste
     with Pool(1) as here:
         expected = here.map(smiles)
     monkeypatch.setenv("SEQTUTOR_WORKERS", "ray")
-    with Pool() as pool, Pool(limit=0.2, module="tests.test_molecules_pool") as odd:
+    with Pool() as pool, Pool(limit=0.2, module="tests.domains.molecules.test_molecule_pool") as odd:
         pids, until = set(), time.monotonic() + 60
         while len(pids) < 2 and time.monotonic() < until:  # until both machines have a process that works
             pids |= {molecule.canonical for molecule in odd.map(f"pid:{time.monotonic()}:{i}" for i in range(512))}

@@ -46,11 +46,11 @@ def evaluate(
 
     tensorflow_setup.setup()
     from seqtutor.config import EvaluateConfig
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.evaluate import Study, as_text, common_c, write_results
     from seqtutor.evaluate import evaluate as measure
     from seqtutor.given import Given
     from seqtutor.reading.rejections import write_rejected
-    from seqtutor.rewards import make_reward
     from seqtutor.system.tables import make_folder
 
     runs = load_runs(paths, overrides)

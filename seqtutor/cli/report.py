@@ -37,11 +37,11 @@ def report(
 
     tensorflow_setup.setup()
     from seqtutor.cli.evaluate import common_domain, subjects_of
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.evaluate import Study
     from seqtutor.load import load_run
     from seqtutor.report.collect import collect
     from seqtutor.report.page import page
-    from seqtutor.rewards import make_reward
     from seqtutor.sample import reward_of
     from seqtutor.system.files import write_text
     from seqtutor.system.tables import make_folder

@@ -33,8 +33,8 @@ def sample(
     from seqtutor.system import tensorflow_setup
 
     tensorflow_setup.setup()
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.load import load_run
-    from seqtutor.rewards import make_reward
     from seqtutor.sample import Draw, primer_of, reward_of
     from seqtutor.sample import sample as write
 

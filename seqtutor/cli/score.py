@@ -44,9 +44,9 @@ def score(
 
     domain = None if domain_name is None else options.named_domain(domain_name, overrides if model is None else ())
     tensorflow_setup.setup()
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.given import Given
     from seqtutor.load import load_run
-    from seqtutor.rewards import make_reward
     from seqtutor.score import score as write
 
     run = None if model is None else options.changed(load_run(model), overrides)

@@ -88,8 +88,8 @@ def sweep(
     tensorflow_setup.setup()
     from seqtutor import frontier, spread
     from seqtutor import sweep as sweeps
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.load import load_run
-    from seqtutor.rewards import make_reward
 
     loaded = load_run(prior)
     jobs = [

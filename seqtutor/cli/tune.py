@@ -53,8 +53,8 @@ def tune(
     from seqtutor.system import tensorflow_setup
 
     tensorflow_setup.setup()
+    from seqtutor.domains.reward_spec import make_reward
     from seqtutor.load import load_run
-    from seqtutor.rewards import make_reward
     from seqtutor.tune.loop import tune as learn
 
     loaded = load_run(prior)

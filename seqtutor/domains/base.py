@@ -249,7 +249,7 @@ class Domain(ABC):
 
     @abstractmethod
     def reward(self, weights: Mapping[str, float]) -> Reward:
-        """The weighted sum of terms (see seqtutor.transforms). Their names were checked against `reward_names`."""
+        """The weighted sum of terms (see `reward_terms`). Their names were checked against `reward_names`."""
 
     def reference(self, texts: Iterable[str]) -> Any:
         """What `statistics` compares sequences with, made once of the texts of the training data: here, their set."""

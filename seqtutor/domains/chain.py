@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Vocabulary, Writer
+from seqtutor.domains.reward_terms import weighted_sum
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
-from seqtutor.transforms import weighted_sum
 
 LETTERS = "abcdefgh"
 MOST = 100_000  # words that are still listed

@@ -44,7 +44,7 @@ def tune(
 
     Args:
       config: resolved; its domain and model sections are the prior's.
-      reward: scores sequences; see seqtutor.rewards.
+      reward: scores sequences; see seqtutor.domains.reward_spec.
       resume: go on from the newest whole checkpoint, if there is one.
     Raises:
       KeyboardInterrupt: after Ctrl-C, once the round is finished and a checkpoint written.

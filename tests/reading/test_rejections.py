@@ -60,7 +60,7 @@ def test_packed_values_may_follow_after_it_was_written():
 )
 def test_seen_is_a_set(chunks, recent):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seen, "RECENT", recent)
+        patch.setattr(distinct, "RECENT", recent)
         noted, known = SeenStrings(), set()
         for chunk in chunks:
             expected = []
@@ -112,7 +112,7 @@ def test_memory_does_not_grow_with_repeated_molecules():
 
 
 def test_distinct_molecules_cost_their_hashes(monkeypatch):
-    monkeypatch.setattr(seen, "RECENT", 5_000)
+    monkeypatch.setattr(distinct, "RECENT", 5_000)
 
     def drain(count):
         items = (Record("a", "C" * 40 + str(number)) for number in range(count))

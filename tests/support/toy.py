@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Writer
+from seqtutor.domains.reward_terms import split, weighted_sum
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums
-from seqtutor.transforms import split, weighted_sum
 
 LETTERS = "abcde"
 

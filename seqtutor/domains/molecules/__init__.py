@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.molecules import corpus, describe, figures, reading, render, smiles
+from seqtutor.domains.molecules import data_sets, data_summary, html, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
@@ -63,12 +63,12 @@ class Molecules(Domain):
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
         """See `reading.prepare`: canonical SMILES of distinct molecules that fit the length."""
         rules = reading.Rules(self.length - 1, self.options["stereo"])
-        return reading.prepare_canonical(path, rules) if corpus.is_canonical(path) else reading.prepare(path, rules)
+        return reading.prepare_canonical(path, rules) if data_sets.is_canonical(path) else reading.prepare(path, rules)
 
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:
         """MOSES, its test splits, and the sample that comes with the repository."""
-        return corpus.data_sets()
+        return data_sets.data_sets()
 
     @cached_property
     def _pool(self) -> Pool:
@@ -97,13 +97,13 @@ class Molecules(Domain):
         return nearest_molecules(texts, reference, self._pool)
 
     def properties(self, texts: Sequence[str]) -> list[Property]:
-        """See `describe.properties`."""
+        """See `data_summary.properties`."""
         with self._pool:
-            return describe.properties(texts, self._pool)
+            return data_summary.properties(texts, self._pool)
 
     def figures(self, texts: Sequence[str]) -> list[str]:
         """Drawings with the molecules' properties."""
-        return figures.figures(texts, self._pool)
+        return html.figures(texts, self._pool)
 
     def writers(self) -> dict[str, Writer]:
         """smi: one file; svg: one file a molecule; png: sheets of 25."""

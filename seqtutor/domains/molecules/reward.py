@@ -1,6 +1,6 @@
 """The reward of whole molecules: a weighted sum of scores of properties, on the last token.
 
-A valid molecule gets sum_k w_k f_k. Without a transform (see seqtutor.transforms) f_k in [0, 1] is (SCORES):
+A valid molecule gets sum_k w_k f_k. Without a transform (see seqtutor.domains.reward_terms) f_k in [0, 1] is (SCORES):
 
 | name | f |
 |---|---|
@@ -34,10 +34,10 @@ from seqtutor.domains.base import Reward, Rewards
 from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, check
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
-from seqtutor.domains.molecules.published import published_reward
+from seqtutor.domains.molecules.published_reward import published_reward
+from seqtutor.domains.reward_terms import split
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.progress import LOG
-from seqtutor.transforms import split
 
 SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "valid": np.ones_like,
@@ -131,7 +131,7 @@ class MoleculeReward(Reward):
     """
 
     def __init__(self, weights: Mapping[str, float], decode: Decode, end: int, pool: Pool):
-        """Args: weights by term (see seqtutor.transforms); decode, the text of token ids; end, id of the end token;
+        """Args: weights by term (see `reward_terms`); decode, the text of token ids; end, id of the end token;
         pool, examines molecules.
 
         Raises UserError as `parts_of` does.

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.music import corpus, describe, reader, render
-from seqtutor.domains.music.figures import figure
+from seqtutor.domains.music import data_sets, data_summary, reader, render
+from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
 from seqtutor.domains.music.meter import Meter
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
@@ -77,7 +77,7 @@ class Music(Domain):
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:
         """The sample, and the tunes that come with music21."""
-        return corpus.data_sets()
+        return data_sets.data_sets()
 
     def reward(self, weights: Mapping[str, float]) -> Reward:
         """The weighted sum of the rules of music theory."""
@@ -96,8 +96,8 @@ class Music(Domain):
         return nearest(texts, reference)
 
     def properties(self, texts: Sequence[str]) -> list[Property]:
-        """See `describe.properties`."""
-        return describe.properties(texts)
+        """See `data_summary.properties`."""
+        return data_summary.properties(texts)
 
     def figures(self, texts: Sequence[str]) -> list[str]:
         """Piano rolls with their sound."""

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from seqtutor.domains.music import abc_tunes, corpus, midi
+from seqtutor.domains.music import abc_tunes, data_sets, midi
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
@@ -51,7 +51,7 @@ def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
 
 def melody_files(folder: Path) -> list[Path]:
     """The MIDI and ABC files below a folder, sorted, hidden ones left out; of music21's corpus only the collections."""
-    folders = corpus.collections_in(folder) or [folder]
+    folders = data_sets.collections_in(folder) or [folder]
     files = (file for base in folders for file in base.rglob("*") if file.suffix.lower() in PARSED and file.is_file())
     return sorted((file for file in files if not file.name.startswith(".")), key=Path.as_posix)
 

@@ -10,8 +10,8 @@ from seqtutor.domains.base import Reward, Rewards
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.rules import RULES, rules_in
 from seqtutor.domains.music.scale import C_MAJOR, Scale
+from seqtutor.domains.reward_terms import split, weighted_sum
 from seqtutor.errors import UserError, unknown_name
-from seqtutor.transforms import split, weighted_sum
 
 MUSIC_THEORY = "music-theory"  # all nine rules, each with weight 1
 REWARD_NAMES = (MUSIC_THEORY, *RULES)
@@ -23,7 +23,7 @@ class MusicTheory(Reward):
     """The weighted sum of melody rules. A row shorter than T is scored as a composition of its own length."""
 
     def __init__(self, weights: Mapping[str, float], scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME):
-        """Args: weights by term (see seqtutor.transforms): a rule or "music-theory"; they add up.
+        """Args: weights by term (see `reward_terms`): a rule or "music-theory"; they add up.
 
         Raises UserError for any other name, and if "music-theory" has a transform.
         """

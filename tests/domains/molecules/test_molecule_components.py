@@ -9,9 +9,9 @@ from seqtutor.domains import domain_class
 from seqtutor.domains.molecules.components import COMPONENTS, check, measure
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, SCORES, parts_of
+from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.model import SequenceModel
-from seqtutor.rewards import make_reward
 from seqtutor.tune.loop import Tuner
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

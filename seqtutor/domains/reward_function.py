@@ -1,21 +1,13 @@
-"""What a user writes for a reward, and the Reward it means.
-
-A spec is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`), transformed if wanted
-(`logp@clip/0/5:2`, see seqtutor.transforms), or `path/to/file.py:function`.
-The file of the last kind is executed, so such a spec must come from the command line or the user's config; one that
-was found in a run folder or a checkpoint goes through `built_in` first.
-"""
+"""A function in a user's file as a reward."""
 
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
-import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,81 +17,11 @@ import numpy as np
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.progress import LOG
-from seqtutor.transforms import split
 
-HEAVIEST = 1e30  # weight; rewards are float32
 TRIAL = 8  # random sequences that a user's function is tried on before a run
+
+
 SLOW = 10.0  # seconds; scoring a round for longer is worth a word
-
-_WEIGHTED = re.compile(r"(?P<term>[^:(]*(?:\(.*\))?[^:]*)(?::(?P<number>.*))?", re.DOTALL)
-_FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
-
-
-def parse(spec: str, names: Iterable[str]) -> dict[str, float]:
-    """The weight of each term (see seqtutor.transforms) of a built-in name or a weighted sum.
-
-    Args: names: what the sum may be made of; one that takes an argument has it behind it, as `smarts(PATTERN)`.
-    Raises UserError for unknown names and transforms, arguments missing or not wanted, and bad weights.
-    """
-    forms, weights, seen = {name.partition("(")[0]: name for name in names}, {}, set()
-    for part in _parts(spec):
-        match = _WEIGHTED.fullmatch(part)
-        term, number = match["term"].strip(), match["number"]
-        component = split(term)
-        name, argument, _ = component[0].partition("(")
-        if name not in forms:
-            raise unknown_name("reward", name, forms)
-        if bool(argument) != ("(" in forms[name]):
-            raise UserError(f"reward '{spec}': write {forms[name]}" + (f", not {component[0]}" if argument else ""))
-        if component in seen:
-            raise UserError(f"reward '{spec}': {term} stands there twice; give it one weight")
-        seen.add(component)
-        try:
-            weights[term] = 1.0 if number is None else float(number)
-        except ValueError:
-            weights[term] = math.nan
-        if not abs(weights[term]) <= HEAVIEST:  # nor is it nan
-            raise UserError(
-                f"reward '{spec}': the weight of {term} is '{number.strip()}'; give a number, as in {term}:2"
-            )
-    return weights
-
-
-def _parts(spec: str) -> list[str]:
-    """The parts between commas that stand in no parenthesis. Raises UserError if one is not closed."""
-    parts, depth = [""], 0
-    for character in spec:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-        if depth < 0:
-            break
-    if depth:
-        raise UserError(
-            f"reward '{spec}': {'a parenthesis is not closed' if depth > 0 else 'one parenthesis too many'}"
-        )
-    return parts
-
-
-def built_in(spec: str) -> bool:
-    """Whether a spec names no file to execute."""
-    return _FILE.fullmatch(spec) is None
-
-
-def make_reward(domain: Domain, spec: str, batch: int = 1024) -> Reward:
-    """The reward a spec means; an empty one means the domain's default. May execute a user's file (see above).
-
-    Args: batch: the sequences that will be scored at a time; decides whether a user's function is called slow.
-    Raises UserError for unknown names, a file that does not load, and a function that fails a trial batch.
-    """
-    match = _FILE.fullmatch(spec)
-    if match is None:
-        return domain.reward(parse(spec or domain.default_reward, domain.reward_names))
-    reward = FunctionReward(domain, Path(os.path.expanduser(match["path"])), match["function"])
-    reward.try_out(batch)
-    return reward
 
 
 class FunctionReward(Reward):

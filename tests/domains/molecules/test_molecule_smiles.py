@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seqtutor.domains.base import Vocabulary
 from seqtutor.domains.molecules import Molecules
-from seqtutor.domains.molecules.corpus import SAMPLE
+from seqtutor.domains.molecules.data_sets import SAMPLE
 from seqtutor.domains.molecules.smiles import END, decode, tokenize
 from seqtutor.errors import UserError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtutor.domains.molecules import Molecules, corpus, reading
+from seqtutor.domains.molecules import Molecules, data_sets, reading
 from seqtutor.domains.molecules.reading import canonical, read
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
@@ -74,7 +74,7 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_file(tmp_path):
 
 
 def test_a_damaged_gzip_file_is_refused_after_what_can_be_read(tmp_path):
-    whole = corpus.SAMPLE.read_bytes()
+    whole = data_sets.SAMPLE.read_bytes()
     for name, content in {"cut.smi.gz": whole[:50_000], "no.smi.gz": b"CCO\nCC\n"}.items():
         path = tmp_path / name
         path.write_bytes(content)
@@ -160,7 +160,7 @@ def test_prepare_gives_distinct_canonical_molecules_that_fit(tmp_path, capfd):
 
 def test_prepare_keeps_order_across_chunks_and_streams(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "CHUNK", 7)
-    molecules = list(read(corpus.SAMPLE))[:100]
+    molecules = list(read(data_sets.SAMPLE))[:100]
     path = write(tmp_path, "a.smi.gz", "\n".join(record.text for record in molecules).encode())
     prepared = list(reading.prepare(path, reading.Rules(99, False), workers=2))
     assert [record.text for record in prepared] == [record.text for record in molecules]
@@ -173,7 +173,7 @@ def test_prepare_keeps_order_across_chunks_and_streams(tmp_path, monkeypatch):
 
 
 def test_the_sample_is_what_it_says_and_needs_no_rdkit(monkeypatch):
-    sample = corpus.data_sets()["sample-molecules"]
+    sample = data_sets.data_sets()["sample-molecules"]
     path = sample.locate()
     assert hashlib.sha256(path.read_bytes()).hexdigest() == sample.sha256
     assert sample.fetch is None and (path.parent / "LICENSE").read_text().startswith("Copyright 2018 Insilico Medicine")
@@ -188,7 +188,7 @@ def test_the_sample_is_what_it_says_and_needs_no_rdkit(monkeypatch):
 
 
 def test_the_sample_is_canonical():
-    texts = [record.text for record in read(corpus.SAMPLE)][::20]
+    texts = [record.text for record in read(data_sets.SAMPLE)][::20]
     assert sum(canonical(text, stereo=False) == text for text in texts) >= 0.999 * len(texts)  # RDKit has changed since
 
 
@@ -202,9 +202,9 @@ def small_wheel(tmp_path, monkeypatch):
     wheel.parent.mkdir()
     info = "molsets-0.3.1.dist-info/"
     with zipfile.ZipFile(wheel, "w") as archive:
-        for file, *_ in corpus.SPLITS.values():
-            archive.writestr(corpus.MEMBERS + file, gzip.compress(b"SMILES\nCCO\nCC\n", mtime=0))
-        archive.writestr(corpus.LICENCE_MEMBER, "do as you like")
+        for file, *_ in data_sets.SPLITS.values():
+            archive.writestr(data_sets.MEMBERS + file, gzip.compress(b"SMILES\nCCO\nCC\n", mtime=0))
+        archive.writestr(data_sets.LICENCE_MEMBER, "do as you like")
         archive.writestr(info + "METADATA", METADATA)
         archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(info + "RECORD", "")
@@ -215,8 +215,8 @@ def small_wheel(tmp_path, monkeypatch):
 
 
 def test_fetch_takes_the_files_out_of_the_wheel(small_wheel, monkeypatch, tmp_path):
-    monkeypatch.setattr(corpus, "WHEEL_SHA256", hashlib.sha256(small_wheel.read_bytes()).hexdigest())
-    moses = corpus.data_sets()["moses-test"]
+    monkeypatch.setattr(data_sets, "WHEEL_SHA256", hashlib.sha256(small_wheel.read_bytes()).hexdigest())
+    moses = data_sets.data_sets()["moses-test"]
     assert moses.locate() is None
     path = moses.fetch()
     assert moses.locate() == path == tmp_path / "cache" / "moses" / "test.csv.gz"
@@ -228,25 +228,25 @@ def test_fetch_takes_the_files_out_of_the_wheel(small_wheel, monkeypatch, tmp_pa
 
 def test_fetch_refuses_another_wheel_and_leaves_nothing(small_wheel, tmp_path):
     with pytest.raises(UserError, match="is not the published one"):
-        corpus.data_sets()["moses"].fetch()
+        data_sets.data_sets()["moses"].fetch()
     assert list((tmp_path / "cache" / "moses").iterdir()) == []
 
 
 def test_fetch_offline_says_what_to_do(small_wheel):
     small_wheel.unlink()
     with pytest.raises(UserError, match=r"pip could not download molsets==0\.3\.1 \(.*molsets.*\): check that pip"):
-        corpus.data_sets()["moses"].fetch()
+        data_sets.data_sets()["moses"].fetch()
 
 
 def test_fetch_does_not_download_what_is_here(small_wheel, tmp_path, monkeypatch):
     content = gzip.compress(b"SMILES\nC\n")
     splits = {"moses": ("train.csv.gz", 1, hashlib.sha256(content).hexdigest(), "tiny")}
-    monkeypatch.setattr(corpus, "SPLITS", splits)
+    monkeypatch.setattr(data_sets, "SPLITS", splits)
     small_wheel.unlink()
     folder = tmp_path / "cache" / "moses"
     folder.mkdir(parents=True)
     (folder / "train.csv.gz").write_bytes(content)
-    assert corpus.data_sets()["moses"].fetch() == folder / "train.csv.gz"
+    assert data_sets.data_sets()["moses"].fetch() == folder / "train.csv.gz"
     (folder / "train.csv.gz").write_bytes(content[:-1])
     with pytest.raises(UserError, match="pip could not download"):
-        corpus.data_sets()["moses"].fetch()
+        data_sets.data_sets()["moses"].fetch()

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from seqtutor.domains.molecules import properties
-from seqtutor.domains.molecules.pool import DIED, TIMED_OUT, Pool
+from seqtutor.domains.molecules.pool import Pool
+from seqtutor.domains.molecules.workers import DIED, TIMED_OUT
 
 VALUES = (0.0,) * len(properties.PROPERTIES)
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from seqtutor.domains import domain_class
+from seqtutor.domains.reward_function import TRIAL, trial
+from seqtutor.domains.reward_spec import built_in, make_reward
+from seqtutor.domains.reward_terms import parse
 from seqtutor.errors import UserError
-from seqtutor.rewards import TRIAL, built_in, make_reward, parse, trial
 
 
 @pytest.fixture

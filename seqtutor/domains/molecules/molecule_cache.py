@@ -5,7 +5,7 @@ from __future__ import annotations
 from seqtutor.domains.molecules.properties import Molecule
 
 
-class Recent:
+class MoleculeCache:
     """Molecules by SMILES. Holds two generations of at most size / 2; a full one replaces the older."""
 
     def __init__(self, size: int):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import cache
 
-from seqtutor.domains.molecules.pool import Processes, What
 from seqtutor.domains.molecules.properties import Molecule
+from seqtutor.domains.molecules.workers import Processes, What
 from seqtutor.system import ray_cluster
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtutor.transforms import TRANSFORMS, Transform, clip, sigmoid, split, step
+from seqtutor.domains.reward_terms import TRANSFORMS, Transform, clip, sigmoid, split, step
 
 
 def test_clip():

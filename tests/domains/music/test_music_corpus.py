@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from seqtutor.domains.music import Music, corpus, reader
+from seqtutor.domains.music import Music, data_sets, reader
 from seqtutor.domains.music.abc_tunes import parse_abc, split_abc
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
@@ -123,14 +123,14 @@ def test_every_truncation_gives_a_record_or_a_reason(tmp_path):
 
 # --- the collections inside music21 ---
 
-SETS = corpus.data_sets()
+SETS = data_sets.data_sets()
 
 
 @pytest.mark.parametrize("name", ["music21", "essen", "oneills", "airds", "ryans"])
 def test_collection_is_what_was_measured(name):
     data, files = SETS[name], reader.melody_files(SETS[name].locate())
     assert sum(len(split_abc(file)) for file in files) == data.size
-    assert corpus.files_sha256(files) == data.sha256
+    assert data_sets.files_sha256(files) == data.sha256
     assert data.fetch() == data.locate()
 
 
@@ -151,7 +151,7 @@ def test_sample_is_every_fourth_tune_of_airds():
 
 
 def test_without_music21_the_way_to_get_it_is_named(monkeypatch):
-    monkeypatch.setattr(corpus.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(data_sets.importlib.util, "find_spec", lambda name: None)
     assert SETS["essen"].locate() is None
     with pytest.raises(UserError, match="pip install music21"):
         SETS["essen"].fetch()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -96,3 +96,57 @@ def _transform(text: str, term: str) -> Transform:
     if len(values) == 2 and (values[0] == values[1] or (name == "clip" and values[0] > values[1])):
         raise UserError(f"reward '{term}': in {form} LOW must be {'below' if name == 'clip' else 'another than'} HIGH")
     return Transform(name, values)
+
+
+HEAVIEST = 1e30  # weight; rewards are float32
+
+
+_WEIGHTED = re.compile(r"(?P<term>[^:(]*(?:\(.*\))?[^:]*)(?::(?P<number>.*))?", re.DOTALL)
+
+
+def parse(spec: str, names: Iterable[str]) -> dict[str, float]:
+    """The weight of each term (see seqtutor.domains.reward_terms) of a built-in name or a weighted sum.
+
+    Args: names: what the sum may be made of; one that takes an argument has it behind it, as `smarts(PATTERN)`.
+    Raises UserError for unknown names and transforms, arguments missing or not wanted, and bad weights.
+    """
+    forms, weights, seen = {name.partition("(")[0]: name for name in names}, {}, set()
+    for part in _parts(spec):
+        match = _WEIGHTED.fullmatch(part)
+        term, number = match["term"].strip(), match["number"]
+        component = split(term)
+        name, argument, _ = component[0].partition("(")
+        if name not in forms:
+            raise unknown_name("reward", name, forms)
+        if bool(argument) != ("(" in forms[name]):
+            raise UserError(f"reward '{spec}': write {forms[name]}" + (f", not {component[0]}" if argument else ""))
+        if component in seen:
+            raise UserError(f"reward '{spec}': {term} stands there twice; give it one weight")
+        seen.add(component)
+        try:
+            weights[term] = 1.0 if number is None else float(number)
+        except ValueError:
+            weights[term] = math.nan
+        if not abs(weights[term]) <= HEAVIEST:  # nor is it nan
+            raise UserError(
+                f"reward '{spec}': the weight of {term} is '{number.strip()}'; give a number, as in {term}:2"
+            )
+    return weights
+
+
+def _parts(spec: str) -> list[str]:
+    """The parts between commas that stand in no parenthesis. Raises UserError if one is not closed."""
+    parts, depth = [""], 0
+    for character in spec:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+        if depth < 0:
+            break
+    if depth:
+        raise UserError(
+            f"reward '{spec}': {'a parenthesis is not closed' if depth > 0 else 'one parenthesis too many'}"
+        )
+    return parts

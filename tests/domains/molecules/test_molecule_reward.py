@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqtutor.domains.base import Vocabulary
-from seqtutor.domains.molecules import published
+from seqtutor.domains.molecules import published_reward
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, examine
 from seqtutor.domains.molecules.reward import MOLECULE, REWARD_NAMES, SCORES, MoleculeReward
@@ -154,7 +154,7 @@ def test_published_invalid_and_cut_sequences_end_without_bonus(rewards):
 
 
 def test_published_constants():
-    assert published.WEIGHTS == {"logp": 3, "sa": -2, "ring_penalty": 5, "qed": 40}
+    assert published_reward.WEIGHTS == {"logp": 3, "sa": -2, "ring_penalty": 5, "qed": 40}
 
 
 def test_rows_do_not_depend_on_their_batch(rewards):
