@@ -19,7 +19,7 @@ def rate(work, seconds):
 def corpus_of(config, *overrides):
     """The config on the sample of its domain, with overrides; the corpus; its domain."""
     from seqtutor import config as configs
-    from seqtutor.corpus import load
+    from seqtutor.data.corpus import load
     from seqtutor.domains import domain_class
 
     resolved = configs.load(Path(config), (SAMPLES[config], *overrides))

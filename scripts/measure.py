@@ -61,7 +61,7 @@ def pretraining(seconds, config, units, layers, batch):
     from seqtutor.system import tensorflow_setup
 
     tensorflow_setup.setup()
-    from seqtutor.corpus import split
+    from seqtutor.data.corpus import split
     from seqtutor.pretrain import Trainer
 
     overrides = (f"model.units={units}", f"model.layers={layers}", f"pretrain.batch={batch}", "pretrain.epochs=10000")

@@ -92,7 +92,7 @@ def pytorch(seconds, config, units, layers, batch):
     """Tokens a second of PyTorch's own LSTM of the same shape, on the same padded batches, one-hot in, with Adam."""
     import torch
 
-    from seqtutor.batches import Batches
+    from seqtutor.data.batches import Batches
 
     resolved, corpus, domain = corpus_of(config)
     batches = Batches(corpus, np.arange(len(corpus)), batch, resolved.data.max_length, domain.vocabulary.pad)

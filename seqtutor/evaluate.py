@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.base import Domain, Reward
-from seqtutor.given import Given
 from seqtutor.load import LoadedRun
 from seqtutor.optimum import LogZBound, kl, optimum
 from seqtutor.sample import Draw, Drawn, draw, primer_of
@@ -48,7 +48,7 @@ class Subject:
     """A run or a file that is evaluated; `label` names it in tables."""
 
     label: str
-    what: LoadedRun | Given
+    what: LoadedRun | SequenceFile
 
     @property
     def domain(self) -> Domain:
@@ -167,7 +167,7 @@ def _exact(run: LoadedRun, reward: Reward, c: float) -> dict[str, Estimate]:
 
 def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.ndarray, Drawn | None]]:
     """Tokens and lengths of every batch, and how it was drawn."""
-    if isinstance(subject.what, Given):
+    if isinstance(subject.what, SequenceFile):
         for batch in subject.what.batches():
             yield batch.tokens, batch.lengths, None
         return

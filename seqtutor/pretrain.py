@@ -18,11 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor import checkpoint
-from seqtutor.batches import Batches
 from seqtutor.board import Board
 from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, PretrainConfig, to_tree
-from seqtutor.corpus import Corpus, split
+from seqtutor.data.batches import Batches
+from seqtutor.data.corpus import Corpus, split
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
 from seqtutor.load import describe

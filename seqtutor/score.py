@@ -9,18 +9,23 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from seqtutor.data.sequence_files import SequenceBatch, SequenceFile
 from seqtutor.domains.base import Reward
-from seqtutor.given import Batch, Given
 from seqtutor.load import LoadedRun
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
-LogProb = Callable[[Batch], np.ndarray]
+LogProb = Callable[[SequenceBatch], np.ndarray]
 
 
 def score(
-    given: Given, reward: Reward, run: LoadedRun | None, folder: Path, per_step: bool = False, quiet: bool = False
+    given: SequenceFile,
+    reward: Reward,
+    run: LoadedRun | None,
+    folder: Path,
+    per_step: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Scores every sequence and returns their number.
 
@@ -63,20 +68,20 @@ def log_probabilities(run: LoadedRun) -> LogProb:
     def graph(tokens: tf.Tensor, primers: tf.Tensor) -> tf.Tensor:
         return run.policy.log_probs(tokens, primers)[0]
 
-    def log_prob(batch: Batch) -> np.ndarray:
+    def log_prob(batch: SequenceBatch) -> np.ndarray:
         values = graph(tf.constant(batch.tokens), tf.constant(batch.primers)).numpy()
         return np.where(np.arange(values.shape[1]) < batch.lengths[:, None], values, np.float32(0))
 
     return log_prob
 
 
-def _per_step(batch: Batch, reward: Reward, log_prob: LogProb | None) -> dict[str, np.ndarray]:
+def _per_step(batch: SequenceBatch, reward: Reward, log_prob: LogProb | None) -> dict[str, np.ndarray]:
     scored = reward(batch.tokens, batch.lengths)
     values = {**scored.components, "total": scored.total}
     return values if log_prob is None else {**values, "log_prob": log_prob(batch)}
 
 
-def _rows(batch: Batch, values: dict[str, np.ndarray]) -> Iterator[dict[str, object]]:
+def _rows(batch: SequenceBatch, values: dict[str, np.ndarray]) -> Iterator[dict[str, object]]:
     sums = {name: array.sum(axis=1) for name, array in values.items()}
     if "log_prob" in sums:
         sums["nll_per_token"] = -sums["log_prob"] / batch.lengths

@@ -5,8 +5,8 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
-from seqtutor import corpus
 from seqtutor.cli.data import data
+from seqtutor.data import corpus
 from seqtutor.domains import GROUP, domain_class
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError

@@ -52,7 +52,7 @@ def test_a_path_where_a_name_could_stand():
 
 
 def test_an_imported_name(tmp_path, monkeypatch):
-    from seqtutor import sources
+    from seqtutor.data import sources
     from seqtutor.domains import domain_class
 
     monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path))

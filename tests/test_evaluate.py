@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.evaluate import Study, Subject, as_text, evaluate, write_results
-from seqtutor.given import Given
 from seqtutor.load import load_run
 from seqtutor.sample import Draw, draw, primer_of
 from seqtutor.stats.estimate import Estimate, RatioSums
@@ -74,7 +74,7 @@ def test_figures_are_those_of_the_draws(make_run):
 
 
 def test_a_file_has_rewards_and_statistics_only(words, word_file, make_run):
-    given = Given(load_run(make_run()).domain, word_file, own_vocabulary=True)
+    given = SequenceFile(load_run(make_run()).domain, word_file, own_vocabulary=True)
     result = evaluate([Subject("f", given)], study(reference={"bad", "cab"}), quiet=True)["f"]
     assert list(result) == ["reward", "reward_a", "reward_b", "length", "share of a", "novel"]
     assert result["reward"].value == pytest.approx((1 + 1 + 4 + 2 - 1) / 5)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqtutor import given
 from seqtutor.cli.main import run
 from seqtutor.domains.molecules import Molecules, properties
 from seqtutor.domains.molecules.pool import Pool

@@ -11,9 +11,10 @@ import pytest
 import tensorflow as tf
 
 import seqtutor
-from seqtutor import checkpoint, corpus
-from seqtutor.batches import Batches
+from seqtutor import checkpoint
 from seqtutor.config import PretrainConfig, from_tree
+from seqtutor.data import corpus
+from seqtutor.data.batches import Batches
 from seqtutor.domains import domain_class
 from seqtutor.errors import UserError
 from seqtutor.load import load_run

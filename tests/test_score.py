@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqtutor import given as given_module
 from seqtutor.cli.main import run
+from seqtutor.data import sequence_files as given_module
+from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains import domain_class
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
-from seqtutor.given import Given
 from seqtutor.load import load_run
 from seqtutor.sample import Draw, sample
 from seqtutor.score import score
@@ -18,7 +18,7 @@ from tests.support.places import DATA
 
 def scored(path, folder, run=None, per_step=False, reward="a:2,b:-1"):
     domain = run.domain if run else domain_class("words")()
-    found = Given(domain, path, own_vocabulary=run is None)
+    found = SequenceFile(domain, path, own_vocabulary=run is None)
     with make_reward(found.domain, reward) as scores:
         score(found, scores, run, folder, per_step, quiet=True)
     return pd.read_csv(folder / "scores.csv")
@@ -110,14 +110,14 @@ def test_batches_do_not_change_a_score(make_run, word_file, tmp_path, monkeypatc
     with np.load(tmp_path / "scores.npz") as arrays:
         steps = dict(arrays)
     monkeypatch.setattr(given_module, "MOST_TOKENS", 10)
-    batches = list(Given(run.domain, word_file, own_vocabulary=False).batches())
+    batches = list(SequenceFile(run.domain, word_file, own_vocabulary=False).batches())
     assert [batch.tokens.shape for batch in batches] == [(2, 4), (2, 5)]
     pd.testing.assert_frame_equal(scored(word_file, tmp_path, run, per_step=True), whole, rtol=1e-6)
     with np.load(tmp_path / "scores.npz") as arrays:
         for name, array in steps.items():
             np.testing.assert_allclose(arrays[name], array, rtol=1e-5)
     monkeypatch.setattr(given_module, "MOST_ROWS", 1)
-    assert len(list(Given(run.domain, word_file, own_vocabulary=False).batches())) == 4
+    assert len(list(SequenceFile(run.domain, word_file, own_vocabulary=False).batches())) == 4
 
 
 def test_more_than_half_bad_is_an_error_and_leaves_no_scores(words, tmp_path):

@@ -23,7 +23,7 @@ def domains(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionI
 
 def data_sets(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionItem]:
     """The data sets of every domain and the imported ones; else files."""
-    from seqtutor import sources
+    from seqtutor.data import sources
     from seqtutor.domains import domain_class, domain_names
 
     known = [(*domain_class(domain).data_sets(), *sources.imported(domain)) for domain in domain_names()]

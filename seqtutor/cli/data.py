@@ -12,7 +12,7 @@ from seqtutor.cli import complete, options
 if TYPE_CHECKING:
     import numpy as np
 
-    from seqtutor.corpus import Corpus
+    from seqtutor.data.corpus import Corpus
     from seqtutor.domains.base import Domain
 
 BINS = 10  # of the histogram of lengths
@@ -34,7 +34,7 @@ def data() -> None:
 @options.terminal()
 def list_(quiet: bool) -> None:
     """Name every data set, its size and its licence."""
-    from seqtutor import sources
+    from seqtutor.data import sources
     from seqtutor.domains import domain_class, domain_names
     from seqtutor.reading import text_files
 
@@ -58,7 +58,7 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
 
     NAME is one that `seqtutor data list` shows. The first time, all of it is read, which may take minutes.
     """
-    from seqtutor import describe
+    from seqtutor.data import summary
     from seqtutor.system import tables
 
     kind = _domain_of(name, domain)
@@ -71,12 +71,12 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
         click.echo(_table([("name", name), ("domain", kind.name), *rows]))
     if path or not facts:
         corpus = options.read_data(kind(), name, quiet)
-        found = describe.properties(corpus, seed)
+        found = summary.properties(corpus, seed)
         click.echo(_describe(corpus))
         if found:
-            click.echo(f"\n{describe.quartiles(found)}")
+            click.echo(f"\n{summary.quartiles(found)}")
         if out:
-            describe.draw(corpus, found, tables.make_folder(out) / "info.png")
+            summary.draw(corpus, found, tables.make_folder(out) / "info.png")
             if not quiet:
                 click.echo(f"\ndrawn in {out / 'info.png'}")
 
@@ -87,7 +87,7 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
 @options.terminal()
 def fetch(name: str, domain: str | None, quiet: bool) -> None:
     """Get a data set and check its sha256. NAME is one that `seqtutor data list` shows."""
-    from seqtutor import sources
+    from seqtutor.data import sources
     from seqtutor.errors import UserError
 
     kind = _domain_of(name, domain)
@@ -118,7 +118,7 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
     with the reason.
     """
-    from seqtutor import sources
+    from seqtutor.data import sources
     from seqtutor.domains import domain_class
     from seqtutor.errors import UserError
     from seqtutor.reading import text_files
@@ -142,7 +142,7 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
 
 def _domain_of(name: str, domain: str | None) -> type[Domain]:
     """The domain that has a data set of that name. Raises UserError if none or several have."""
-    from seqtutor import sources
+    from seqtutor.data import sources
     from seqtutor.domains import domain_class, domain_names
     from seqtutor.errors import UserError, unknown_name
 
@@ -160,7 +160,7 @@ def _describe(corpus: Corpus) -> str:
     """What the sequences of a corpus look like, in lines of text."""
     import numpy as np
 
-    from seqtutor.describe import token_counts
+    from seqtutor.data.summary import token_counts
 
     lengths, symbols = corpus.lengths, corpus.vocabulary.symbols
     counts = token_counts(corpus)

@@ -46,10 +46,10 @@ def evaluate(
 
     tensorflow_setup.setup()
     from seqtutor.config import EvaluateConfig
+    from seqtutor.data.sequence_files import SequenceFile
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.evaluate import Study, as_text, common_c, write_results
     from seqtutor.evaluate import evaluate as measure
-    from seqtutor.given import Given
     from seqtutor.reading.rejections import write_rejected
     from seqtutor.system.tables import make_folder
 
@@ -68,7 +68,7 @@ def evaluate(
     try:
         results = measure(subjects, study, quiet)
     finally:
-        files = [subject.what for subject in subjects if isinstance(subject.what, Given)]
+        files = [subject.what for subject in subjects if isinstance(subject.what, SequenceFile)]
         if files:  # else rejected.csv is that of the run's own data
             write_rejected(folder, *(file.rejected for file in files))
     write_results(results, folder)
@@ -112,14 +112,14 @@ def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tupl
 
 def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain) -> list[Subject]:
     """What to evaluate, in the order named, each with a label of its own."""
+    from seqtutor.data.sequence_files import SequenceFile
     from seqtutor.evaluate import Subject
-    from seqtutor.given import Given
 
     paths = list(dict.fromkeys(paths))
     names = [runs[path].name if path in runs else path.name for path in paths]
     labels = [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
     return [
-        Subject(label, runs[path] if path in runs else Given(domain, path, own_vocabulary=True))
+        Subject(label, runs[path] if path in runs else SequenceFile(domain, path, own_vocabulary=True))
         for label, path in zip(labels, paths, strict=True)
     ]
 

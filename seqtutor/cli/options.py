@@ -14,7 +14,7 @@ from seqtutor.cli import complete
 from seqtutor.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
-    from seqtutor.corpus import Corpus
+    from seqtutor.data.corpus import Corpus
     from seqtutor.domains.base import Domain
     from seqtutor.load import LoadedRun
 
@@ -178,7 +178,7 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
 
 def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
     """See `corpus.load`; shows how far it is."""
-    from seqtutor import corpus
+    from seqtutor.data import corpus
     from seqtutor.system.progress import Progress
 
     with Progress(None, "sequence", quiet, what=f"reading {name}") as progress:

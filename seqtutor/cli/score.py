@@ -44,8 +44,8 @@ def score(
 
     domain = None if domain_name is None else options.named_domain(domain_name, overrides if model is None else ())
     tensorflow_setup.setup()
+    from seqtutor.data.sequence_files import SequenceFile
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.given import Given
     from seqtutor.load import load_run
     from seqtutor.score import score as write
 
@@ -56,7 +56,7 @@ def score(
                 f"--domain is '{domain.name}', but --model {model} is of '{run.domain.name}'; leave one out"
             )
         domain = run.domain
-    given = Given(domain, path, own_vocabulary=run is None)
+    given = SequenceFile(domain, path, own_vocabulary=run is None)
     folder = out or Path()
     with make_reward(given.domain, reward or "") as scores:
         count = write(given, scores, run, folder, per_step, quiet)

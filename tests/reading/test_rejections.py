@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor import corpus
+from seqtutor.data import corpus
 from seqtutor.domains.molecules import reading
 from seqtutor.reading import rejections
 from seqtutor.reading.records import DUPLICATE, Record, Rejected

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor import corpus
+from seqtutor.data import corpus
 from seqtutor.domains.music import Music
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.rules import RULES, rules_in

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor.batches import Batches, pieces
-from seqtutor.corpus import Corpus
+from seqtutor.data.batches import Batches, pieces
+from seqtutor.data.corpus import Corpus
 from tests.support.toy import LETTERS, Toy
 
 PAD = 0

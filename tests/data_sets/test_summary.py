@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from seqtutor import corpus, describe
+from seqtutor.data import corpus, summary
 from seqtutor.domains.base import Property
 from seqtutor.domains.molecules import Molecules
 from seqtutor.domains.music import Music
@@ -30,7 +30,7 @@ def size(png) -> tuple[int, int]:
 def test_tokens_are_counted_in_blocks(tmp_path, monkeypatch, block):
     data = loaded(tmp_path, "abba", "ca")
     monkeypatch.setattr(describe, "BLOCK", block)
-    counts = dict(zip(data.vocabulary.symbols, describe.token_counts(data).tolist(), strict=True))
+    counts = dict(zip(data.vocabulary.symbols, summary.token_counts(data).tolist(), strict=True))
     assert counts == {".": 2, "a": 3, "b": 2, "c": 1}
 
 
@@ -38,17 +38,17 @@ def test_properties_are_those_of_a_sample_fixed_by_the_seed(tmp_path, monkeypatc
     data = loaded(tmp_path, *(letter * number for letter in "abc" for number in range(1, 11)))
     none = Property("none", np.zeros(0))
     monkeypatch.setattr(Toy, "properties", lambda self, texts: [Property("size", np.array([*map(len, texts)])), none])
-    (whole,) = describe.properties(data, seed=0)
+    (whole,) = summary.properties(data, seed=0)
     assert sorted(whole.values) == sorted(len(text) for text in data.texts())
     monkeypatch.setattr(describe, "SAMPLE", 5)
-    one, again, other = (describe.properties(data, seed)[0].values.tolist() for seed in (1, 1, 2))
+    one, again, other = (summary.properties(data, seed)[0].values.tolist() for seed in (1, 1, 2))
     assert one == again != other and len(one) == 5
 
 
 def test_quartiles_name_what_has_a_name():
     pitch = Property("pitch", np.array([60, 61, 61, 62, 63]), {60: "C4", 61: "C#4", 63: "D#4"})
     weight = Property("weight (g/mol)", np.array([12.3456, 1234.5]))
-    rows = [line.split() for line in describe.quartiles([pitch, weight]).splitlines()]
+    rows = [line.split() for line in summary.quartiles([pitch, weight]).splitlines()]
     assert rows[1] == ["pitch", "C4", "C#4", "C#4", "62", "D#4"]
     assert rows[2][2:4] == ["12.3", "12.3"] and rows[2][-1] == "1,234"
 
@@ -67,10 +67,10 @@ def test_quartiles_name_what_has_a_name():
 )
 def test_a_histogram_has_every_value_but_for_a_long_tail(values):
     values = np.array(values)
-    edges = describe._edges(values)
+    edges = summary._edges(values)
     counts, _ = np.histogram(values, edges)
-    assert len(values) - counts.sum() <= 2 * describe.TAIL * len(values)
-    assert len(counts) <= describe.BINS + 1 and np.allclose(np.diff(edges), edges[1] - edges[0])
+    assert len(values) - counts.sum() <= 2 * summary.TAIL * len(values)
+    assert len(counts) <= summary.BINS + 1 and np.allclose(np.diff(edges), edges[1] - edges[0])
     if (values == values.round()).all():
         assert (edges % 1 == 0.5).all()  # no whole number on the border of two bars
 
@@ -78,10 +78,10 @@ def test_a_histogram_has_every_value_but_for_a_long_tail(values):
 def test_pictures(tmp_path):
     """Without the hook there are two panels; symbols that matplotlib or a font could trip over are drawn too."""
     data = loaded(tmp_path, "ab", "bad")
-    describe.draw(data, describe.properties(data, 0), tmp_path / "two.png")
+    summary.draw(data, summary.properties(data, 0), tmp_path / "two.png")
     odd = corpus.load(Odd(), word_list(tmp_path, "$a$", "_^{", name="odd.txt"))
     several = [Property("constant", np.full(3, 2.5)), Property("named", np.arange(40), dict(enumerate("x" * 40)))]
-    describe.draw(odd, several, tmp_path / "more.png")
+    summary.draw(odd, several, tmp_path / "more.png")
     assert size(tmp_path / "two.png")[0] < size(tmp_path / "more.png")[0]
 
 

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import seqtutor
-from seqtutor import sources
 from seqtutor.config import DataConfig
+from seqtutor.data import sources
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected

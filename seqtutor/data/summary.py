@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqtutor.corpus import BLOCK, Corpus
+from seqtutor.data.corpus import BLOCK, Corpus
 from seqtutor.domains.base import Property
 from seqtutor.system.files import whole_file
 from seqtutor.system.plotting import COLOURS, INK, LINE

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor import corpus, sources
+from seqtutor.data import corpus, sources
 from seqtutor.domains import domain_class
 from seqtutor.domains.base import Vocabulary
 from seqtutor.errors import UserError

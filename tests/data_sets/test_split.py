@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor import corpus
 from seqtutor.config import DataConfig
+from seqtutor.data import corpus
 from tests.support.toy import LETTERS, Toy
 
 

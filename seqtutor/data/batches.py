@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seqtutor.corpus import Corpus
+from seqtutor.data.corpus import Corpus
 
 Batch = tuple[np.ndarray, np.ndarray]  # tokens int32 [B, T], lengths int32 [B]; T is the longest length
 BUCKET = 50  # batches sorted by length together: more of them pad less but mix less

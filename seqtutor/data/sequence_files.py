@@ -18,7 +18,7 @@ MOST_ROWS = 1024  # sequences of a batch
 MOST_TOKENS = 1 << 17  # of a batch, padding included: bounds the memory where sequences are long
 
 
-class Batch(NamedTuple):
+class SequenceBatch(NamedTuple):
     """Sequences of a file: names, tokens int32 [N, T] padded to the longest, lengths [N], and primers [N, P]."""
 
     names: list[str]
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     primers: np.ndarray
 
 
-class Given:
+class SequenceFile:
     """A file or folder of sequences, read batch by batch in its order.
 
     Attributes:
@@ -40,7 +40,7 @@ class Given:
         self.path, self.rejected = path, Rejections()
         self.domain = domain.with_vocabulary(_symbols(domain, path)) if own_vocabulary else domain
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[SequenceBatch]:
         """Every readable sequence. Raises UserError if there is none, or after the last if more than half are bad."""
         self.rejected = Rejections()
         names: list[str] = []
@@ -114,10 +114,12 @@ def _primers(path: Path, domain: Domain) -> np.ndarray | None:
     return primers.astype(np.int32)
 
 
-def _batch(names: list[str], kept: list[tuple[np.ndarray, int]], primers: np.ndarray | None, domain: Domain) -> Batch:
+def _batch(
+    names: list[str], kept: list[tuple[np.ndarray, int]], primers: np.ndarray | None, domain: Domain
+) -> SequenceBatch:
     lengths = np.array([len(row) for row, _ in kept], np.int32)
     tokens = np.full((len(kept), lengths.max()), domain.vocabulary.pad, np.int32)
     for i, (row, _) in enumerate(kept):
         tokens[i, : len(row)] = row
     at = [index for _, index in kept]
-    return Batch(names, tokens, lengths, np.zeros((len(at), 0), np.int32) if primers is None else primers[at])
+    return SequenceBatch(names, tokens, lengths, np.zeros((len(at), 0), np.int32) if primers is None else primers[at])
