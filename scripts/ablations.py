@@ -24,12 +24,12 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.cli.main import run
+from seqtutor.kl_control.losses import LossOutput
+from seqtutor.kl_control.targets import td_loss
 from seqtutor.model import Scores, SequenceModel, shift_right
 from seqtutor.tune import loop
 from seqtutor.tune.learner import Learner
-from seqtutor.tune.losses import LossOutput
 from seqtutor.tune.replay import Arrays, Replay
-from seqtutor.tune.targets import td_loss
 
 
 class BootstrapLearner(Learner):
@@ -157,7 +157,7 @@ def action_value_loss(learner, online, slow, tokens, mask, reward, log_prior, we
     variant, config = learner._variant, learner._config
     if variant.adds_to_prior or variant.loss or config.trace:
         raise ValueError("this ablation is of q, psi and rl-only, with tune.trace = 0")
-    q, slow_q = variant.values(online, config.value_scale), variant.values(slow, config.value_scale)
+    q, slow_q = (variant.action_values(of.logits, config.value_scale * of.value) for of in (online, slow))
     goes_on = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1) if ends_at_last else mask
     target = variant.target(reward / config.c, log_prior, slow_q[:, 1:], None, config.discount * goes_on)
     return td_loss(tf.gather(q, tokens, batch_dims=2), target, mask, weight, config.huber)

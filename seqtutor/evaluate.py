@@ -7,7 +7,7 @@ Of every sequence tau of length T, in nats:
     objective      r(tau) / c - kl_sequence, c being one for all; what every variant with a prior maximises
     nll_prior      -log p a token;  nll_policy: -log pi a token;  entropy: of pi, a token
     length         tokens, the end token included
-    log_z_bound    a lower bound on the objective of the best policy, from the sequences drawn (seqtutor.optimum)
+    log_z_bound    a lower bound on the objective of the best policy, from the sequences drawn (`kl_control.optimum`)
     effective      the effective sample size behind it, as a share
 
 "A token" is a ratio of sums over the tokens that were drawn. Then follow the domain's own statistics.
@@ -29,8 +29,8 @@ import numpy as np
 
 from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.base import Domain, Reward
+from seqtutor.kl_control.optimum import LogZBound, kl, optimum
 from seqtutor.load import LoadedRun
-from seqtutor.optimum import LogZBound, kl, optimum
 from seqtutor.sample import Draw, Drawn, draw, primer_of
 from seqtutor.stats.estimate import Estimate, RatioSums, p_value
 from seqtutor.system.files import write_text

@@ -14,11 +14,11 @@ from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError
+from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.model import SequenceModel
 from seqtutor.policy import Policy
 from seqtutor.rollout import Exploration, Sampler
 from seqtutor.system.versions import versions
-from seqtutor.tune.variants import VARIANTS
 
 
 @dataclass(frozen=True)

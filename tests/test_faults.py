@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from seqtutor.cli.main import run
+from seqtutor.data import sequence_files
 from seqtutor.domains.molecules import Molecules, properties
 from seqtutor.domains.molecules.pool import Pool
 from tests.support.commands import CONFIG, PRETRAIN, TUNE, error_of
@@ -208,7 +209,7 @@ def test_a_reward_that_raises_on_the_ten_thousandth_call(process, runs, tmp_path
 
 def test_a_reward_that_raises_on_its_ten_thousandth_batch(tmp_path, monkeypatch, capsys):
     """In scoring: the table of an earlier call stays."""
-    monkeypatch.setattr(given, "MOST_ROWS", 1)
+    monkeypatch.setattr(sequence_files, "MOST_ROWS", 1)
     (tmp_path / "words.txt").write_text("abcdab\n" * 10_100)
     (tmp_path / "scores.csv").write_text("name\n")
     path = tmp_path / "mine.py"

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from seqtutor.config import ModelConfig, TuneConfig
 from seqtutor.errors import UserError
+from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.model import SequenceModel, shift_right
 from seqtutor.policy import Policy
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.loop import Tuner
-from seqtutor.tune.variants import VARIANTS
 from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 
 WITH_PRIOR = sorted(VARIANTS.keys() - {"rl-only"})
@@ -72,7 +72,8 @@ def test_the_token_that_was_drawn_is_the_one_learned_from(name):
     learner = Learner(VARIANTS[name], make_prior(), settings(name).tune, seed=0, begin=ACTIONS)
     tokens, lengths, primer, *rest = map(tf.constant, minibatch(np.random.default_rng(3)))
     out = learner.loss(tokens, tf.sequence_mask(lengths, LENGTH, tf.float32), primer, *rest)
-    values = learner._variant.values(learner.online.unroll(shift_right(tokens, ACTIONS))).numpy()
+    scores = learner.online.unroll(shift_right(tokens, ACTIONS))
+    values = learner._variant.action_values(scores.logits, scores.value).numpy()
     assert (values.argmax(axis=2) != tokens.numpy()).any()
     for row, n in enumerate(lengths.numpy()):
         for t in range(n):

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.model import shift_right
 from seqtutor.policy import Policy
 from seqtutor.rollout import Exploration
 from seqtutor.stats.estimate import Estimate, mean_of_few
 from seqtutor.tune import loop
 from seqtutor.tune.learner import Learner
-from seqtutor.tune.variants import VARIANTS
 from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 from tests.support.places import ROOT
 

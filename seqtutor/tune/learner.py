@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.config import TuneConfig
+from seqtutor.kl_control.losses import LossOutput, Taken
+from seqtutor.kl_control.targets import td_loss, with_trace
+from seqtutor.kl_control.variants import Variant
 from seqtutor.model import Scores, SequenceModel, shift_right, side_by_side
-from seqtutor.tune.losses import LossOutput, Taken
-from seqtutor.tune.targets import td_loss, with_trace
-from seqtutor.tune.variants import Variant
 
 
 class Learner:
@@ -92,8 +92,8 @@ class Learner:
         """Of the tokens taken, [B, T]: the online and the target network's values, and the variant's target."""
         variant, config = self._variant, self._config
         inputs = shift_right(tokens, self._begin, primer)
-        q = variant.values(self._online(inputs, primer), config.value_scale)
-        slow_q = variant.values(_after(primer, self.target.unroll(inputs)), config.value_scale)
+        online, slow = self._online(inputs, primer), _after(primer, self.target.unroll(inputs))
+        q, slow_q = (variant.action_values(of.logits, config.value_scale * of.value) for of in (online, slow))
         next_log_p = None
         if variant.adds_to_prior:
             next_log_p = _next(tf.nn.log_softmax(_after(primer, self.prior.unroll(inputs)).logits))

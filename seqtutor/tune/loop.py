@@ -22,6 +22,7 @@ from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import Diverged, UserError
+from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.load import LoadedRun, describe
 from seqtutor.model import SequenceModel
 from seqtutor.policy import Policy
@@ -34,7 +35,6 @@ from seqtutor.system.progress import Progress
 from seqtutor.tune.best import NAME, Best
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.replay import Arrays, Replay
-from seqtutor.tune.variants import VARIANTS
 
 
 def tune(

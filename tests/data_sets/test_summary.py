@@ -29,7 +29,7 @@ def size(png) -> tuple[int, int]:
 @pytest.mark.parametrize("block", [1, 2, 100])
 def test_tokens_are_counted_in_blocks(tmp_path, monkeypatch, block):
     data = loaded(tmp_path, "abba", "ca")
-    monkeypatch.setattr(describe, "BLOCK", block)
+    monkeypatch.setattr(summary, "BLOCK", block)
     counts = dict(zip(data.vocabulary.symbols, summary.token_counts(data).tolist(), strict=True))
     assert counts == {".": 2, "a": 3, "b": 2, "c": 1}
 
@@ -40,7 +40,7 @@ def test_properties_are_those_of_a_sample_fixed_by_the_seed(tmp_path, monkeypatc
     monkeypatch.setattr(Toy, "properties", lambda self, texts: [Property("size", np.array([*map(len, texts)])), none])
     (whole,) = summary.properties(data, seed=0)
     assert sorted(whole.values) == sorted(len(text) for text in data.texts())
-    monkeypatch.setattr(describe, "SAMPLE", 5)
+    monkeypatch.setattr(summary, "SAMPLE", 5)
     one, again, other = (summary.properties(data, seed)[0].values.tolist() for seed in (1, 1, 2))
     assert one == again != other and len(one) == 5
 

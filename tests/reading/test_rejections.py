@@ -13,6 +13,7 @@ from seqtutor.domains.molecules import reading
 from seqtutor.reading import rejections
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from seqtutor.reading.rejections import Packed, Rejections
+from seqtutor.stats import distinct
 from seqtutor.stats.distinct import SeenStrings
 from tests.support.toy import Toy, word_list
 

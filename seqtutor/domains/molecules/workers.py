@@ -1,9 +1,10 @@
 """Worker processes that examine molecules, one a core, with a time limit a molecule.
 
-A worker is a fresh Python. It is never a fork: TensorFlow's threads would not survive one. It reads chunks of SMILES from
-its standard input and writes one line a molecule, so the parent knows which molecule it was at when it dies. The kernel
-enforces the limit: before each molecule the worker arms timers whose signals end it, even inside C++ code. The limit
-counts processor time, so a busy machine changes no result. Ten times as long by the clock stops a molecule that only waits.
+A worker is a fresh Python. It is never a fork: TensorFlow's threads would not survive one. It reads chunks of SMILES
+from its standard input and writes one line a molecule, so the parent knows which molecule it was at when it dies. The
+kernel enforces the limit: before each molecule the worker arms timers whose signals end it, even inside C++ code. The
+limit counts processor time, so a busy machine changes no result. Ten times as long by the clock stops a molecule that
+only waits.
 
 A worker ends when its input does, so it never outlives its parent, however that ends. POSIX only.
 """

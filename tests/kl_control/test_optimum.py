@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtutor.optimum import LogZBound, kl, optimum
+from seqtutor.kl_control.optimum import LogZBound, kl, optimum
 
 A, T = 3, 4
 

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqtutor.config import TuneConfig
-from seqtutor.model import Scores
-from seqtutor.tune import losses, targets
-from seqtutor.tune.losses import LossOutput, Taken
+from seqtutor.kl_control import losses, targets
+from seqtutor.kl_control.losses import LossOutput, Taken
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,13 @@ class Variant:
     from_prior: bool = True
     on_policy: bool = False
 
-    def values(self, scores: Scores, value_scale: float = 1.0) -> tf.Tensor:
-        """Action values [..., A] of a network's scores; V is value_scale times the network's value."""
-        logits = scores.logits if self.adds_to_prior else tf.nn.log_softmax(scores.logits)
-        return value_scale * scores.value[..., None] + logits
+    def action_values(self, logits: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+        """Action values [..., A] in nats, of a network's logits [..., A] and the state value V [...] in nats."""
+        return value[..., None] + (logits if self.adds_to_prior else tf.nn.log_softmax(logits))
 
-    def policy_logits(self, scores: Scores, prior_logits: tf.Tensor) -> tf.Tensor:
-        """Logits [..., A] of the policy pi; prior_logits [..., A] are those of the prior in the same states."""
-        return prior_logits + scores.logits if self.adds_to_prior else scores.logits
+    def policy_logits(self, logits: tf.Tensor, prior_logits: tf.Tensor) -> tf.Tensor:
+        """Logits [..., A] of the policy pi, of a network's logits and those of the prior in the same states."""
+        return prior_logits + logits if self.adds_to_prior else logits
 
 
 def _pcl(taken: Taken, config: TuneConfig) -> LossOutput:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from seqtutor.tune.losses import LossOutput, discounted_sums, huber_loss
+from seqtutor.kl_control.losses import LossOutput, discounted_sums, huber_loss
 
 
 def q_target(r_t, log_p_t, next_q, next_log_p, discount_t):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor.config import VARIANT_NAMES
-from seqtutor.tune import targets
-from seqtutor.tune.variants import VARIANTS
+from seqtutor.kl_control import targets
+from seqtutor.kl_control.variants import VARIANTS
 
 R = tf.constant([[1.0, 2.0]])
 LOG_P = tf.constant([[-0.5, -1.5]])

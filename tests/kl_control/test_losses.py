@@ -6,9 +6,9 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.tune import losses
-from seqtutor.tune.losses import Taken
-from seqtutor.tune.targets import psi_target
+from seqtutor.kl_control import losses
+from seqtutor.kl_control.losses import Taken
+from seqtutor.kl_control.targets import psi_target
 
 LOG_PI, VALUE = [[-1.0, -2.0, -0.5]], [[0.5, 1.5, -1.0]]
 R, LOG_P, MASK = [[1.0, 2.0, 7.0]], [[-0.5, -1.5, -9.0]], [[1.0, 1.0, 0.0]]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtutor.model import Scores, shift_right
-from seqtutor.optimum import kl
+from seqtutor.kl_control.losses import Taken
+from seqtutor.kl_control.optimum import kl
+from seqtutor.kl_control.variants import VARIANTS
+from seqtutor.model import shift_right
 from seqtutor.policy import Policy
 from seqtutor.tune.loop import Tuner
-from seqtutor.tune.losses import Taken
-from seqtutor.tune.variants import VARIANTS
 from tests.support.line import ACTIONS, EVERY, LENGTH, LINE, REWARD, log_probs, make_prior, optimum, settings
 
 C = 1.0
@@ -56,7 +56,7 @@ def by_targets(variant, table, reward):
     for _ in range(LENGTH):
         y = variant.target(tf.constant(reward), taken(log_p), tf.gather(q, after), tf.gather(table, after), not_last)
         q[STATES, EVERY] = y.numpy()
-    return variant.policy_logits(Scores(tf.constant(q), None), tf.constant(table)).numpy()
+    return variant.policy_logits(tf.constant(q), tf.constant(table)).numpy()
 
 
 def taken_of(logits, value, table, reward, weight=None):
