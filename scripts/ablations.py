@@ -26,7 +26,7 @@ import tensorflow as tf
 from seqtutor.cli.main import run
 from seqtutor.kl_control.losses import LossOutput
 from seqtutor.kl_control.targets import td_loss
-from seqtutor.model import Scores, SequenceModel, shift_right
+from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right
 from seqtutor.tune import loop
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.replay import Arrays, Replay

@@ -80,9 +80,9 @@ def drawing(seconds, config, units, layers, batch, length):
     from seqtutor.system import tensorflow_setup
 
     tensorflow_setup.setup()
-    from seqtutor.model import SequenceModel
-    from seqtutor.policy import Policy
-    from seqtutor.rollout import Sampler
+    from seqtutor.policy.policy import Policy
+    from seqtutor.policy.sampler import Sampler
+    from seqtutor.policy.sequence_model import SequenceModel
 
     resolved, _, domain = corpus_of(config, f"model.units={units}", f"model.layers={layers}", f"domain.length={length}")
     policy = Policy(SequenceModel(resolved.model, domain.vocabulary.size))
@@ -106,7 +106,7 @@ def tuning(seconds, config, units, layers, *overrides):
 
     tensorflow_setup.setup()
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.model import SequenceModel
+    from seqtutor.policy.sequence_model import SequenceModel
     from seqtutor.tune import loop
 
     settings = (f"model.units={units}", f"model.layers={layers}", "tune.rounds=100000", *overrides)

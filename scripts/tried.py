@@ -1,4 +1,4 @@
-"""Other ways to run an LSTM there and back, beside that of seqtutor/cells.py, and PyTorch's: for scripts/bench.
+"""Other ways to run an LSTM there and back, beside that of policy/rnn_cells.py, and PyTorch's: for scripts/bench.
 
 Each of WAYS is a function of one-hot inputs [T, B, I] and the weights, and returns hidden states [T, B, U].
 """
@@ -9,12 +9,12 @@ from common import corpus_of, rate
 SHAPES = ((100, 64, 32), (256, 64, 40), (512, 128, 40))  # units, batch, steps
 
 
-def whole_batch(cells, tf):
+def whole_batch(rnn_cells, tf):
     """The product's own unrolling, without halving the batch."""
-    return cells.unroll_lstm
+    return rnn_cells.unroll_lstm
 
 
-def own_gradient(cells, tf):
+def own_gradient(rnn_cells, tf):
     """TensorFlow's operation for whole sequences, with the gradient that comes with it."""
 
     def unroll(inputs, kernel, recurrent, bias):
@@ -29,7 +29,7 @@ def own_gradient(cells, tf):
     return unroll
 
 
-def plain_loop(cells, tf):
+def plain_loop(rnn_cells, tf):
     """A tf.while_loop of cells, differentiated by TensorFlow."""
 
     def unroll(inputs, kernel, recurrent, bias):
@@ -37,7 +37,7 @@ def plain_loop(cells, tf):
         x = tf.TensorArray(tf.float32, steps).unstack(tf.tensordot(inputs, kernel, 1) + bias)
 
         def body(t, h, c, hs):
-            h, c = cells.lstm_cell(x.read(t) + tf.matmul(h, recurrent), c)
+            h, c = rnn_cells.lstm_cell(x.read(t) + tf.matmul(h, recurrent), c)
             return t + 1, h, c, hs.write(t, h)
 
         zeros = tf.zeros([batch, units])
@@ -61,14 +61,14 @@ def unrolling(seconds, way, units, batch, steps, actions=38):
     if way != "halves":
         tf.config.threading.set_intra_op_parallelism_threads(tensorflow_setup.cores())
 
-    from seqtutor import cells
-    from seqtutor.model import side_by_side
+    from seqtutor.policy import rnn_cells
+    from seqtutor.policy.sequence_model import side_by_side
 
     rng = np.random.default_rng(0)
     shapes = ((actions + 1, 4 * units), (units, 4 * units), (4 * units,))
     weights = [tf.Variable(rng.normal(size=shape).astype(np.float32) * 0.1) for shape in shapes]
     tokens = tf.constant(rng.integers(0, actions, (batch, steps)), tf.int32)
-    unroll = WAYS[way](cells, tf)
+    unroll = WAYS[way](rnn_cells, tf)
 
     def hidden(tokens):
         inputs = tf.one_hot(tf.transpose(tokens), actions + 1)

@@ -31,7 +31,7 @@ from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.base import Domain, Reward
 from seqtutor.kl_control.optimum import LogZBound, kl, optimum
 from seqtutor.load import LoadedRun
-from seqtutor.sample import Draw, Drawn, draw, primer_of
+from seqtutor.sample import Draw, Drawn, draw
 from seqtutor.stats.estimate import Estimate, RatioSums, p_value
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import Progress
@@ -153,7 +153,7 @@ def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> di
 def _exact(run: LoadedRun, reward: Reward, c: float) -> dict[str, Estimate]:
     """log Z and KL(pi || pi*) of a run whose sequences can all be listed, begun without a primer; else nothing."""
     every = run.domain.every()
-    if every is None or primer_of(run) != "start":
+    if every is None or run.primer != "start":
         return {}
     log_pi, log_p = (
         each.numpy().sum(axis=1, dtype=np.float64)
@@ -172,7 +172,7 @@ def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.
             yield batch.tokens, batch.lengths, None
         return
     run = subject.what
-    for drawn in draw(run, Draw(study.num, study.seed, run.config.sample.batch, primer=primer_of(run))):
+    for drawn in draw(run, Draw(study.num, study.seed, run.config.sample.batch, primer=run.primer)):
         yield drawn.sequences.tokens, drawn.sequences.lengths, drawn
 
 

@@ -14,10 +14,9 @@ import tensorflow as tf
 from seqtutor.domains.base import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.load import LoadedRun
-from seqtutor.model import State, shift_right
-from seqtutor.policy import Policy
-from seqtutor.rollout import Exploration, pick
-from seqtutor.sample import primer_of
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sampler import Exploration, pick
+from seqtutor.policy.sequence_model import State, shift_right
 from seqtutor.system.tables import make_folder
 from seqtutor.system.versions import versions
 
@@ -62,7 +61,7 @@ def about(run: LoadedRun, state_size: int) -> dict[str, Any]:
     tuned = {} if run.policy.tuned is None else {"variant": tune.variant, "c": tune.c, "reward": tune.reward}
     return {
         "run": run.name, "step": run.step, "kind": "tuned" if tuned else "prior", **tuned,
-        "domain": run.domain.name, "options": run.domain.options, "length": run.domain.length, "primer": primer_of(run),
+        "domain": run.domain.name, "options": run.domain.options, "length": run.domain.length, "primer": run.primer,
         "random_primers": run.domain.random_primers().tolist(), "state_size": state_size,
         "begin": vocabulary.begin, "end": vocabulary.end, "pad": vocabulary.pad, "symbols": list(vocabulary.symbols),
         "versions": versions(),

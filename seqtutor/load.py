@@ -13,11 +13,13 @@ from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Vocabulary
+from seqtutor.domains.reward_spec import built_in
 from seqtutor.errors import UserError
 from seqtutor.kl_control.variants import VARIANTS
-from seqtutor.model import SequenceModel
-from seqtutor.policy import Policy
-from seqtutor.rollout import Exploration, Sampler
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sampler import Exploration, Sampler
+from seqtutor.policy.sequence_model import SequenceModel
+from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
 
 
@@ -35,6 +37,20 @@ class LoadedRun:
     def name(self) -> str:
         """music/psi for runs/music/psi."""
         return "/".join(self.path.resolve().parts[-2:])
+
+    @property
+    def primer(self) -> str:
+        """The primer spec its sequences begin with: sample.primer of its config, or else tune.primer."""
+        return self.config.sample.primer or self.config.tune.primer
+
+    @property
+    def reward_spec(self) -> str:
+        """The reward it was tuned for. The domain's default where that is a file, which a run must not execute."""
+        spec = self.config.tune.reward
+        if built_in(spec):
+            return spec
+        LOG.warning(f"{self.path}: its reward '{spec}' is a file; name it with --reward to use it")
+        return ""
 
     def sampler(self, temperature: float = 1.0) -> Sampler:
         """Draws from the run's policy (a prior's is itself) at a temperature."""

@@ -26,10 +26,10 @@ from seqtutor.data.corpus import Corpus, split
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
 from seqtutor.load import describe
-from seqtutor.model import SequenceModel, shift_right, side_by_side
-from seqtutor.policy import Policy
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sampler import Sampler
+from seqtutor.policy.sequence_model import SequenceModel, shift_right, side_by_side
 from seqtutor.replicas import Replicas, every_device
-from seqtutor.rollout import Sampler
 from seqtutor.rundir import Clock, History, RunDir
 from seqtutor.system.files import write_text
 from seqtutor.system.interrupt import Interrupt

@@ -11,14 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
-from seqtutor.domains.reward_spec import built_in
 from seqtutor.errors import unknown_name
 from seqtutor.load import LoadedRun
-from seqtutor.primers import Primer, draw_from
+from seqtutor.policy.primers import Primer, draw_from
+from seqtutor.policy.sampler import Rollout
 from seqtutor.reading.rejections import write_rejected
-from seqtutor.rollout import Rollout
 from seqtutor.system.files import writing
-from seqtutor.system.progress import LOG, Progress
+from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
 GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
@@ -51,20 +50,6 @@ class Drawn(NamedTuple):
     primers: np.ndarray
     sequences: Rollout
     count: np.ndarray
-
-
-def primer_of(run: LoadedRun) -> str:
-    """The primer spec a run's sequences begin with: sample.primer of its config, or else tune.primer."""
-    return run.config.sample.primer or run.config.tune.primer
-
-
-def reward_of(run: LoadedRun) -> str:
-    """The reward spec a run was tuned for; the domain's default where that is a file, which a run must not execute."""
-    spec = run.config.tune.reward
-    if built_in(spec):
-        return spec
-    LOG.warning(f"{run.path}: its reward '{spec}' is a file; name it with --reward to use it")
-    return ""
 
 
 def draw(run: LoadedRun, how: Draw) -> Iterator[Drawn]:

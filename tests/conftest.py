@@ -72,9 +72,10 @@ def words(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def make_run(words: None, tmp_path: Path) -> Callable[..., Path]:
     """Makes an untrained run and returns its folder: a prior, or with a variant a policy of other random weights."""
-    from seqtutor import checkpoint, config, load
+    from seqtutor import checkpoint, config
     from seqtutor.domains import domain_class
-    from seqtutor.model import SequenceModel
+    from seqtutor.load import describe
+    from seqtutor.policy.sequence_model import SequenceModel
     from seqtutor.rundir import RunDir
 
     def make(name: str = "prior", variant: str = "", domain: str = "words", data: str = "", **tune: object) -> Path:
@@ -92,7 +93,7 @@ def make_run(words: None, tmp_path: Path) -> Callable[..., Path]:
             groups[group] = network.get()
         run = RunDir(tmp_path / "runs" / name)
         run.create(resolved, {"kind": kind}, resume=False, force=False)
-        meta = {"kind": kind, **load.describe(resolved, of)}
+        meta = {"kind": kind, **describe(resolved, of)}
         checkpoint.save(run.checkpoints, checkpoint.Checkpoint(7, meta, checkpoint.join(**groups)), best=True)
         return run.path
 

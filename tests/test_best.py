@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtutor.domains.base import Rewards
-from seqtutor.rollout import Rollout
+from seqtutor.policy.sampler import Rollout
 from seqtutor.tune.best import Best
 from tests.support.toy import Toy
 

@@ -11,7 +11,7 @@ from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.evaluate import Study, Subject, as_text, evaluate, write_results
 from seqtutor.load import load_run
-from seqtutor.sample import Draw, draw, primer_of
+from seqtutor.sample import Draw, draw
 from seqtutor.stats.estimate import Estimate, RatioSums
 
 
@@ -42,7 +42,7 @@ def test_figures_are_those_of_the_draws(make_run):
     """Every figure from the drawn arrays, by the formulas of the module; primers that are kept do not count."""
     run = load_run(make_run(variant="psi", domain="stems", c=0.5, primer="da"))
     result = evaluate([Subject("t", run)], study(num=40), quiet=True)["t"]
-    batches = list(draw(run, Draw(40, 3, 16, primer=primer_of(run))))
+    batches = list(draw(run, Draw(40, 3, 16, primer=run.primer)))
     count = np.concatenate([batch.count for batch in batches])
     sums = {
         name: np.concatenate([getattr(batch.sequences, name).sum(axis=1) for batch in batches])

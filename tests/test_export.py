@@ -15,9 +15,9 @@ from seqtutor.cli.main import run
 from seqtutor.config import VARIANT_NAMES, ModelConfig
 from seqtutor.export import Exported
 from seqtutor.load import load_run
-from seqtutor.model import SequenceModel
-from seqtutor.policy import Policy
-from seqtutor.rollout import Sampler
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sampler import Sampler
+from seqtutor.policy.sequence_model import SequenceModel
 from tests.support.commands import error_of, untrained
 from tests.support.places import ROOT
 from tests.support.toy import Toy

@@ -7,8 +7,8 @@ import tensorflow as tf
 from seqtutor.config import ModelConfig, TuneConfig
 from seqtutor.errors import UserError
 from seqtutor.kl_control.variants import VARIANTS
-from seqtutor.model import SequenceModel, shift_right
-from seqtutor.policy import Policy
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sequence_model import SequenceModel, shift_right
 from seqtutor.tune.learner import Learner
 from seqtutor.tune.loop import Tuner
 from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings

@@ -5,7 +5,7 @@ import pytest
 
 from seqtutor.config import TuneConfig
 from seqtutor.domains.base import Rewards
-from seqtutor.rollout import Rollout
+from seqtutor.policy.sampler import Rollout
 from seqtutor.tune.loop import exploration, learning_rate, summarise
 
 

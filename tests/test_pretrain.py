@@ -18,7 +18,7 @@ from seqtutor.data.batches import Batches
 from seqtutor.domains import domain_class
 from seqtutor.errors import UserError
 from seqtutor.load import load_run
-from seqtutor.model import shift_right
+from seqtutor.policy.sequence_model import shift_right
 from seqtutor.pretrain import Likelihood, Trainer, _unscaled, learning_rate, pretrain
 from seqtutor.rundir import RunDir
 

@@ -26,9 +26,10 @@ def reports(tmp_path_factory):
 
 def made(name, folder):
     """The page of one domain, whose two runs are below a folder."""
-    from seqtutor import checkpoint, load
+    from seqtutor import checkpoint
     from seqtutor.cli.main import run
-    from seqtutor.model import SequenceModel
+    from seqtutor.load import describe
+    from seqtutor.policy.sequence_model import SequenceModel
     from seqtutor.rundir import RunDir
 
     (folder / "data.csv").write_text("name,text\n" + "".join(f"{i},{text}\n" for i, text in enumerate(DATA[name])))
@@ -43,7 +44,7 @@ def made(name, folder):
         of = RunDir(folder / kind)
         of.create(config, {"kind": kind}, resume=False, force=False)
         of.history_file.write_text("step,loss,reward\n1,3,0\n2,2,1\n3,1,2\n")
-        meta = {"kind": kind, **load.describe(config, domain)}
+        meta = {"kind": kind, **describe(config, domain)}
         checkpoint.save(of.checkpoints, checkpoint.Checkpoint(3, meta, checkpoint.join(**arrays)), best=True)
         paths.append(str(of.path))
     assert run(["report", *paths, "--num", "16", "--quiet"]) == 0

@@ -15,9 +15,9 @@ import pytest
 import tensorflow as tf
 
 from seqtutor.kl_control.variants import VARIANTS
-from seqtutor.model import shift_right
-from seqtutor.policy import Policy
-from seqtutor.rollout import Exploration
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sampler import Exploration
+from seqtutor.policy.sequence_model import shift_right
 from seqtutor.stats.estimate import Estimate, mean_of_few
 from seqtutor.tune import loop
 from seqtutor.tune.learner import Learner

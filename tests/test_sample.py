@@ -9,7 +9,7 @@ import pytest
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.load import load_run
-from seqtutor.sample import Draw, draw, primer_of, reward_of, sample
+from seqtutor.sample import Draw, draw, sample
 
 
 def joined(run, how):
@@ -115,14 +115,14 @@ def test_a_failure_leaves_the_old_table(make_run, tmp_path):
 
 def test_primer_and_reward_of_a_run(make_run, capsys):
     run = load_run(make_run(variant="psi", primer="dab", reward="b:2"))
-    assert (primer_of(run), reward_of(run)) == ("dab", "b:2")
+    assert (run.primer, run.reward_spec) == ("dab", "b:2")
     config = run.config.model_copy(update={"sample": run.config.sample.model_copy(update={"primer": "bad"})})
-    assert primer_of(dataclasses.replace(run, config=config)) == "bad"
+    assert dataclasses.replace(run, config=config).primer == "bad"
     assert capsys.readouterr().err == ""
 
 
 def test_a_file_named_by_a_run_is_not_executed(make_run, tmp_path, capsys):
     evil = tmp_path / "evil.py"
     evil.write_text("raise SystemExit('executed')\n")
-    assert reward_of(load_run(make_run(variant="psi", reward=f"{evil}:f"))) == ""
+    assert load_run(make_run(variant="psi", reward=f"{evil}:f")).reward_spec == ""
     assert f"{evil}:f" in capsys.readouterr().err

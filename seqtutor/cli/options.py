@@ -169,7 +169,7 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
 
     Raises UserError if the primer is none, before anything is made.
     """
-    from seqtutor.primers import Primer
+    from seqtutor.policy.primers import Primer
     from seqtutor.system.progress import LOG
 
     if bad := len(Primer(domain, spec).rejected):

@@ -42,14 +42,13 @@ def report(
     from seqtutor.load import load_run
     from seqtutor.report.collect import collect
     from seqtutor.report.page import page
-    from seqtutor.sample import reward_of
     from seqtutor.system.files import write_text
     from seqtutor.system.tables import make_folder
 
     runs = {path: load_run(path) for path in paths}
     domain, first = common_domain(runs, None), runs[paths[0]]
     tuned = next((run for run in runs.values() if run.policy.tuned is not None), None)
-    spec = reward if reward is not None else reward_of(tuned) if tuned else ""
+    spec = reward if reward is not None else tuned.reward_spec if tuned else ""
     reference, missing = _reference(first, quiet)
     study = Study(
         num or first.config.evaluate.num, first.config.seed if seed is None else seed,

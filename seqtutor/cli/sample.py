@@ -35,7 +35,7 @@ def sample(
     tensorflow_setup.setup()
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.load import load_run
-    from seqtutor.sample import Draw, primer_of, reward_of
+    from seqtutor.sample import Draw
     from seqtutor.sample import sample as write
 
     if temperature is not None:
@@ -44,11 +44,11 @@ def sample(
     config = run.config
     how = Draw(
         num, config.seed if seed is None else seed, config.sample.batch, config.sample.temperature,
-        primer or primer_of(run),
+        primer or run.primer,
     )  # fmt: skip
     folder = out or run.path / "samples"
     options.check_primer(run.domain, how.primer, folder)
-    with make_reward(run.domain, reward_of(run) if reward is None else reward) as scores:
+    with make_reward(run.domain, run.reward_spec if reward is None else reward) as scores:
         write(run, how, kind, scores, folder, quiet)
     if not quiet:
         click.echo(f"{num} sequences in {folder}")

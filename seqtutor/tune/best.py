@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.domains.base import Domain, Rewards
-from seqtutor.rollout import Rollout
+from seqtutor.policy.sampler import Rollout
 from seqtutor.system.tables import csv_file
 
 NAME = "best.csv"

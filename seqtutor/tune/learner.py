@@ -10,7 +10,7 @@ from seqtutor.config import TuneConfig
 from seqtutor.kl_control.losses import LossOutput, Taken
 from seqtutor.kl_control.targets import td_loss, with_trace
 from seqtutor.kl_control.variants import Variant
-from seqtutor.model import Scores, SequenceModel, shift_right, side_by_side
+from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right, side_by_side
 
 
 class Learner:

@@ -24,11 +24,11 @@ from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import Diverged, UserError
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.load import LoadedRun, describe
-from seqtutor.model import SequenceModel
-from seqtutor.policy import Policy
-from seqtutor.primers import Primer, with_primer
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.primers import Primer, with_primer
+from seqtutor.policy.sampler import Exploration, Rollout, Sampler
+from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.reading.rejections import write_rejected
-from seqtutor.rollout import Exploration, Rollout, Sampler
 from seqtutor.rundir import Clock, History, RunDir
 from seqtutor.system.interrupt import Interrupt
 from seqtutor.system.progress import Progress

@@ -11,8 +11,8 @@ import tensorflow as tf
 from seqtutor.kl_control.losses import Taken
 from seqtutor.kl_control.optimum import kl
 from seqtutor.kl_control.variants import VARIANTS
-from seqtutor.model import shift_right
-from seqtutor.policy import Policy
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sequence_model import shift_right
 from seqtutor.tune.loop import Tuner
 from tests.support.line import ACTIONS, EVERY, LENGTH, LINE, REWARD, log_probs, make_prior, optimum, settings
 

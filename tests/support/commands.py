@@ -23,9 +23,10 @@ def error_of(capsys, *args):
 
 def untrained(path, name, variant="", **options):
     """A run of a few units in a domain that is installed: a prior, or with a variant a tuned one."""
-    from seqtutor import checkpoint, config, load
+    from seqtutor import checkpoint, config
     from seqtutor.domains import domain_class
-    from seqtutor.model import SequenceModel
+    from seqtutor.load import describe
+    from seqtutor.policy.sequence_model import SequenceModel
     from seqtutor.rundir import RunDir
 
     tree = {"domain": {"name": name, **options}, "model": {"units": 4}, "tune": {"variant": variant or "psi"}}
@@ -35,7 +36,7 @@ def untrained(path, name, variant="", **options):
     groups = {group: network.get() for group, network in networks.items() if variant or group == "prior"}
     folder = RunDir(path)
     folder.create(resolved, {"kind": kind}, resume=False, force=False)
-    meta = {"kind": kind, **load.describe(resolved, domain)}
+    meta = {"kind": kind, **describe(resolved, domain)}
     checkpoint.save(folder.checkpoints, checkpoint.Checkpoint(1, meta, checkpoint.join(**groups)), best=True)
 
 

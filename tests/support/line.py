@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from seqtutor.config import Config, ModelConfig, TuneConfig
 from seqtutor.domains.chain import Chain
-from seqtutor.model import SequenceModel, shift_right
-from seqtutor.policy import Policy
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sequence_model import SequenceModel, shift_right
 
 ACTIONS, LENGTH = 3, 4
 LINE = Chain({"letters": ACTIONS, "length": LENGTH})

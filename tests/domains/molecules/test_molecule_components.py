@@ -11,7 +11,7 @@ from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, SCORES, parts_of
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
-from seqtutor.model import SequenceModel
+from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.tune.loop import Tuner
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

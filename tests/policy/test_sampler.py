@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.domains.base import Vocabulary
-from seqtutor.rollout import Exploration, Sampler, pick
+from seqtutor.policy.sampler import Exploration, Sampler, pick
 
 WORDS = Vocabulary(("end", "a", "b", "c"), end=0)
 FIXED = Vocabulary(("a", "b", "c"))

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.domains.base import Vocabulary
-from seqtutor.model import State, side_by_side
+from seqtutor.policy.sequence_model import State, side_by_side
 
 # (tokens [B], state) -> (policy logits [B, A], prior logits [B, A], state): both networks, one token further.
 StepFunction = Callable[[tf.Tensor, State], tuple[tf.Tensor, tf.Tensor, State]]

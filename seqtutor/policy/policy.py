@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqtutor.kl_control.variants import Variant
-from seqtutor.model import SequenceModel, State, shift_right, side_by_side
+from seqtutor.policy.sequence_model import SequenceModel, State, shift_right, side_by_side
 
 
 @dataclass(frozen=True)

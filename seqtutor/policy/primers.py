@@ -9,9 +9,9 @@ import numpy as np
 
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
+from seqtutor.policy.sampler import Rollout, Sampler
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.reading.rejections import Rejections
-from seqtutor.rollout import Rollout, Sampler
 
 NONE = -1  # fills a primer's row behind its last token
 

@@ -10,7 +10,7 @@ from seqtutor.config import from_tree
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.load import load_run
-from seqtutor.primers import NONE, Primer
+from seqtutor.policy.primers import NONE, Primer
 from seqtutor.sample import Draw, draw
 from seqtutor.tune.loop import Tuner
 from tests.conftest import Stems, Words

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from seqtutor import cells
 from seqtutor.config import ModelConfig
+from seqtutor.policy import rnn_cells
 
 State = tuple[tf.Tensor, ...]  # LSTM: h and c of each layer in turn; GRU: h of each layer; all [B, units]
 
@@ -90,9 +90,9 @@ class SequenceModel:
             old = state[i * per_layer : (i + 1) * per_layer]
             projected = (tf.gather(kernel, tokens) if i == 0 else tf.matmul(hidden, kernel)) + bias
             if self._lstm:
-                new = cells.lstm_cell(projected + tf.matmul(old[0], recurrent), old[1])
+                new = rnn_cells.lstm_cell(projected + tf.matmul(old[0], recurrent), old[1])
             else:
-                new = (cells.gru_cell(projected, recurrent, old[0]),)
+                new = (rnn_cells.gru_cell(projected, recurrent, old[0]),)
             if not self.config.reads_begin:
                 read = (tokens != self.actions)[:, None]
                 new = [tf.where(read, *pair) for pair in zip(new, old, strict=True)]
@@ -119,7 +119,7 @@ class SequenceModel:
         hidden = tf.one_hot(tf.transpose(tokens), self.actions + 1, dtype=self.precision)  # [T, B, A + 1]
         if not self.config.reads_begin:
             hidden = tf.pad(hidden[1:], [[0, 1], [0, 0], [0, 0]])  # what it gives last is dropped below
-        run = cells.unroll_lstm if self._lstm else cells.unroll_gru
+        run = rnn_cells.unroll_lstm if self._lstm else rnn_cells.unroll_gru
         for i in range(self.config.layers):
             hidden = run(hidden, *(tf.cast(weight, self.precision) for weight in self._layer(i)))
         if not self.config.reads_begin:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from seqtutor.config import ModelConfig
-from seqtutor.model import SequenceModel, shift_right
+from seqtutor.policy.sequence_model import SequenceModel, shift_right
 
 ACTIONS = 5
 
