@@ -152,7 +152,7 @@ def rounds(seconds, prior, *overrides):
     tensorflow_setup.setup()
     from seqtutor import config as configs
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.load import load_run
+    from seqtutor.runs.run import load_run
     from seqtutor.tune import loop
 
     run = load_run(Path(prior))
@@ -196,7 +196,7 @@ def quality(seconds, prior, mean):
     tensorflow_setup.setup()
     from seqtutor import config as configs
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.load import load_run
+    from seqtutor.runs.run import load_run
     from seqtutor.tune import loop
 
     run = load_run(Path(prior))

@@ -22,7 +22,7 @@ from reproduce_tables import COMPARED, MARKS, PUBLISHED, TABLES, Columns
 from seqtutor import config, frontier
 from seqtutor.config import Config
 from seqtutor.frontier import PRIOR
-from seqtutor.rundir import RunDir
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.stats.estimate import Estimate
 from seqtutor.system.files import write_text
 
@@ -214,7 +214,7 @@ class Filler:
         machines = "; ".join(dict.fromkeys(note["machine"] for note in notes)) or "none"
         prior = next((self._out / name / "prior" for name in ("music", "molecules", "chain")
                       if (self._out / name / "prior" / "config.yaml").exists()), None)  # fmt: skip
-        found = RunDir(prior).about()["versions"] if prior else {}
+        found = RunFolder(prior).about()["versions"] if prior else {}
         versions = ", ".join(f"{name} {version}" for name, version in found.items())
         return f"- Machine: {machines}.\n- Versions: {versions}.\n- Commits of this repository: {commits}."
 

@@ -30,7 +30,7 @@ import numpy as np
 from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.base import Domain, Reward
 from seqtutor.kl_control.optimum import LogZBound, kl, optimum
-from seqtutor.load import LoadedRun
+from seqtutor.runs.run import Run
 from seqtutor.sample import Draw, Drawn, draw
 from seqtutor.stats.estimate import Estimate, RatioSums, p_value
 from seqtutor.system.files import write_text
@@ -48,7 +48,7 @@ class Subject:
     """A run or a file that is evaluated; `label` names it in tables."""
 
     label: str
-    what: LoadedRun | SequenceFile
+    what: Run | SequenceFile
 
     @property
     def domain(self) -> Domain:
@@ -118,7 +118,7 @@ class Sums:
 
 def common_c(subjects: Sequence[Subject]) -> float | None:
     """The c of every objective in a table: the first tuned run's, or the first run's; None if there is no run."""
-    runs = [subject.what for subject in subjects if isinstance(subject.what, LoadedRun)]
+    runs = [subject.what for subject in subjects if isinstance(subject.what, Run)]
     runs.sort(key=lambda run: run.policy.tuned is None)  # stable: tuned ones first
     return runs[0].config.tune.c if runs else None
 
@@ -133,7 +133,7 @@ def evaluate(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> 
 
 
 def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
-    run = subject.what if isinstance(subject.what, LoadedRun) else None
+    run = subject.what if isinstance(subject.what, Run) else None
     sums = Sums(c if run else None)
     statistics = subject.domain.statistics(study.reference, study.seed)
     try:
@@ -150,7 +150,7 @@ def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> di
         statistics.close()
 
 
-def _exact(run: LoadedRun, reward: Reward, c: float) -> dict[str, Estimate]:
+def _exact(run: Run, reward: Reward, c: float) -> dict[str, Estimate]:
     """log Z and KL(pi || pi*) of a run whose sequences can all be listed, begun without a primer; else nothing."""
     every = run.domain.every()
     if every is None or run.primer != "start":

@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from seqtutor.domains.base import Vocabulary
 from seqtutor.errors import UserError
-from seqtutor.load import LoadedRun
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Exploration, pick
 from seqtutor.policy.sequence_model import State, shift_right
+from seqtutor.runs.run import Run
 from seqtutor.system.tables import make_folder
 from seqtutor.system.versions import versions
 
@@ -26,7 +26,7 @@ CONTENTS = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.e
 Tensors = dict[str, tf.Tensor]
 
 
-def export(run: LoadedRun, folder: Path) -> None:
+def export(run: Run, folder: Path) -> None:
     """Writes a SavedModel with the signatures of `Exported`, and what `about` says as JSON in ABOUT.
 
     The folder is whole or not there; what is in it is replaced. Raises UserError if it cannot be written to.
@@ -55,7 +55,7 @@ def check_place(folder: Path, force: bool) -> None:
         raise UserError(f"{folder} holds more than a SavedModel, which --force would delete; choose another --out")
 
 
-def about(run: LoadedRun, state_size: int) -> dict[str, Any]:
+def about(run: Run, state_size: int) -> dict[str, Any]:
     """What a program must know to feed the signatures and to read what they give, and where the model came from."""
     vocabulary, tune = run.domain.vocabulary, run.config.tune
     tuned = {} if run.policy.tuned is None else {"variant": tune.variant, "c": tune.c, "reward": tune.reward}

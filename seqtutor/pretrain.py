@@ -17,20 +17,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqtutor import checkpoint
-from seqtutor.board import Board
-from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, PretrainConfig, to_tree
 from seqtutor.data.batches import Batches
 from seqtutor.data.corpus import Corpus, split
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
-from seqtutor.load import describe
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Sampler
 from seqtutor.policy.sequence_model import SequenceModel, shift_right, side_by_side
 from seqtutor.replicas import Replicas, every_device
-from seqtutor.rundir import Clock, History, RunDir
+from seqtutor.runs import checkpoint
+from seqtutor.runs.checkpoint import Checkpoint
+from seqtutor.runs.history import Clock, History
+from seqtutor.runs.run import checkpoint_meta
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.tensorboard import TensorBoard
 from seqtutor.system.files import write_text
 from seqtutor.system.interrupt import Interrupt
 from seqtutor.system.progress import Progress
@@ -39,7 +40,7 @@ from seqtutor.system.tables import make_folder
 SCALE = 1024.0  # times the loss, so that float16 holds its gradients (Micikevicius et al. 2018, sec. 3.2)
 
 
-def pretrain(config: Config, corpus: Corpus, run: RunDir, resume: bool = False, quiet: bool = False) -> None:
+def pretrain(config: Config, corpus: Corpus, run: RunFolder, resume: bool = False, quiet: bool = False) -> None:
     """Trains a prior on a corpus until the validation loss stops falling or the epochs are over.
 
     Writes history.csv, checkpoints (the best by validation loss is marked), samples of each validation, and
@@ -97,7 +98,7 @@ def _refuse_other_work(replicas: Replicas, config: Config, corpus: Corpus, step:
 class Record:
     """What a run leaves in its folder while it trains: history.csv, tensorboard, samples and checkpoints."""
 
-    def __init__(self, run: RunDir, trainer: Trainer):
+    def __init__(self, run: RunFolder, trainer: Trainer):
         """Goes on from the step that the trainer is at: what the folder has of later ones is removed."""
         self._run, self._trainer, step = run, trainer, trainer.step
         if step:
@@ -105,7 +106,7 @@ class Record:
             if trainer.is_best():  # the run may have been killed before it was marked
                 checkpoint.mark_best(run.checkpoints, step)
         self._clock = Clock(run.history_file, until=step)
-        self._history, self._board = History(run.history_file, step), Board(run.path / "tensorboard", step)
+        self._history, self._board = History(run.history_file, step), TensorBoard(run.path / "tensorboard", step)
 
     def add(self, row: dict[str, Any], progress: Progress) -> None:
         """Writes a row of history.csv as `Trainer.validate` makes it, and a few sequences; shows both."""
@@ -217,7 +218,7 @@ class Trainer:
             "losses": np.array([float(x) for x in self._losses], np.float32),
         }  # fmt: skip
         arrays = checkpoint.join(prior=self.network.get(), optimizer=optimizer, loop=loop)
-        return Checkpoint(self.step, {"kind": "prior", **describe(self._config, self.domain)}, arrays)
+        return Checkpoint(self.step, {"kind": "prior", **checkpoint_meta(self._config, self.domain)}, arrays)
 
     def restore(self, saved: Checkpoint) -> None:
         """The inverse of `snapshot`."""
@@ -268,7 +269,7 @@ def learning_rate(settings: PretrainConfig, step: int, total: int) -> float:
     return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def _show_samples(trainer: Trainer, run: RunDir, progress: Progress) -> None:
+def _show_samples(trainer: Trainer, run: RunFolder, progress: Progress) -> None:
     """Draws a few sequences, shows them and writes them to samples/step-N.txt."""
     count = trainer.settings.samples
     if not count:
@@ -282,7 +283,7 @@ def _show_samples(trainer: Trainer, run: RunDir, progress: Progress) -> None:
         progress.say(f"  {text}")
 
 
-def _summarise(trainer: Trainer, run: RunDir, config: Config, corpus: Corpus, parts: dict[str, np.ndarray]) -> None:
+def _summarise(trainer: Trainer, run: RunFolder, config: Config, corpus: Corpus, parts: dict[str, np.ndarray]) -> None:
     """Judges the best weights on the test split and writes summary.json."""
     best = checkpoint.load_best(run.checkpoints)
     with checkpoint.must_fit(run.path):

@@ -12,10 +12,10 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
-from seqtutor.load import LoadedRun
 from seqtutor.policy.primers import Primer, draw_from
 from seqtutor.policy.sampler import Rollout
 from seqtutor.reading.rejections import write_rejected
+from seqtutor.runs.run import Run
 from seqtutor.system.files import writing
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
@@ -52,7 +52,7 @@ class Drawn(NamedTuple):
     count: np.ndarray
 
 
-def draw(run: LoadedRun, how: Draw) -> Iterator[Drawn]:
+def draw(run: Run, how: Draw) -> Iterator[Drawn]:
     """Draws `how.num` sequences batch by batch. Every batch is drawn whole, the last one too, and cut afterwards."""
     sampler, primer = run.sampler(how.temperature), Primer(run.domain, how.primer)
     for index, first in enumerate(range(0, how.num, how.batch)):
@@ -64,7 +64,7 @@ def draw(run: LoadedRun, how: Draw) -> Iterator[Drawn]:
         yield Drawn(before[:n], Rollout(*(array[:n] for array in whole)), count[:n])
 
 
-def sample(run: LoadedRun, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
+def sample(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
     """Draws sequences and writes them in a format, and samples.csv with their log-probabilities and rewards.
 
     samples.csv has a row a sequence: file (if there is one), text, the text of its primer (if there is one), tokens,

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from seqtutor.data.sequence_files import SequenceBatch, SequenceFile
 from seqtutor.domains.base import Reward
-from seqtutor.load import LoadedRun
 from seqtutor.reading.rejections import write_rejected
+from seqtutor.runs.run import Run
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
@@ -22,7 +22,7 @@ LogProb = Callable[[SequenceBatch], np.ndarray]
 def score(
     given: SequenceFile,
     reward: Reward,
-    run: LoadedRun | None,
+    run: Run | None,
     folder: Path,
     per_step: bool = False,
     quiet: bool = False,
@@ -60,7 +60,7 @@ def score(
     return count
 
 
-def log_probabilities(run: LoadedRun) -> LogProb:
+def log_probabilities(run: Run) -> LogProb:
     """A function of a batch: log pi(a_t | primer, a_1 .. a_{t-1}) float32 [N, T], 0 behind each sequence's end."""
     ids = tf.TensorSpec([None, None], tf.int32)
 

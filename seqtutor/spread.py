@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from seqtutor.domains.reward_spec import make_reward
-from seqtutor.load import load_run
+from seqtutor.runs.run import load_run
 from seqtutor.sweep import Engine, Job, finish
 from seqtutor.system import ray_cluster, tensorflow_setup
 

@@ -22,8 +22,9 @@ from seqtutor.errors import Diverged
 from seqtutor.evaluate import Study, Subject, as_tree, evaluate, write_results
 from seqtutor.frontier import BOUND, DIVERGED, DONE, FIGURES, PRIOR, UNFINISHED, Row, interval, write_summary
 from seqtutor.grid import Point
-from seqtutor.load import LoadedRun, load_run
-from seqtutor.rundir import Clock, RunDir
+from seqtutor.runs.history import Clock
+from seqtutor.runs.run import Run, load_run
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import Progress
 from seqtutor.tune.loop import Tuner, tune
@@ -35,7 +36,7 @@ class Job:
 
     point: Point
     config: Config
-    run: RunDir
+    run: RunFolder
 
     @property
     def finished(self) -> bool:
@@ -47,10 +48,8 @@ class Job:
 Engine = Callable[[Sequence[Job]], Iterator[Job]]
 
 
-def prepare(
-    jobs: Sequence[Job], prior: LoadedRun, reward: Reward, about: dict[str, Any], resume: bool, force: bool
-) -> None:
-    """Checks every point, and only then makes their folders (see RunDir.create for resume and force).
+def prepare(jobs: Sequence[Job], prior: Run, reward: Reward, about: dict[str, Any], resume: bool, force: bool) -> None:
+    """Checks every point, and only then makes their folders (see RunFolder.create for resume and force).
 
     Raises UserError if a folder may not be written to, or a point's settings do not go together.
     """
@@ -62,7 +61,7 @@ def prepare(
 
 
 def sweep(
-    jobs: Sequence[Job], prior: LoadedRun, reward: Reward, folder: Path, tell: Callable[[Row], None], quiet: bool,
+    jobs: Sequence[Job], prior: Run, reward: Reward, folder: Path, tell: Callable[[Row], None], quiet: bool,
     engine: Engine | None = None,
 ) -> list[Row]:  # fmt: skip
     """Runs what is unfinished of a prepared sweep; returns the rows of its summary.
@@ -90,7 +89,7 @@ def sweep(
 
 
 def _in_turn(
-    prior: LoadedRun, reward: Reward, fresh: Mapping[str, np.ndarray], quiet: bool, jobs: Sequence[Job]
+    prior: Run, reward: Reward, fresh: Mapping[str, np.ndarray], quiet: bool, jobs: Sequence[Job]
 ) -> Iterator[Job]:
     """The engine that runs one after the other. `fresh`: the state of an unused reward."""
     for job in jobs:
@@ -105,7 +104,7 @@ def columns(jobs: Sequence[Job]) -> tuple[str, ...]:
     return ("variant", "c", *jobs[0].point.swept)
 
 
-def finish(job: Job, prior: LoadedRun, reward: Reward, quiet: bool) -> None:
+def finish(job: Job, prior: Run, reward: Reward, quiet: bool) -> None:
     """Tunes and evaluates a point, going on from its newest checkpoint, with a reward that has seen nothing."""
     path, fresh = job.run.path, reward.state()
     try:
@@ -128,9 +127,7 @@ def _evaluate(subject: Subject, config: Config, reward: Reward, folder: Path, qu
     return {name: tree[name] for name in (*FIGURES, BOUND)}
 
 
-def _prior_row(
-    prior: LoadedRun, config: Config, reward: Reward, settings: Sequence[str], folder: Path, quiet: bool
-) -> Row:
+def _prior_row(prior: Run, config: Config, reward: Reward, settings: Sequence[str], folder: Path, quiet: bool) -> Row:
     """The prior drawn from as the tuned runs are. Its objective depends on c, of which it has none."""
     found = _evaluate(Subject(PRIOR, replace(prior, config=config)), config, reward, folder, quiet)
     figures = {name: found[name] for name in ("reward", "kl_sequence")}

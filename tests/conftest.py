@@ -72,11 +72,12 @@ def words(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def make_run(words: None, tmp_path: Path) -> Callable[..., Path]:
     """Makes an untrained run and returns its folder: a prior, or with a variant a policy of other random weights."""
-    from seqtutor import checkpoint, config
+    from seqtutor import config
     from seqtutor.domains import domain_class
-    from seqtutor.load import describe
     from seqtutor.policy.sequence_model import SequenceModel
-    from seqtutor.rundir import RunDir
+    from seqtutor.runs import checkpoint
+    from seqtutor.runs.run import checkpoint_meta
+    from seqtutor.runs.run_folder import RunFolder
 
     def make(name: str = "prior", variant: str = "", domain: str = "words", data: str = "", **tune: object) -> Path:
         sections = {
@@ -91,9 +92,9 @@ def make_run(words: None, tmp_path: Path) -> Callable[..., Path]:
             network = SequenceModel(resolved.model, of.vocabulary.size, seed)
             network.weights["logits/kernel"].assign(3.0 * network.weights["logits/kernel"])  # far from uniform
             groups[group] = network.get()
-        run = RunDir(tmp_path / "runs" / name)
+        run = RunFolder(tmp_path / "runs" / name)
         run.create(resolved, {"kind": kind}, resume=False, force=False)
-        meta = {"kind": kind, **describe(resolved, of)}
+        meta = {"kind": kind, **checkpoint_meta(resolved, of)}
         checkpoint.save(run.checkpoints, checkpoint.Checkpoint(7, meta, checkpoint.join(**groups)), best=True)
         return run.path
 

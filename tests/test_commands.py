@@ -9,7 +9,7 @@ import pandas as pd
 from seqtutor.cli.evaluate import common_domain
 from seqtutor.cli.main import run
 from seqtutor.domains.chain import Chain
-from seqtutor.load import load_run
+from seqtutor.runs.run import load_run
 from tests.support.commands import error_of, failing_reward
 
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
@@ -200,7 +200,7 @@ def test_tune_takes_model_and_flags(make_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     flags = ["--variant", "g", "--c", "0.5", "--reward", "a:2,b:1", "--seed", "4", "--set", "tune.rounds=2", "--quiet"]
     assert run(["tune", str(config), "--prior", str(prior), *flags]) == 0
-    from seqtutor.load import load_run
+    from seqtutor.runs.run import load_run
 
     loaded = load_run(Path("runs/quick/g"))
     tune = loaded.config.tune

@@ -10,7 +10,7 @@ import pytest
 from seqtutor.cli.main import run
 from seqtutor.domains.molecules.reward import SCORES
 from seqtutor.domains.music.rules import RULES
-from seqtutor.rundir import CONTENTS
+from seqtutor.runs.run_folder import CONTENTS
 from tests.support.commands import untrained
 from tests.support.places import ROOT
 

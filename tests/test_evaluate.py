@@ -10,7 +10,7 @@ import pytest
 from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.evaluate import Study, Subject, as_text, evaluate, write_results
-from seqtutor.load import load_run
+from seqtutor.runs.run import load_run
 from seqtutor.sample import Draw, draw
 from seqtutor.stats.estimate import Estimate, RatioSums
 

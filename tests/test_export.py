@@ -14,10 +14,10 @@ import tensorflow as tf
 from seqtutor.cli.main import run
 from seqtutor.config import VARIANT_NAMES, ModelConfig
 from seqtutor.export import Exported
-from seqtutor.load import load_run
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Sampler
 from seqtutor.policy.sequence_model import SequenceModel
+from seqtutor.runs.run import load_run
 from tests.support.commands import error_of, untrained
 from tests.support.places import ROOT
 from tests.support.toy import Toy

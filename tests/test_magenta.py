@@ -7,8 +7,8 @@ import tensorflow as tf
 from seqtutor import magenta
 from seqtutor.cli.main import run
 from seqtutor.errors import UserError
-from seqtutor.load import load_run
 from seqtutor.magenta import EVENTS
+from seqtutor.runs.run import load_run
 
 v1 = tf.compat.v1
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:tensorflow")

@@ -11,16 +11,16 @@ import pytest
 import tensorflow as tf
 
 import seqtutor
-from seqtutor import checkpoint
 from seqtutor.config import PretrainConfig, from_tree
 from seqtutor.data import corpus
 from seqtutor.data.batches import Batches
 from seqtutor.domains import domain_class
 from seqtutor.errors import UserError
-from seqtutor.load import load_run
 from seqtutor.policy.sequence_model import shift_right
 from seqtutor.pretrain import Likelihood, Trainer, _unscaled, learning_rate, pretrain
-from seqtutor.rundir import RunDir
+from seqtutor.runs import checkpoint
+from seqtutor.runs.run import load_run
+from seqtutor.runs.run_folder import RunFolder
 
 LETTERS = "abcde"
 CHAIN = 0.05 + 0.75 * np.roll(np.eye(5), 1, axis=1)  # the next letter of the alphabet follows most often
@@ -54,7 +54,7 @@ def setup(words, tmp_path, monkeypatch):
         sections = {"model": model or {"units": 8}, "data": {"name": str(path), **(data or {})}, "pretrain": settings}
         config = from_tree({"domain": {"name": "words", "length": 12}, "seed": 3, **sections}, "test")
         loaded = corpus.load(domain_class("words")({"length": 12}), str(path))
-        run = RunDir(tmp_path / name)
+        run = RunFolder(tmp_path / name)
         run.create(config, {"kind": "prior"}, resume=False, force=False)
         return config, loaded, run
 

@@ -203,10 +203,10 @@ def test_a_figure_is_the_text_where_the_domain_has_no_other():
 
 
 def test_a_report_goes_with_the_run_it_is_of(make_run):
-    from seqtutor.rundir import RunDir
+    from seqtutor.runs.run_folder import RunFolder
 
     path = make_run()
     report(path, "--num", 5)
     config = load(path / "config.yaml")
-    RunDir(path).create(config, {"kind": "prior"}, resume=False, force=True)
+    RunFolder(path).create(config, {"kind": "prior"}, resume=False, force=True)
     assert not Path(path, "report.html").exists()

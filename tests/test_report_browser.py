@@ -26,11 +26,11 @@ def reports(tmp_path_factory):
 
 def made(name, folder):
     """The page of one domain, whose two runs are below a folder."""
-    from seqtutor import checkpoint
     from seqtutor.cli.main import run
-    from seqtutor.load import describe
     from seqtutor.policy.sequence_model import SequenceModel
-    from seqtutor.rundir import RunDir
+    from seqtutor.runs import checkpoint
+    from seqtutor.runs.run import checkpoint_meta
+    from seqtutor.runs.run_folder import RunFolder
 
     (folder / "data.csv").write_text("name,text\n" + "".join(f"{i},{text}\n" for i, text in enumerate(DATA[name])))
     domain = domain_class(name)().with_vocabulary(LETTERS)
@@ -41,10 +41,10 @@ def made(name, folder):
         arrays = {
             group: SequenceModel(config.model, domain.vocabulary.size, seed).get() for seed, group in enumerate(groups)
         }
-        of = RunDir(folder / kind)
+        of = RunFolder(folder / kind)
         of.create(config, {"kind": kind}, resume=False, force=False)
         of.history_file.write_text("step,loss,reward\n1,3,0\n2,2,1\n3,1,2\n")
-        meta = {"kind": kind, **describe(config, domain)}
+        meta = {"kind": kind, **checkpoint_meta(config, domain)}
         checkpoint.save(of.checkpoints, checkpoint.Checkpoint(3, meta, checkpoint.join(**arrays)), best=True)
         paths.append(str(of.path))
     assert run(["report", *paths, "--num", "16", "--quiet"]) == 0

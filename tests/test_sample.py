@@ -8,7 +8,7 @@ import pytest
 
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
-from seqtutor.load import load_run
+from seqtutor.runs.run import load_run
 from seqtutor.sample import Draw, draw, sample
 
 

@@ -14,8 +14,8 @@ from seqtutor.cli.main import run
 from seqtutor.config import EvaluateConfig, TuneConfig
 from seqtutor.domains.base import Reward, Rewards
 from seqtutor.grid import Point
-from seqtutor.load import load_run
-from seqtutor.rundir import RunDir
+from seqtutor.runs.run import load_run
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tune.loop import Tuner
 from tests.support.places import CONFIGS
 
@@ -245,7 +245,7 @@ def test_every_point_begins_with_a_reward_that_has_seen_nothing(make_run, tmp_pa
     prior = load_run(make_run())
     tune = TuneConfig(rounds=2, batch=4, minibatch=4)
     config = prior.config.model_copy(update={"tune": tune, "evaluate": EvaluateConfig(num=4)})
-    jobs = [sweeps.Job(Point("psi", 1.0, 0, {}), config, RunDir(tmp_path / name)) for name in ("one", "other")]
+    jobs = [sweeps.Job(Point("psi", 1.0, 0, {}), config, RunFolder(tmp_path / name)) for name in ("one", "other")]
     sweeps.prepare(jobs, prior, Remembers(), {"kind": "tuned"}, resume=False, force=False)
     rows = sweeps.sweep(jobs, prior, Remembers(), tmp_path, lambda row: None, quiet=True)
     assert rows[1]["reward"] == rows[2]["reward"]

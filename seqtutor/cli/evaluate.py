@@ -14,7 +14,7 @@ from seqtutor.errors import UserError
 if TYPE_CHECKING:
     from seqtutor.domains.base import Domain
     from seqtutor.evaluate import Subject
-    from seqtutor.load import LoadedRun
+    from seqtutor.runs.run import Run
 
 
 @click.command(
@@ -75,10 +75,10 @@ def evaluate(
     click.echo(as_text(results, common_c(subjects)).replace(" *", click.style(" *", fg="green")))
 
 
-def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, LoadedRun]:
+def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, Run]:
     """The runs among the paths; the others are files or folders of files."""
-    from seqtutor.load import load_run
     from seqtutor.reading import text_files
+    from seqtutor.runs.run import load_run
 
     for path in paths:
         if not text_files.exists(path):
@@ -86,7 +86,7 @@ def load_runs(paths: Sequence[Path], overrides: tuple[str, ...]) -> dict[Path, L
     return {path: options.changed(load_run(path), overrides) for path in paths if (path / "config.yaml").exists()}
 
 
-def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tuple[str, ...] = ()) -> Domain:
+def common_domain(runs: dict[Path, Run], name: str | None, overrides: tuple[str, ...] = ()) -> Domain:
     """The one domain of all; without runs, --set counts. Warns of runs that have it with other options than the first.
 
     Raises UserError if there are several, or none is named.
@@ -110,7 +110,7 @@ def common_domain(runs: dict[Path, LoadedRun], name: str | None, overrides: tupl
     return run.domain
 
 
-def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Domain) -> list[Subject]:
+def subjects_of(paths: Sequence[Path], runs: dict[Path, Run], domain: Domain) -> list[Subject]:
     """What to evaluate, in the order named, each with a label of its own."""
     from seqtutor.data.sequence_files import SequenceFile
     from seqtutor.evaluate import Subject
@@ -124,7 +124,7 @@ def subjects_of(paths: Sequence[Path], runs: dict[Path, LoadedRun], domain: Doma
     ]
 
 
-def _reference(domain: Domain, name: str, first: LoadedRun | None, quiet: bool) -> Any | None:
+def _reference(domain: Domain, name: str, first: Run | None, quiet: bool) -> Any | None:
     """What novelty is against: the data named, or the first run's data set, if it is on this machine."""
     from seqtutor.system.progress import LOG
 

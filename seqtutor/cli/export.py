@@ -27,7 +27,7 @@ def export(path: Path, force: bool, seed: int | None, out: Path | None, quiet: b
     tensorflow_setup.setup()
     from seqtutor.export import check_place
     from seqtutor.export import export as write
-    from seqtutor.load import load_run
+    from seqtutor.runs.run import load_run
 
     check_place(out, force)
     write(load_run(path), out)

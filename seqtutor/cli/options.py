@@ -16,7 +16,7 @@ from seqtutor.errors import UserError, unknown_name
 if TYPE_CHECKING:
     from seqtutor.data.corpus import Corpus
     from seqtutor.domains.base import Domain
-    from seqtutor.load import LoadedRun
+    from seqtutor.runs.run import Run
 
 VERBOSE = "seqtutor.verbose"  # where the context's meta says whether -v was given
 
@@ -123,7 +123,7 @@ def reward(default: str) -> Callable[[Command], Command]:
     return click.option("--reward", metavar="R", shell_complete=complete.rewards, help=text)
 
 
-def changed(run: LoadedRun, overrides: tuple[str, ...]) -> LoadedRun:
+def changed(run: Run, overrides: tuple[str, ...]) -> Run:
     """A run with values of its config changed by --set. Raises UserError for one that was settled by training."""
     from dataclasses import replace
 
@@ -149,7 +149,7 @@ def named_domain(name: str, overrides: tuple[str, ...]) -> Domain:
 
 
 def tell_longer(grown: dict[str, tuple[Any, Any]]) -> None:
-    """Says what it means that a run goes on for longer than it was begun for; see `RunDir.create`."""
+    """Says what it means that a run goes on for longer than it was begun for; see `RunFolder.create`."""
     from seqtutor.system.progress import LOG
 
     for key, (old, new) in grown.items():

@@ -29,14 +29,14 @@ def pretrain(
     history.csv; an interrupted run goes on with --resume, a finished one with greater pretrain.epochs.
     """
     from seqtutor import config as configs
-    from seqtutor.rundir import RunDir
+    from seqtutor.runs.run_folder import RunFolder
 
     if data is not None:
         overrides += (f"data.name={json.dumps(data)}",)
     if seed is not None:
         overrides += (f"seed={seed}",)
     resolved = configs.load(config, overrides)
-    run = RunDir(out or Path("runs", config.stem, "prior"))
+    run = RunFolder(out or Path("runs", config.stem, "prior"))
 
     from seqtutor.system import tensorflow_setup
 

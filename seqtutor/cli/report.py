@@ -11,7 +11,7 @@ from seqtutor.cli import options
 from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
-    from seqtutor.load import LoadedRun
+    from seqtutor.runs.run import Run
 
 
 @click.command(epilog=options.example("seqtutor report runs/music/prior runs/music/psi"))
@@ -39,9 +39,9 @@ def report(
     from seqtutor.cli.evaluate import common_domain, subjects_of
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.evaluate import Study
-    from seqtutor.load import load_run
     from seqtutor.report.collect import collect
     from seqtutor.report.page import page
+    from seqtutor.runs.run import load_run
     from seqtutor.system.files import write_text
     from seqtutor.system.tables import make_folder
 
@@ -68,7 +68,7 @@ def _file(out: Path) -> Path:
     return out if named else out / "report.html"
 
 
-def _reference(run: LoadedRun, quiet: bool) -> tuple[Any | None, str]:
+def _reference(run: Run, quiet: bool) -> tuple[Any | None, str]:
     """What the training data make for the domain; where they are not on this machine, None and why."""
     name = run.config.evaluate.reference or run.config.data.name
     if not name:

@@ -34,7 +34,7 @@ def sample(
 
     tensorflow_setup.setup()
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.load import load_run
+    from seqtutor.runs.run import load_run
     from seqtutor.sample import Draw
     from seqtutor.sample import sample as write
 

@@ -72,12 +72,12 @@ def sweep(
     frontier.csv (means across seeds) and frontier.png (reward against KL). An interrupted sweep goes on with --resume,
     which also adds points to one that ended.
     """
-    from seqtutor.rundir import RunDir
+    from seqtutor.runs.run_folder import RunFolder
 
     flags = {"tune.reward": reward, "evaluate.num": num, "seed": seed}
     plan = _plan(config, overrides, flags, variants, cs, seeds)
     folder = out or Path("runs", config.stem, "sweep")
-    runs = [RunDir(folder / point.name) for point, _ in plan]
+    runs = [RunFolder(folder / point.name) for point, _ in plan]
     if prior.resolve() in {path.resolve() for path in (folder, *(run.path for run in runs))}:
         raise UserError(f"--out {folder}: the prior's own folder would be written to; choose another")
     if (folder / "summary.csv").exists() and not (resume or force):
@@ -89,7 +89,7 @@ def sweep(
     from seqtutor import frontier, spread
     from seqtutor import sweep as sweeps
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.load import load_run
+    from seqtutor.runs.run import load_run
 
     loaded = load_run(prior)
     jobs = [

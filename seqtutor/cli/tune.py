@@ -14,7 +14,7 @@ from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
     from seqtutor.config import Config
-    from seqtutor.load import LoadedRun
+    from seqtutor.runs.run import Run
 
 
 OF_THE_PRIOR = ("domain", "data", "model")  # sections of the config that the prior's run settled
@@ -40,13 +40,13 @@ def tune(
     else comes from CONFIG. An interrupted run goes on with --resume, a finished one with a greater tune.rounds.
     """
     from seqtutor import config as configs
-    from seqtutor.rundir import RunDir
+    from seqtutor.runs.run_folder import RunFolder
 
     refuse_of_the_prior(overrides)
     flags = {"tune.variant": variant, "tune.c": c, "tune.reward": reward, "seed": seed}
     overrides += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
     resolved = configs.load(config, overrides)
-    run = RunDir(out or Path("runs", config.stem, resolved.tune.variant))
+    run = RunFolder(out or Path("runs", config.stem, resolved.tune.variant))
     if run.path.resolve() == prior.resolve():
         raise UserError(f"--out {run.path} is the prior's own folder; choose another")
 
@@ -54,7 +54,7 @@ def tune(
 
     tensorflow_setup.setup()
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.load import load_run
+    from seqtutor.runs.run import load_run
     from seqtutor.tune.loop import tune as learn
 
     loaded = load_run(prior)
@@ -80,7 +80,7 @@ def about(prior: Path) -> dict[str, str]:
     return {"kind": "tuned", "prior": str(prior)}
 
 
-def of_prior(config: Config, prior: LoadedRun) -> Config:
+def of_prior(config: Config, prior: Run) -> Config:
     """The config with what the prior decides. Raises UserError if they are not of one domain."""
     if prior.policy.tuned is not None:
         raise UserError(f"--prior {prior.path} is a tuned run; give the run of `seqtutor pretrain` it came from")
@@ -92,7 +92,7 @@ def of_prior(config: Config, prior: LoadedRun) -> Config:
     return config.model_copy(update={name: getattr(prior.config, name) for name in (*OF_THE_PRIOR, "pretrain")})
 
 
-def tell_of_prior(config: Config, prior: LoadedRun, path: Path) -> None:
+def tell_of_prior(config: Config, prior: Run, path: Path) -> None:
     """Says which options of the domain, of a config from `path`, give way to those of the prior."""
     from seqtutor.system.progress import LOG
 

@@ -17,7 +17,7 @@ from seqtutor.config import to_tree
 from seqtutor.domains.base import Domain
 from seqtutor.domains.neighbours import Neighbour
 from seqtutor.evaluate import Results, Study, Subject, common_c, evaluate
-from seqtutor.rundir import RunDir
+from seqtutor.runs.run_folder import RunFolder
 
 FIRST = 16  # sequences of all runs together that are shown as they were drawn, but LEAST of each
 LEAST = 4
@@ -182,7 +182,7 @@ def _pictures(domain: Domain, shown: Sequence[Shown], found: Sequence[Neighbour 
 def _story(
     subject: Subject, pictures: dict[str, str], first: list[Shown], best: list[Shown], near: list[Near | None]
 ) -> Story:
-    run, folder = subject.what, RunDir(subject.what.path)
+    run, folder = subject.what, RunFolder(subject.what.path)
     return Story(
         subject.label, run.path, run.step, folder.about(), to_tree(run.config), read_history(folder.history_file),
         *([shown._replace(figure=pictures[shown.text]) for shown in every] for every in (first, best)), near,

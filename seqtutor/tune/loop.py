@@ -16,20 +16,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from seqtutor import checkpoint
-from seqtutor.board import Board
-from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain, Reward, Rewards
 from seqtutor.errors import Diverged, UserError
 from seqtutor.kl_control.variants import VARIANTS
-from seqtutor.load import LoadedRun, describe
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.primers import Primer, with_primer
 from seqtutor.policy.sampler import Exploration, Rollout, Sampler
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.reading.rejections import write_rejected
-from seqtutor.rundir import Clock, History, RunDir
+from seqtutor.runs import checkpoint
+from seqtutor.runs.checkpoint import Checkpoint
+from seqtutor.runs.history import Clock, History
+from seqtutor.runs.run import Run, checkpoint_meta
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.tensorboard import TensorBoard
 from seqtutor.system.interrupt import Interrupt
 from seqtutor.system.progress import Progress
 from seqtutor.tune.best import NAME, Best
@@ -37,9 +38,7 @@ from seqtutor.tune.learner import Learner
 from seqtutor.tune.replay import Arrays, Replay
 
 
-def tune(
-    config: Config, prior: LoadedRun, reward: Reward, run: RunDir, resume: bool = False, quiet: bool = False
-) -> None:
+def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: bool = False, quiet: bool = False) -> None:
     """Tunes a policy from a prior and writes history and checkpoints into the run's folder.
 
     Args:
@@ -59,7 +58,7 @@ def tune(
         done = saved.step
         checkpoint.discard_after(run.checkpoints, done)
     clock = Clock(run.history_file, until=done)
-    history, board = History(run.history_file, done), Board(run.path / "tensorboard", done)
+    history, board = History(run.history_file, done), TensorBoard(run.path / "tensorboard", done)
     with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
         for number in range(done, config.tune.rounds):
             row, distributions = tuner.round(number)
@@ -190,7 +189,7 @@ class Tuner:
             optimizer=optimizer, replay=replays, reward=self._reward.state(), best=self.best.state(),
             loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
         )  # fmt: skip
-        return Checkpoint(step, {"kind": "tuned", **describe(self._config, self._domain)}, arrays)
+        return Checkpoint(step, {"kind": "tuned", **checkpoint_meta(self._config, self._domain)}, arrays)
 
     def restore(self, saved: Checkpoint) -> None:
         """The inverse of `snapshot`."""

@@ -23,20 +23,21 @@ def error_of(capsys, *args):
 
 def untrained(path, name, variant="", **options):
     """A run of a few units in a domain that is installed: a prior, or with a variant a tuned one."""
-    from seqtutor import checkpoint, config
+    from seqtutor import config
     from seqtutor.domains import domain_class
-    from seqtutor.load import describe
     from seqtutor.policy.sequence_model import SequenceModel
-    from seqtutor.rundir import RunDir
+    from seqtutor.runs import checkpoint
+    from seqtutor.runs.run import checkpoint_meta
+    from seqtutor.runs.run_folder import RunFolder
 
     tree = {"domain": {"name": name, **options}, "model": {"units": 4}, "tune": {"variant": variant or "psi"}}
     resolved, kind = config.from_tree(tree, "test"), "tuned" if variant else "prior"
     domain = domain_class(name)(options).with_vocabulary("()=CNOc1")
     networks = {group: SequenceModel(resolved.model, domain.vocabulary.size) for group in ("prior", "online")}
     groups = {group: network.get() for group, network in networks.items() if variant or group == "prior"}
-    folder = RunDir(path)
+    folder = RunFolder(path)
     folder.create(resolved, {"kind": kind}, resume=False, force=False)
-    meta = {"kind": kind, **describe(resolved, domain)}
+    meta = {"kind": kind, **checkpoint_meta(resolved, domain)}
     checkpoint.save(folder.checkpoints, checkpoint.Checkpoint(1, meta, checkpoint.join(**groups)), best=True)
 
 

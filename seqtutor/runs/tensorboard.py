@@ -17,7 +17,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from seqtutor.system.files import writing
 
 
-class Board:
+class TensorBoard:
     """Writes event files into a run's `tensorboard` folder: `tensorboard --logdir runs` shows them."""
 
     def __init__(self, folder: Path, keep_until: int = -1):

@@ -10,7 +10,8 @@ import yaml
 import seqtutor
 from seqtutor.config import from_tree, to_tree
 from seqtutor.errors import UserError
-from seqtutor.rundir import History, RunDir
+from seqtutor.runs.history import History
+from seqtutor.runs.run_folder import RunFolder
 
 CONFIG = from_tree({"domain": {"name": "music"}, "seed": 5}, "test")
 OTHER = CONFIG.model_copy(update={"seed": 6})
@@ -19,7 +20,7 @@ ABOUT = {"kind": "prior"}
 
 @pytest.fixture
 def run(tmp_path):
-    return RunDir(tmp_path / "deep" / "run")
+    return RunFolder(tmp_path / "deep" / "run")
 
 
 def error_of(make):
@@ -132,14 +133,14 @@ def test_a_prior_is_not_resumed_as_a_tuned_run(run):
 def test_places_that_cannot_be_a_run(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        message = error_of(lambda path=path: RunDir(path).create(CONFIG, ABOUT, resume=False, force=False))
+        message = error_of(lambda path=path: RunFolder(path).create(CONFIG, ABOUT, resume=False, force=False))
         assert str(path) in message
-    assert "is not a run folder" in error_of(RunDir(tmp_path).config)
+    assert "is not a run folder" in error_of(RunFolder(tmp_path).config)
     for text in ("a: [", "\x00"):
         (tmp_path / "config.yaml").write_text(text)
-        assert "is not a run folder" in error_of(RunDir(tmp_path).config)
+        assert "is not a run folder" in error_of(RunFolder(tmp_path).config)
     (tmp_path / "config.yaml").write_text("[]")
-    assert "not a mapping" in error_of(RunDir(tmp_path).about)
+    assert "not a mapping" in error_of(RunFolder(tmp_path).about)
 
 
 ROWS = [{"step": 10 * i, "loss": 1 / (i + 3), "note": f"n{i}"} for i in range(1, 5)]

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor import checkpoint
-from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Vocabulary
@@ -19,12 +17,14 @@ from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Exploration, Sampler
 from seqtutor.policy.sequence_model import SequenceModel
+from seqtutor.runs import checkpoint
+from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
 
 
 @dataclass(frozen=True)
-class LoadedRun:
+class Run:
     """A run, ready to draw from. `name` labels it in tables: the folder's last two parts."""
 
     path: Path
@@ -60,13 +60,13 @@ class LoadedRun:
         )  # fmt: skip
 
 
-def describe(config: Config, domain: Domain) -> dict[str, Any]:
+def checkpoint_meta(config: Config, domain: Domain) -> dict[str, Any]:
     """The part of a checkpoint's meta that `load_run` rebuilds a run from, and the versions that wrote it."""
     vocabulary = {"symbols": list(domain.vocabulary.symbols), "end": domain.vocabulary.end}
     return {"config": to_tree(config), "vocabulary": vocabulary, "versions": versions()}
 
 
-def load_run(path: Path) -> LoadedRun:
+def load_run(path: Path) -> Run:
     """Loads the best checkpoint of a run. Raises UserError if the folder or the checkpoint is not usable."""
     path = Path(path)
     if not (path / "config.yaml").exists() and not (path / "checkpoints").is_dir():
@@ -76,7 +76,7 @@ def load_run(path: Path) -> LoadedRun:
     return rebuild(path, checkpoint.load_best(path / "checkpoints"))
 
 
-def rebuild(path: Path, saved: Checkpoint) -> LoadedRun:
+def rebuild(path: Path, saved: Checkpoint) -> Run:
     """The run a checkpoint holds. Raises UserError if its parts do not fit together."""
     with checkpoint.must_fit(path):
         config = from_tree(saved.meta["config"], str(path))
@@ -85,10 +85,10 @@ def rebuild(path: Path, saved: Checkpoint) -> LoadedRun:
         domain = make_domain(config.domain, vocabulary)
         prior = _network(config, vocabulary, saved.group("prior"))
         if not saved.group("online"):
-            return LoadedRun(path, config, domain, Policy(prior), saved.step)
+            return Run(path, config, domain, Policy(prior), saved.step)
         tuned = _network(config, vocabulary, saved.group("online"))
         policy = Policy(prior, tuned, VARIANTS[config.tune.variant])
-        return LoadedRun(path, config, domain, policy, saved.step)
+        return Run(path, config, domain, policy, saved.step)
 
 
 def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray]) -> SequenceModel:

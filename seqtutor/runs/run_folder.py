@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ CONTENTS = (
 )  # fmt: skip
 
 
-class RunDir:
+class RunFolder:
     """One run's folder. Making the object touches nothing on the disk."""
 
     def __init__(self, path: Path):
@@ -130,57 +127,3 @@ def _flat(config: Config) -> dict[str, Any]:
     tree = to_tree(config)
     seed = tree.pop("seed")
     return {"seed": seed, **{f"{name}.{key}": value for name, part in tree.items() for key, value in part.items()}}
-
-
-class Clock:
-    """The seconds a run has worked, all its processes together, up to the last row of history.csv that counts."""
-
-    def __init__(self, path: Path, until: int):
-        """Goes on from the last row of history.csv with a step of at most `until`, if there is one."""
-        self._before, self._started = 0.0, time.perf_counter()
-        if path.exists() and until > 0:
-            with open(path, encoding="utf-8", errors="replace", newline="") as file:
-                for row in csv.DictReader(file):
-                    with contextlib.suppress(KeyError, TypeError, ValueError):  # a line cut off by a kill
-                        if int(row["step"]) <= until:
-                            self._before = float(row["seconds"])
-
-    def seconds(self) -> float:
-        """Seconds so far."""
-        return self._before + time.perf_counter() - self._started
-
-
-class History:
-    """Appends rows to history.csv; the columns are those of the first row. Each row reaches the disk at once."""
-
-    def __init__(self, path: Path, keep_until: int = -1):
-        """Goes on with the rows that are there, up to the step of the checkpoint a run resumes from.
-
-        Rows with a step beyond keep_until are dropped, and so is a last line that a killed run left unfinished.
-        Raises UserError if the file is damaged otherwise.
-        """
-        self._path, self._columns = path, None
-        if path.exists():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            lines = text[: text.rfind("\n") + 1].splitlines()
-            if lines:
-                self._columns = next(csv.reader(lines[:1]))
-                lines = [lines[0], *self._up_to(keep_until, lines[1:])]
-            write_text(path, "".join(f"{line}\n" for line in lines))
-
-    def _up_to(self, step: int, rows: list[str]) -> list[str]:
-        try:
-            at = self._columns.index("step")
-            return [row for row in rows if int(row.split(",")[at]) <= step]
-        except (ValueError, IndexError):
-            raise UserError(f"{self._path} is damaged; delete it to resume without the rows so far") from None
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Adds one row; `step` must be among its columns."""
-        values = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()]
-        with writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            if self._columns is None:
-                self._columns = list(row)
-                lines.writerow(self._columns)  # quoted where a name has a comma, as `reward_smarts([C,N])`
-            lines.writerow(values)

@@ -6,8 +6,8 @@ import pytest
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.util.tensor_util import make_ndarray
 
-from seqtutor.board import Board
 from seqtutor.cli.main import run
+from seqtutor.runs.tensorboard import TensorBoard
 from tests.support.commands import error_of, failing_reward
 
 
@@ -24,7 +24,7 @@ def shown(folder):
 
 
 def test_scalars_and_histograms_come_back(tmp_path):
-    board = Board(tmp_path)
+    board = TensorBoard(tmp_path)
     board.add({"step": 1, "loss": 0.5, "tokens": 7})
     board.add({"step": 4, "loss": float("nan"), "tokens": 9}, {"reward": np.array([0.0, 1.0, 1.0, 3.0])})
     tags = shown(tmp_path)
@@ -36,7 +36,7 @@ def test_scalars_and_histograms_come_back(tmp_path):
 
 def test_what_was_written_beyond_a_checkpoint_is_left_out(tmp_path):
     for keep_until, sign in ((-1, 1.0), (3, -1.0), (5, 2.0)):
-        board = Board(tmp_path, keep_until)
+        board = TensorBoard(tmp_path, keep_until)
         for step in range(keep_until + 1, 8):
             board.add({"step": step, "x": sign * step}, {"h": np.full(3, sign)})
     tags = shown(tmp_path)

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from seqtutor import checkpoint
-from seqtutor.checkpoint import Checkpoint
 from seqtutor.errors import UserError
+from seqtutor.runs import checkpoint
+from seqtutor.runs.checkpoint import Checkpoint
 
 
 def made(step, value=0.0):
