@@ -62,7 +62,7 @@ def pretraining(seconds, config, units, layers, batch):
 
     tensorflow_setup.setup()
     from seqtutor.data.corpus import split
-    from seqtutor.pretrain import Trainer
+    from seqtutor.pretraining.trainer import Trainer
 
     overrides = (f"model.units={units}", f"model.layers={layers}", f"pretrain.batch={batch}", "pretrain.epochs=10000")
     resolved, corpus, domain = corpus_of(config, *overrides)

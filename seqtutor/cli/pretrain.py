@@ -42,8 +42,8 @@ def pretrain(
 
     tensorflow_setup.setup()
     from seqtutor.domains import make_domain
-    from seqtutor.pretrain import pretrain as train
-    from seqtutor.replicas import is_chief
+    from seqtutor.pretraining.loop import pretrain as train
+    from seqtutor.pretraining.replicas import is_chief
     from seqtutor.system import tables
 
     corpus = options.read_data(make_domain(resolved.domain), resolved.data.name, quiet)

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from seqtutor import pretrain, replicas
 from seqtutor.cli.main import run
 from seqtutor.errors import UserError
-from seqtutor.replicas import Replicas, every_device, is_chief
+from seqtutor.pretraining import loop, replicas
+from seqtutor.pretraining.replicas import Replicas, every_device, is_chief
 from tests.support.places import ROOT
 
 ARGS = [
@@ -39,10 +39,10 @@ def work(args, printed, environment, devices, interrupted):
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
         names = [f"CPU:{i}" for i in range(devices)]
-        pretrain.every_device = lambda quiet: Replicas(tf.distribute.MirroredStrategy(names))
+        loop.every_device = lambda quiet: Replicas(tf.distribute.MirroredStrategy(names))
     if interrupted:
-        validate = pretrain.Trainer.validate
-        pretrain.Trainer.validate = lambda trainer: os.kill(os.getpid(), signal.SIGINT) or validate(trainer)
+        validate = loop.Trainer.validate
+        loop.Trainer.validate = lambda trainer: os.kill(os.getpid(), signal.SIGINT) or validate(trainer)
     sys.exit(run(args))
 
 

@@ -17,7 +17,8 @@ from seqtutor.data.batches import Batches
 from seqtutor.domains import domain_class
 from seqtutor.errors import UserError
 from seqtutor.policy.sequence_model import shift_right
-from seqtutor.pretrain import Likelihood, Trainer, _unscaled, learning_rate, pretrain
+from seqtutor.pretraining.loop import pretrain
+from seqtutor.pretraining.trainer import Likelihood, Trainer, _unscaled, learning_rate
 from seqtutor.runs import checkpoint
 from seqtutor.runs.run import load_run
 from seqtutor.runs.run_folder import RunFolder

@@ -1,0 +1,1 @@
+"""Maximum likelihood: the loop, the trainer, and several devices."""
