@@ -7,7 +7,7 @@ usage: python scripts/ablations.py NAME tune|sweep ...    the rest as for seqtut
     bootstrap       the target of the last token looks across the end of the composition
     prior-logits    G starts as the prior's logits, and so its policy as p^2, not as p
 
-The product has no option for these. Here each is a subclass that stands in for one of `seqtutor.tune.loop`; settings,
+The product has no option for these. Here each is a subclass that stands in for one of `seqtutor.tuning.loop`; settings,
 seeds, and the number of transitions learned from are as without.
 """
 
@@ -27,9 +27,9 @@ from seqtutor.cli.main import run
 from seqtutor.kl_control.losses import LossOutput
 from seqtutor.kl_control.targets import td_loss
 from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right
-from seqtutor.tune import loop
-from seqtutor.tune.learner import Learner
-from seqtutor.tune.replay import Arrays, Replay
+from seqtutor.tuning import loop
+from seqtutor.tuning.learner import Learner
+from seqtutor.tuning.replay import Arrays, Replay
 
 
 class BootstrapLearner(Learner):
@@ -184,7 +184,7 @@ def _from(before: tf.Tensor, scores: Scores) -> Scores:
     return Scores(scores.logits[:, before:], scores.value[:, before:])
 
 
-# What stands in for which name of seqtutor.tune.loop.
+# What stands in for which name of seqtutor.tuning.loop.
 ABLATIONS = {
     "stored-states": {"Learner": StoredStatesLearner, "Tuner": StoredStatesTuner},
     "bootstrap": {"Learner": BootstrapLearner},

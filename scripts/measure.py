@@ -107,7 +107,7 @@ def tuning(seconds, config, units, layers, *overrides):
     tensorflow_setup.setup()
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.policy.sequence_model import SequenceModel
-    from seqtutor.tune import loop
+    from seqtutor.tuning import loop
 
     settings = (f"model.units={units}", f"model.layers={layers}", "tune.rounds=100000", *overrides)
     resolved, _, domain = corpus_of(config, *settings)
@@ -153,7 +153,7 @@ def rounds(seconds, prior, *overrides):
     from seqtutor import config as configs
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.runs.run import load_run
-    from seqtutor.tune import loop
+    from seqtutor.tuning import loop
 
     run = load_run(Path(prior))
     resolved = configs.changed(run.config, ("tune.rounds=100000", *overrides), prior)
@@ -197,7 +197,7 @@ def quality(seconds, prior, mean):
     from seqtutor import config as configs
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.runs.run import load_run
-    from seqtutor.tune import loop
+    from seqtutor.tuning import loop
 
     run = load_run(Path(prior))
     same = {name: getattr(run.config, name) for name in ("domain", "data", "model")}

@@ -27,7 +27,8 @@ from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import Progress
-from seqtutor.tune.loop import Tuner, tune
+from seqtutor.tuning.loop import tune
+from seqtutor.tuning.tuner import Tuner
 
 
 @dataclass(frozen=True)

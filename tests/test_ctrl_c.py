@@ -13,7 +13,7 @@ import pytest
 from seqtutor.domains.music.midi import write_midi
 from tests.support.commands import PRETRAIN, TUNE
 from tests.test_faults import assert_no_leftovers
-from tests.test_resume import assert_same_run
+from tests.tuning.test_resume import assert_same_run
 
 pytestmark = pytest.mark.slow
 INTERRUPTED = r"interrupted(; --resume goes on after (step|round) \d+)?\n"

@@ -18,7 +18,7 @@ from seqtutor.data import sequence_files
 from seqtutor.domains.molecules import Molecules, properties
 from seqtutor.domains.molecules.pool import Pool
 from tests.support.commands import CONFIG, PRETRAIN, TUNE, error_of
-from tests.test_resume import assert_same_run
+from tests.tuning.test_resume import assert_same_run
 
 pytestmark = pytest.mark.slow
 HUNGRY = "[238U]"

@@ -19,8 +19,8 @@ from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Exploration
 from seqtutor.policy.sequence_model import shift_right
 from seqtutor.stats.estimate import Estimate, mean_of_few
-from seqtutor.tune import loop
-from seqtutor.tune.learner import Learner
+from seqtutor.tuning import loop
+from seqtutor.tuning.learner import Learner
 from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 from tests.support.places import ROOT
 

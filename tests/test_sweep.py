@@ -16,7 +16,7 @@ from seqtutor.domains.base import Reward, Rewards
 from seqtutor.grid import Point
 from seqtutor.runs.run import load_run
 from seqtutor.runs.run_folder import RunFolder
-from seqtutor.tune.loop import Tuner
+from seqtutor.tuning.tuner import Tuner
 from tests.support.places import CONFIGS
 
 CONFIG = str(CONFIGS / "chain.yaml")

@@ -55,7 +55,7 @@ def tune(
     tensorflow_setup.setup()
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.runs.run import load_run
-    from seqtutor.tune.loop import tune as learn
+    from seqtutor.tuning.loop import tune as learn
 
     loaded = load_run(prior)
     resolved, asked = of_prior(resolved, loaded), resolved

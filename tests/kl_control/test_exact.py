@@ -13,7 +13,7 @@ from seqtutor.kl_control.optimum import kl
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sequence_model import shift_right
-from seqtutor.tune.loop import Tuner
+from seqtutor.tuning.tuner import Tuner
 from tests.support.line import ACTIONS, EVERY, LENGTH, LINE, REWARD, log_probs, make_prior, optimum, settings
 
 C = 1.0

@@ -12,7 +12,7 @@ from seqtutor.errors import UserError
 from seqtutor.policy.primers import NONE, Primer
 from seqtutor.runs.run import load_run
 from seqtutor.sample import Draw, draw
-from seqtutor.tune.loop import Tuner
+from seqtutor.tuning.tuner import Tuner
 from tests.conftest import Stems, Words
 from tests.support.commands import error_of
 from tests.support.toy import word_list

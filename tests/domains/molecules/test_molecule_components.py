@@ -12,7 +12,7 @@ from seqtutor.domains.molecules.reward import REWARD_NAMES, SCORES, parts_of
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.policy.sequence_model import SequenceModel
-from seqtutor.tune.loop import Tuner
+from seqtutor.tuning.tuner import Tuner
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 CAFFEINE = "Cn1c(=O)c2c(ncn2C)n(C)c1=O"

@@ -14,7 +14,7 @@ from seqtutor.system.tables import csv_file
 NAME = "best.csv"
 
 
-class Best:
+class BestSequences:
     """The `size` sequences of highest reward r(tau), each once, with the reward it had when it was first met.
 
     Of equal rewards the one met first stands first, and is kept.

@@ -1,6 +1,6 @@
 import numpy as np
 
-from seqtutor.tune.replay import Replay
+from seqtutor.tuning.replay import Replay
 
 
 def rows(*values):

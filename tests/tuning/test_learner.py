@@ -9,8 +9,8 @@ from seqtutor.errors import UserError
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sequence_model import SequenceModel, shift_right
-from seqtutor.tune.learner import Learner
-from seqtutor.tune.loop import Tuner
+from seqtutor.tuning.learner import Learner
+from seqtutor.tuning.tuner import Tuner
 from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 
 WITH_PRIOR = sorted(VARIANTS.keys() - {"rl-only"})

@@ -1,11 +1,4 @@
-"""KL-control tuning: have a batch scored, meanwhile learn from the replay and draw the next one, then store it; again.
-
-So a batch is first learned from in the round after its own, except on-policy, where learning waits for the scores
-and drawing for the learning. A batch is of the same weights and random numbers whenever it is drawn, so none is saved.
-The state after a round is the weights, the optimizer, the replay, the best sequences so far and what the reward
-remembers; all random numbers of a round come from (seed, round). So a run resumed from a checkpoint repeats the
-unbroken one to the bit.
-"""
+"""The state of one tuning run and its one operation, a round."""
 
 from __future__ import annotations
 
@@ -24,59 +17,15 @@ from seqtutor.policy.policy import Policy
 from seqtutor.policy.primers import Primer, with_primer
 from seqtutor.policy.sampler import Exploration, Rollout, Sampler
 from seqtutor.policy.sequence_model import SequenceModel
-from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
-from seqtutor.runs.history import Clock, History
-from seqtutor.runs.run import Run, checkpoint_meta
-from seqtutor.runs.run_folder import RunFolder
-from seqtutor.runs.tensorboard import TensorBoard
-from seqtutor.system.interrupt import Interrupt
-from seqtutor.system.progress import Progress
-from seqtutor.tune.best import NAME, Best
-from seqtutor.tune.learner import Learner
-from seqtutor.tune.replay import Arrays, Replay
+from seqtutor.runs.run import checkpoint_meta
+from seqtutor.tuning.best_sequences import BestSequences
+from seqtutor.tuning.learner import Learner
+from seqtutor.tuning.replay import Arrays, Replay
 
 
-def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: bool = False, quiet: bool = False) -> None:
-    """Tunes a policy from a prior and writes history and checkpoints into the run's folder.
-
-    Args:
-      config: resolved; its domain and model sections are the prior's.
-      reward: scores sequences; see seqtutor.domains.reward_spec.
-      resume: go on from the newest whole checkpoint, if there is one.
-    Raises:
-      KeyboardInterrupt: after Ctrl-C, once the round is finished and a checkpoint written.
-      Diverged: the loss is no longer finite.
-    """
-    tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
-    write_rejected(run.path, tuner.primer.rejected)
-    done = 0
-    if resume and (saved := checkpoint.load_newest(run.checkpoints)):
-        with checkpoint.must_fit(run.path):
-            tuner.restore(saved)
-        done = saved.step
-        checkpoint.discard_after(run.checkpoints, done)
-    clock = Clock(run.history_file, until=done)
-    history, board = History(run.history_file, done), TensorBoard(run.path / "tensorboard", done)
-    with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
-        for number in range(done, config.tune.rounds):
-            row, distributions = tuner.round(number)
-            row = {"step": row["step"], "seconds": clock.seconds(), **row}
-            history.add(row)
-            progress.advance({"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]})
-            last = number + 1 == config.tune.rounds
-            due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
-            board.add(row, distributions)
-            if due:
-                if len(tuner.best):  # before the checkpoint: a run killed between the two writes it again
-                    tuner.best.write(run.path / NAME, prior.domain)
-                checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
-            if interrupt.asked:
-                raise KeyboardInterrupt(f"--resume goes on after round {number + 1}")
-
-
-class Drawn(NamedTuple):
+class RoundDraw(NamedTuple):
     """What a round draws: the sequences as the domain sees them, the primers [N, P] they were drawn after, how many
     tokens of each primer are theirs, and the generator of the round's other random numbers.
     """
@@ -108,10 +57,10 @@ class Tuner:
         self.primer = Primer(domain, settings.primer)
         size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))
         self._replays = defaultdict(lambda: Replay(size, settings.priority))  # by the length of the primers
-        self.best = Best(settings.best)
+        self.best = BestSequences(settings.best)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
         self._tokens = 0  # drawn so far
-        self._ahead: Drawn | None = None  # the next round's
+        self._ahead: RoundDraw | None = None  # the next round's
 
     def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
@@ -143,14 +92,14 @@ class Tuner:
         row |= summarise(whole, count, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
         return row, {**sums, "sequence_length": whole.lengths}
 
-    def _draw(self, number: int) -> Drawn:
+    def _draw(self, number: int) -> RoundDraw:
         settings = self._config.tune
         rng = np.random.default_rng([self._config.seed, 0x70E, number])
         primers = self.primer.draw_equal(settings.batch, rng, number)
         uniforms = rng.random((settings.batch, self._domain.length), np.float32)
         whole, before = with_primer(self._sampler.draw(uniforms, primers), primers, self._domain)
         kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
-        return Drawn(whole, primers, kept, rng)
+        return RoundDraw(whole, primers, kept, rng)
 
     def _updates(self) -> int:
         """How many minibatches make up the replay ratio this round, on the long average."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seqtutor.domains.base import Rewards
 from seqtutor.policy.sampler import Rollout
-from seqtutor.tune.best import Best
+from seqtutor.tuning.best_sequences import BestSequences
 from tests.support.toy import Toy
 
 TOY = Toy().with_vocabulary("ab")  # token 0 ends a word, 1 is a, 2 is b
@@ -42,7 +42,7 @@ rounds = st.lists(
 @given(rounds, st.integers(0, 5))
 def test_it_is_what_sorting_everything_ever_drawn_would_give(rounds, size):
     """Each word counts as it was rewarded first. A word that was forgotten, being too bad, may come again."""
-    best, every = Best(size), {}
+    best, every = BestSequences(size), {}
     for step, words in enumerate(rounds):
         reward = {word: every.setdefault(word, total) for word, total in words}  # the same word, the same reward
         best.add(step, drawn(*(word for word, _ in words)), scored(*(reward[word] for word, _ in words)))
@@ -54,7 +54,7 @@ def test_it_is_what_sorting_everything_ever_drawn_would_give(rounds, size):
 
 
 def test_of_equal_rewards_the_first_is_kept_with_the_reward_it_had_then():
-    best = Best(2)
+    best = BestSequences(2)
     best.add(1, drawn("a", "b", "a"), scored(1, 1, 5))
     assert texts(best) == ["a", "b"]
     assert best.state()["total"].tolist() == [5, 1]
@@ -66,10 +66,10 @@ def test_of_equal_rewards_the_first_is_kept_with_the_reward_it_had_then():
 
 
 def test_a_restored_one_goes_on_the_same():
-    whole, half = Best(3), Best(3)
+    whole, half = BestSequences(3), BestSequences(3)
     for best in (whole, half):
         best.add(1, drawn("a", "b", "ab", "ba"), scored(0, 3, 1, 2))
-    resumed = Best(3)
+    resumed = BestSequences(3)
     resumed.restore(half.state())
     for best in (whole, resumed):
         best.add(2, drawn("aa", "b", ""), scored(4, 3, 2))
@@ -79,7 +79,7 @@ def test_a_restored_one_goes_on_the_same():
 
 
 def test_the_file(tmp_path):
-    best = Best(3)
+    best = BestSequences(3)
     best.add(1, drawn("a", "bab"), scored(1, 0.5))
     best.add(2, drawn("bb", "aba", "a"), scored(7, -1, 1))
     best.write(tmp_path / "best.csv", TOY)

@@ -6,7 +6,7 @@ import pytest
 from seqtutor.config import TuneConfig
 from seqtutor.domains.base import Rewards
 from seqtutor.policy.sampler import Rollout
-from seqtutor.tune.loop import exploration, learning_rate, summarise
+from seqtutor.tuning.tuner import exploration, learning_rate, summarise
 
 
 def test_learning_rate_rises_then_falls_to_its_last_share():

@@ -1,1 +1,0 @@
-"""KL-control tuning: targets (the maths), variants (the table), replay, learner, loop."""

@@ -1,0 +1,61 @@
+"""KL-control tuning: have a batch scored, meanwhile learn from the replay and draw the next one, then store it; again.
+
+So a batch is first learned from in the round after its own, except on-policy, where learning waits for the scores
+and drawing for the learning. A batch is of the same weights and random numbers whenever it is drawn, so none is saved.
+The state after a round is the weights, the optimizer, the replay, the best sequences so far and what the reward
+remembers; all random numbers of a round come from (seed, round). So a run resumed from a checkpoint repeats the
+unbroken one to the bit.
+"""
+
+from __future__ import annotations
+
+from seqtutor.config import Config
+from seqtutor.domains.base import Reward
+from seqtutor.reading.rejections import write_rejected
+from seqtutor.runs import checkpoint
+from seqtutor.runs.history import Clock, History
+from seqtutor.runs.run import Run
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.tensorboard import TensorBoard
+from seqtutor.system.interrupt import Interrupt
+from seqtutor.system.progress import Progress
+from seqtutor.tuning.best_sequences import NAME
+from seqtutor.tuning.tuner import Tuner
+
+
+def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: bool = False, quiet: bool = False) -> None:
+    """Tunes a policy from a prior and writes history and checkpoints into the run's folder.
+
+    Args:
+      config: resolved; its domain and model sections are the prior's.
+      reward: scores sequences; see seqtutor.domains.reward_spec.
+      resume: go on from the newest whole checkpoint, if there is one.
+    Raises:
+      KeyboardInterrupt: after Ctrl-C, once the round is finished and a checkpoint written.
+      Diverged: the loss is no longer finite.
+    """
+    tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
+    write_rejected(run.path, tuner.primer.rejected)
+    done = 0
+    if resume and (saved := checkpoint.load_newest(run.checkpoints)):
+        with checkpoint.must_fit(run.path):
+            tuner.restore(saved)
+        done = saved.step
+        checkpoint.discard_after(run.checkpoints, done)
+    clock = Clock(run.history_file, until=done)
+    history, board = History(run.history_file, done), TensorBoard(run.path / "tensorboard", done)
+    with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
+        for number in range(done, config.tune.rounds):
+            row, distributions = tuner.round(number)
+            row = {"step": row["step"], "seconds": clock.seconds(), **row}
+            history.add(row)
+            progress.advance({"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]})
+            last = number + 1 == config.tune.rounds
+            due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
+            board.add(row, distributions)
+            if due:
+                if len(tuner.best):  # before the checkpoint: a run killed between the two writes it again
+                    tuner.best.write(run.path / NAME, prior.domain)
+                checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
+            if interrupt.asked:
+                raise KeyboardInterrupt(f"--resume goes on after round {number + 1}")
