@@ -19,7 +19,8 @@ import numpy as np
 from seqtutor.config import Config
 from seqtutor.domains.base import Reward
 from seqtutor.errors import Diverged
-from seqtutor.evaluate import Study, Subject, as_tree, evaluate, write_results
+from seqtutor.evaluation.evaluate import Study, Subject, evaluate
+from seqtutor.evaluation.results import as_tree, write_results
 from seqtutor.frontier import BOUND, DIVERGED, DONE, FIGURES, PRIOR, UNFINISHED, Row, interval, write_summary
 from seqtutor.grid import Point
 from seqtutor.runs.history import Clock

@@ -13,7 +13,7 @@ from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
     from seqtutor.domains.base import Domain
-    from seqtutor.evaluate import Subject
+    from seqtutor.evaluation.evaluate import Subject
     from seqtutor.runs.run import Run
 
 
@@ -48,8 +48,9 @@ def evaluate(
     from seqtutor.config import EvaluateConfig
     from seqtutor.data.sequence_files import SequenceFile
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.evaluate import Study, as_text, common_c, write_results
-    from seqtutor.evaluate import evaluate as measure
+    from seqtutor.evaluation.evaluate import Study, common_c
+    from seqtutor.evaluation.evaluate import evaluate as measure
+    from seqtutor.evaluation.results import as_text, write_results
     from seqtutor.reading.rejections import write_rejected
     from seqtutor.system.tables import make_folder
 
@@ -113,7 +114,7 @@ def common_domain(runs: dict[Path, Run], name: str | None, overrides: tuple[str,
 def subjects_of(paths: Sequence[Path], runs: dict[Path, Run], domain: Domain) -> list[Subject]:
     """What to evaluate, in the order named, each with a label of its own."""
     from seqtutor.data.sequence_files import SequenceFile
-    from seqtutor.evaluate import Subject
+    from seqtutor.evaluation.evaluate import Subject
 
     paths = list(dict.fromkeys(paths))
     names = [runs[path].name if path in runs else path.name for path in paths]

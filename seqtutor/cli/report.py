@@ -38,7 +38,7 @@ def report(
     tensorflow_setup.setup()
     from seqtutor.cli.evaluate import common_domain, subjects_of
     from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.evaluate import Study
+    from seqtutor.evaluation.evaluate import Study
     from seqtutor.report.collect import collect
     from seqtutor.report.page import page
     from seqtutor.runs.run import load_run

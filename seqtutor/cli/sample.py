@@ -34,9 +34,9 @@ def sample(
 
     tensorflow_setup.setup()
     from seqtutor.domains.reward_spec import make_reward
+    from seqtutor.evaluation.draw import Draw
+    from seqtutor.evaluation.sample import sample as write
     from seqtutor.runs.run import load_run
-    from seqtutor.sample import Draw
-    from seqtutor.sample import sample as write
 
     if temperature is not None:
         overrides += (f"sample.temperature={temperature}",)

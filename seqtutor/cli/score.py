@@ -46,8 +46,8 @@ def score(
     tensorflow_setup.setup()
     from seqtutor.data.sequence_files import SequenceFile
     from seqtutor.domains.reward_spec import make_reward
+    from seqtutor.evaluation.score import score as write
     from seqtutor.runs.run import load_run
-    from seqtutor.score import score as write
 
     run = None if model is None else options.changed(load_run(model), overrides)
     if run is not None:

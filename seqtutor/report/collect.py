@@ -16,7 +16,8 @@ import numpy as np
 from seqtutor.config import to_tree
 from seqtutor.domains.base import Domain
 from seqtutor.domains.neighbours import Neighbour
-from seqtutor.evaluate import Results, Study, Subject, common_c, evaluate
+from seqtutor.evaluation.evaluate import Study, Subject, common_c, evaluate
+from seqtutor.evaluation.results import Results
 from seqtutor.runs.run_folder import RunFolder
 
 FIRST = 16  # sequences of all runs together that are shown as they were drawn, but LEAST of each

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 import seqtutor
-from seqtutor.evaluate import SIGNIFICANT
+from seqtutor.evaluation.results import SIGNIFICANT
 from seqtutor.report.charts import Curve, Point, bars, lines, number, scatter, thinned
 from seqtutor.report.collect import Near, Report, Shown, Story
 from seqtutor.report.style import LIGHT, SCRIPT, style

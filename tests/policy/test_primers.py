@@ -9,9 +9,9 @@ from seqtutor.cli.main import run as command
 from seqtutor.config import from_tree
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
+from seqtutor.evaluation.draw import Draw, draw
 from seqtutor.policy.primers import NONE, Primer
 from seqtutor.runs.run import load_run
-from seqtutor.sample import Draw, draw
 from seqtutor.tuning.tuner import Tuner
 from tests.conftest import Stems, Words
 from tests.support.commands import error_of

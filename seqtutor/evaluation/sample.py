@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
-from seqtutor.policy.primers import Primer, draw_from
+from seqtutor.evaluation.draw import Draw, DrawnBatch, draw
+from seqtutor.policy.primers import Primer
 from seqtutor.policy.sampler import Rollout
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs.run import Run
@@ -21,47 +20,6 @@ from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
 GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
-
-
-@dataclass(frozen=True)
-class Draw:
-    """How sequences are drawn.
-
-    Attributes:
-      num: how many.
-      seed: with the batch size it decides the sequences; their number does not: the first of many are the few.
-      batch: sequences drawn at a time.
-      primer: see primers.Primer.
-    """
-
-    num: int
-    seed: int
-    batch: int
-    temperature: float = 1.0
-    primer: str = "start"
-
-
-class Drawn(NamedTuple):
-    """A batch of sequences, the primers int32 [N, P] before them, and how many of their tokens were drawn, int32 [N].
-
-    Where the domain keeps its primer, it is part of the sequences but not drawn, and P = 0.
-    """
-
-    primers: np.ndarray
-    sequences: Rollout
-    count: np.ndarray
-
-
-def draw(run: Run, how: Draw) -> Iterator[Drawn]:
-    """Draws `how.num` sequences batch by batch. Every batch is drawn whole, the last one too, and cut afterwards."""
-    sampler, primer = run.sampler(how.temperature), Primer(run.domain, how.primer)
-    for index, first in enumerate(range(0, how.num, how.batch)):
-        rng = np.random.default_rng([how.seed, 0x5A, index])
-        uniforms = rng.random((how.batch, run.domain.length), np.float32)
-        primers = primer.draw(how.batch, rng, first)
-        whole, before, count = draw_from(sampler, uniforms, primers, run.domain)
-        n = min(how.batch, how.num - first)
-        yield Drawn(before[:n], Rollout(*(array[:n] for array in whole)), count[:n])
 
 
 def sample(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
@@ -79,7 +37,7 @@ def sample(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: 
     path = make_folder(folder) / "samples.csv"
     write_rejected(folder, Primer(run.domain, how.primer).rejected)
     columns = ("file", "text", "primer", "tokens", "log_prior", "log_prob", *reward.names, "total")
-    kept: list[Drawn] = []
+    kept: list[DrawnBatch] = []
     first = 0
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(how.num, "sequence", quiet))
@@ -107,7 +65,7 @@ def find_writer(domain: Domain, kind: str) -> Writer | None:
     return writers.get(kind)
 
 
-def _rows(domain: Domain, batch: Drawn, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:
+def _rows(domain: Domain, batch: DrawnBatch, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:
     """The rows of samples.csv for one batch."""
     drawn, kept = batch.sequences, batch.sequences.lengths - batch.count
     scored = reward(drawn.tokens, drawn.lengths)
@@ -122,7 +80,7 @@ def _rows(domain: Domain, batch: Drawn, reward: Reward, files: list[str | None])
         yield text | {name: values[i] for name, values in sums.items()}
 
 
-def _write_npz(path: Path, batches: list[Drawn]) -> None:
+def _write_npz(path: Path, batches: list[DrawnBatch]) -> None:
     """Writes samples.npz; `score` reads it."""
     drawn = Rollout(*(np.concatenate(parts) for parts in zip(*(batch.sequences for batch in batches), strict=True)))
     write_arrays(path, {

@@ -9,9 +9,10 @@ import pytest
 
 from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.reward_spec import make_reward
-from seqtutor.evaluate import Study, Subject, as_text, evaluate, write_results
+from seqtutor.evaluation.draw import Draw, draw
+from seqtutor.evaluation.evaluate import Study, Subject, evaluate
+from seqtutor.evaluation.results import as_text, write_results
 from seqtutor.runs.run import load_run
-from seqtutor.sample import Draw, draw
 from seqtutor.stats.estimate import Estimate, RatioSums
 
 

@@ -16,31 +16,25 @@ Where all sequences can be listed, also log_z, the best objective there is, and 
 
 from __future__ import annotations
 
-import json
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.base import Domain, Reward
+from seqtutor.evaluation.draw import Draw, DrawnBatch, draw
+from seqtutor.evaluation.results import Results
 from seqtutor.kl_control.optimum import LogZBound, kl, optimum
 from seqtutor.runs.run import Run
-from seqtutor.sample import Draw, Drawn, draw
-from seqtutor.stats.estimate import Estimate, RatioSums, p_value
-from seqtutor.system.files import write_text
+from seqtutor.stats.estimate import Estimate, RatioSums
 from seqtutor.system.progress import Progress
-from seqtutor.system.tables import aligned, csv_file
 
 # Sees every batch that is judged: the subject's label, tokens [N, T], lengths [N], and r(tau) of each [N].
 Watch = Callable[[str, np.ndarray, np.ndarray, np.ndarray], None]
-Results = dict[str, dict[str, Estimate]]  # of each subject by its label, in order
-SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ class Sums:
         self._sums: dict[str, RatioSums] = defaultdict(RatioSums)
         self._bound = LogZBound()
 
-    def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: Drawn | None) -> np.ndarray:
+    def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: DrawnBatch | None) -> np.ndarray:
         """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn. Returns r(tau) of each [N]."""
         scored = reward(tokens, lengths)
         total = scored.total.sum(axis=1, dtype=np.float64)
@@ -97,7 +91,7 @@ class Sums:
         self._sums["length"].add(lengths)
         return total
 
-    def _add_policy(self, total: np.ndarray, drawn: Drawn) -> None:
+    def _add_policy(self, total: np.ndarray, drawn: DrawnBatch) -> None:
         of = drawn.sequences
         kl = of.kl.sum(axis=1, dtype=np.float64)
         self._sums["objective"].add(total / self._c - kl)
@@ -165,7 +159,7 @@ def _exact(run: Run, reward: Reward, c: float) -> dict[str, Estimate]:
     return {name: Estimate(value, value, value, len(every), 0.0) for name, value in exact.items()}
 
 
-def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.ndarray, Drawn | None]]:
+def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.ndarray, DrawnBatch | None]]:
     """Tokens and lengths of every batch, and how it was drawn."""
     if isinstance(subject.what, SequenceFile):
         for batch in subject.what.batches():
@@ -174,55 +168,3 @@ def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.
     run = subject.what
     for drawn in draw(run, Draw(study.num, study.seed, run.config.sample.batch, primer=run.primer)):
         yield drawn.sequences.tokens, drawn.sequences.lengths, drawn
-
-
-def write_results(results: Results, folder: Path) -> None:
-    """Writes evaluation.json {label: {metric: {value, low, high, n}}}, NaN as null, and evaluation.csv.
-
-    evaluation.csv has a row a subject and metric; p is that of Welch's z test against the first subject.
-    """
-    tree = {label: as_tree(metrics) for label, metrics in results.items()}
-    write_text(folder / "evaluation.json", json.dumps(tree, indent=1, allow_nan=False) + "\n")
-    first = next(iter(results.values()))
-    with csv_file(folder / "evaluation.csv", ("run", "metric", "value", "low", "high", "n", "p")) as table:
-        for label, metrics in results.items():
-            for name, e in metrics.items():
-                p = None if metrics is first or name not in first else p_value(first[name], e)
-                row = {"run": label, "metric": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n, "p": p}
-                table.add(row)
-
-
-def as_tree(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
-    """{metric: {value, low, high, n}} as it stands in JSON, NaN as null."""
-    return {
-        name: {"value": _json(e.value), "low": _json(e.low), "high": _json(e.high), "n": e.n}
-        for name, e in metrics.items()
-    }
-
-
-def as_text(results: Results, c: float | None) -> str:
-    """The table for the terminal: a metric a row, a subject a column, what differs from the first marked."""
-    first = next(iter(results.values()))
-    names = list(dict.fromkeys(name for metrics in results.values() for name in metrics))
-    rows = [["", *results]]
-    for name in names:
-        cells = [
-            _cell(metrics.get(name), None if metrics is first else first.get(name)) for metrics in results.values()
-        ]
-        rows.append([name, *cells])
-    lines = [aligned(rows), "value [95 % interval]" + ("" if c is None else f"; objective with c = {c:g}")]
-    if len(results) > 1:
-        lines.append(f"* differs from the first at p < {SIGNIFICANT}, Welch's z test")
-    return "\n".join(lines)
-
-
-def _cell(estimate: Estimate | None, first: Estimate | None) -> str:
-    if estimate is None or math.isnan(estimate.value):
-        return "-  "
-    interval = "" if estimate.low is None else f" [{estimate.low:.4g}, {estimate.high:.4g}]"
-    p = None if first is None else p_value(first, estimate)
-    return f"{estimate.value:.4g}{interval}{' *' if p is not None and p < SIGNIFICANT else '  '}"
-
-
-def _json(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

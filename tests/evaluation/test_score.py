@@ -10,9 +10,10 @@ from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains import domain_class
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
+from seqtutor.evaluation.draw import Draw
+from seqtutor.evaluation.sample import sample
+from seqtutor.evaluation.score import score
 from seqtutor.runs.run import load_run
-from seqtutor.sample import Draw, sample
-from seqtutor.score import score
 from tests.support.places import DATA
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
+from seqtutor.evaluation.draw import Draw, draw
+from seqtutor.evaluation.sample import sample
 from seqtutor.runs.run import load_run
-from seqtutor.sample import Draw, draw, sample
 
 
 def joined(run, how):

@@ -1,0 +1,1 @@
+"""Drawing from runs, and judging runs and files: figures with intervals, scores."""
