@@ -25,8 +25,8 @@ def export(path: Path, force: bool, seed: int | None, out: Path | None, quiet: b
     if out is None:
         raise UserError("say where the SavedModel goes: --out DIR")
     tensorflow_setup.setup()
-    from seqtutor.export import check_place
-    from seqtutor.export import export as write
+    from seqtutor.exchange.saved_model import check_place
+    from seqtutor.exchange.saved_model import export as write
     from seqtutor.runs.run import load_run
 
     check_place(out, force)

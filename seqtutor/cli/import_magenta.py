@@ -35,9 +35,9 @@ def import_magenta(checkpoint: Path, events: str, force: bool, seed: int | None,
     from seqtutor.system import tensorflow_setup
 
     tensorflow_setup.setup()
-    from seqtutor import magenta
     from seqtutor.config import from_tree
     from seqtutor.domains import domain_class
+    from seqtutor.exchange import magenta
     from seqtutor.runs.checkpoint import Checkpoint, join, save
     from seqtutor.runs.run import checkpoint_meta
     from seqtutor.runs.run_folder import RunFolder

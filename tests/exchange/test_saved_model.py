@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from seqtutor.cli.main import run
 from seqtutor.config import VARIANT_NAMES, ModelConfig
-from seqtutor.export import Exported
+from seqtutor.exchange.saved_model import Exported
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Sampler
 from seqtutor.policy.sequence_model import SequenceModel
@@ -205,7 +205,7 @@ def test_whole_or_not_there(make_run, tmp_path, monkeypatch):
     path, out = make_run(), tmp_path / "place" / "out"
     exported(path, out)
     inside = sorted(file for file in out.rglob("*"))
-    monkeypatch.setattr("seqtutor.export.about", lambda *_: 1 / 0)
+    monkeypatch.setattr("seqtutor.exchange.saved_model.about", lambda *_: 1 / 0)
     assert run(["export", str(path), "--out", str(out), "--force"]) == 1
     assert run(["export", str(path), "--out", str(out.parent / "new")]) == 1
     assert list(out.parent.iterdir()) == [out]

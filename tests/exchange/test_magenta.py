@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtutor import magenta
 from seqtutor.cli.main import run
 from seqtutor.errors import UserError
-from seqtutor.magenta import EVENTS
+from seqtutor.exchange import magenta
+from seqtutor.exchange.magenta import EVENTS
 from seqtutor.runs.run import load_run
 
 v1 = tf.compat.v1
