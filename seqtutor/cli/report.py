@@ -39,8 +39,8 @@ def report(
     from seqtutor.cli.evaluate import common_domain, subjects_of
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.evaluation.evaluate import Study
-    from seqtutor.report.collect import collect
-    from seqtutor.report.page import page
+    from seqtutor.reports.collect import collect
+    from seqtutor.reports.page import page
     from seqtutor.runs.run import load_run
     from seqtutor.system.files import write_text
     from seqtutor.system.tables import make_folder

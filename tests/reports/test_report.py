@@ -11,8 +11,8 @@ import yaml
 from seqtutor.cli.main import run
 from seqtutor.config import load
 from seqtutor.domains.neighbours import Neighbour
-from seqtutor.report.collect import BEST, Kept, Shown, read_history
-from seqtutor.report.collect import _best as best
+from seqtutor.reports.collect import BEST, Kept, Shown, read_history
+from seqtutor.reports.collect import _best as best
 from tests.conftest import Words
 
 EVIL = "<script>alert(1)</script>"

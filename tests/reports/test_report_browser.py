@@ -4,7 +4,7 @@ import pytest
 
 from seqtutor.config import from_tree
 from seqtutor.domains import domain_class
-from seqtutor.report.collect import BEST, FIRST
+from seqtutor.reports.collect import BEST, FIRST
 from tests.support.browser import CHROMIUM, browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]

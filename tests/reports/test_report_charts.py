@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from seqtutor.report.charts import (
+from seqtutor.reports.charts import (
     BOTTOM,
     HEIGHT,
     LEFT,
@@ -26,7 +26,7 @@ from seqtutor.report.charts import (
     thinned,
     ticks,
     visible,
-)  # fmt: skip
+)
 from seqtutor.stats.estimate import Estimate
 
 

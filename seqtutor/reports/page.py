@@ -17,9 +17,9 @@ import yaml
 
 import seqtutor
 from seqtutor.evaluation.results import SIGNIFICANT
-from seqtutor.report.charts import Curve, Point, bars, lines, number, scatter, thinned
-from seqtutor.report.collect import Near, Report, Shown, Story
-from seqtutor.report.style import LIGHT, SCRIPT, style
+from seqtutor.reports.charts import Curve, Point, bars, lines, number, scatter, thinned
+from seqtutor.reports.collect import Near, Report, Shown, Story
+from seqtutor.reports.style import LIGHT, SCRIPT, style
 from seqtutor.stats.estimate import Estimate, p_value
 
 OF_PRIORS = ("loss", "validation_loss")  # the learning curves, columns of history.csv
