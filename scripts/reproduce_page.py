@@ -19,11 +19,12 @@ from reproduce_plan import ABLATIONS, STAGES, Notes, Plan
 from reproduce_results import MINUTES, Policies, differs
 from reproduce_tables import COMPARED, MARKS, PUBLISHED, TABLES, Columns
 
-from seqtutor import config, frontier
+from seqtutor import config
 from seqtutor.config import Config
-from seqtutor.frontier import PRIOR
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.stats.estimate import Estimate
+from seqtutor.sweeps import frontier
+from seqtutor.sweeps.frontier import PRIOR
 from seqtutor.system.files import write_text
 
 TEMPLATE = Path("docs/results.template.md")
@@ -235,7 +236,7 @@ def markdown(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 
 
 def _numbers(path: Path) -> list[frontier.Row]:
-    """The rows of a sweep's summary.csv as `seqtutor.frontier` has them."""
+    """The rows of a sweep's summary.csv as `seqtutor.sweeps.frontier` has them."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     words = ("variant", "status", "folder")

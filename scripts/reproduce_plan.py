@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seqtutor import config
-from seqtutor.frontier import DIVERGED
-from seqtutor.grid import Point
+from seqtutor.sweeps.frontier import DIVERGED
+from seqtutor.sweeps.grid import Point
 from seqtutor.system.files import write_text
 from seqtutor.system.tables import make_folder
 

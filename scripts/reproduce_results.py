@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqtutor.frontier import DIVERGED, DONE, PRIOR
 from seqtutor.stats.estimate import Z95, Estimate, mean_of_few, student95
+from seqtutor.sweeps.frontier import DIVERGED, DONE, PRIOR
 
 MINUTES = "minutes"  # of training, beside the metrics of evaluation.json
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reproduce_results import MINUTES
 
-from seqtutor.frontier import PRIOR
+from seqtutor.sweeps.frontier import PRIOR
 
 Columns = Sequence[tuple[str, str]]  # metric, the column's name; one with % is in per cent
 TABLES: dict[str, tuple[str, Columns]] = {

@@ -17,8 +17,8 @@ from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
     from seqtutor.config import Config
-    from seqtutor.frontier import Row
-    from seqtutor.grid import Point
+    from seqtutor.sweeps.frontier import Row
+    from seqtutor.sweeps.grid import Point
 
 _OWN_OPTION = {"tune.variant": "--variants", "tune.c": "--c", "tune.reward": "--reward", "seed": "--seed"}
 
@@ -86,10 +86,10 @@ def sweep(
     from seqtutor.system import tensorflow_setup
 
     tensorflow_setup.setup()
-    from seqtutor import frontier, spread
-    from seqtutor import sweep as sweeps
     from seqtutor.domains.reward_spec import make_reward
     from seqtutor.runs.run import load_run
+    from seqtutor.sweeps import frontier, ray_engine
+    from seqtutor.sweeps import sweep as sweeps
 
     loaded = load_run(prior)
     jobs = [
@@ -97,7 +97,7 @@ def sweep(
     ]
     with (
         make_reward(loaded.domain, jobs[0].config.tune.reward, jobs[0].config.tune.batch) as scores,
-        spread.engine(prior) if engine == "ray" else nullcontext() as where,
+        ray_engine.engine(prior) if engine == "ray" else nullcontext() as where,
     ):
         sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
         tell_of_prior(plan[0][1], loaded, config)
@@ -115,7 +115,7 @@ def _plan(
 ) -> list[tuple[Point, Config]]:  # fmt: skip
     """Every point with its config. Raises UserError for anything wrong in any of them."""
     from seqtutor.config import load
-    from seqtutor.grid import grid, split
+    from seqtutor.sweeps.grid import grid, split
 
     refuse_of_the_prior(overrides)
     for item in overrides:
@@ -131,7 +131,7 @@ def _plan(
 
 def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:
     """Prints a row of the table as soon as it is known, below the names of the columns; warns of what diverged."""
-    from seqtutor.frontier import DIVERGED, FIGURES, text
+    from seqtutor.sweeps.frontier import DIVERGED, FIGURES, text
     from seqtutor.system.progress import LOG, show
 
     labels = ("variant", "c", *points[0].swept, "seed")

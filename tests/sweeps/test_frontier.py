@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from seqtutor.frontier import across_seeds, as_text, interval, write_summary
 from seqtutor.stats.estimate import Z95, mean_of_few, student95
+from seqtutor.sweeps.frontier import across_seeds, as_text, interval, write_summary
 
 SETTINGS = ("variant", "c")
 

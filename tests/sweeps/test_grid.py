@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from seqtutor import config
 from seqtutor.errors import UserError
-from seqtutor.grid import Point, grid, split
+from seqtutor.sweeps.grid import Point, grid, split
 
 
 def test_every_combination_once_and_one_seed_after_the_other():

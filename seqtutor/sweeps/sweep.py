@@ -21,11 +21,11 @@ from seqtutor.domains.base import Reward
 from seqtutor.errors import Diverged
 from seqtutor.evaluation.evaluate import Study, Subject, evaluate
 from seqtutor.evaluation.results import as_tree, write_results
-from seqtutor.frontier import BOUND, DIVERGED, DONE, FIGURES, PRIOR, UNFINISHED, Row, interval, write_summary
-from seqtutor.grid import Point
 from seqtutor.runs.history import Clock
 from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.sweeps.frontier import BOUND, DIVERGED, DONE, FIGURES, PRIOR, UNFINISHED, Row, interval, write_summary
+from seqtutor.sweeps.grid import Point
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import Progress
 from seqtutor.tuning.loop import tune
@@ -68,7 +68,7 @@ def sweep(
 ) -> list[Row]:  # fmt: skip
     """Runs what is unfinished of a prepared sweep; returns the rows of its summary.
 
-    The summary in the folder (see seqtutor.frontier) is written anew after each point, and `tell` is given each row:
+    The summary in the folder (see seqtutor.sweeps.frontier) is written anew after each point, and `tell` is given each row:
     first the prior's, then each point's. A point whose tuning diverges has that as its status.
 
     Args: engine: where the points run; by default here, one after the other.

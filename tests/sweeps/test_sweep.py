@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqtutor import sweep as sweeps
 from seqtutor.cli.main import run
 from seqtutor.config import EvaluateConfig, TuneConfig
 from seqtutor.domains.base import Reward, Rewards
-from seqtutor.grid import Point
 from seqtutor.runs.run import load_run
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.sweeps import sweep as sweeps
+from seqtutor.sweeps.grid import Point
 from seqtutor.tuning.tuner import Tuner
 from tests.support.places import CONFIGS
 
@@ -142,7 +142,7 @@ def test_interrupted_in_training_and_in_evaluation_it_ends_in_the_same_bits(
         def stop(*args):
             raise KeyboardInterrupt
 
-        patch.setattr("seqtutor.sweep.write_results", stop)
+        patch.setattr("seqtutor.sweeps.sweep.write_results", stop)
         assert sweep(prior, broken, *GRID, "--resume", "--quiet") == 130
 
     assert sweep(prior, broken, *GRID, "--resume") == 0

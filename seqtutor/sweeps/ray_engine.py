@@ -14,7 +14,7 @@ from types import ModuleType
 
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.runs.run import load_run
-from seqtutor.sweep import Engine, Job, finish
+from seqtutor.sweeps.sweep import Engine, Job, finish
 from seqtutor.system import ray_cluster, tensorflow_setup
 
 DEATHS = 10  # how many times a point may lose its machine or process before the sweep gives up
