@@ -68,7 +68,7 @@ def sweep(
 ) -> list[Row]:  # fmt: skip
     """Runs what is unfinished of a prepared sweep; returns the rows of its summary.
 
-    The summary in the folder (see seqtutor.sweeps.frontier) is written anew after each point, and `tell` is given each row:
+    The summary in the folder (see `frontier`) is written anew after each point, and `tell` is given each row:
     first the prior's, then each point's. A point whose tuning diverges has that as its status.
 
     Args: engine: where the points run; by default here, one after the other.

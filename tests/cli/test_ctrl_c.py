@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from seqtutor.domains.music.midi import write_midi
+from tests.cli.test_faults import assert_no_leftovers
 from tests.support.commands import PRETRAIN, TUNE
-from tests.test_faults import assert_no_leftovers
 from tests.tuning.test_resume import assert_same_run
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from seqtutor.cli.main import commands
-from tests.test_docs import ROOT, parse
+from tests.docs.test_docs import ROOT, parse
 
 sys.path.append(str(ROOT / "scripts"))
 import bench

@@ -11,8 +11,8 @@ from click.shell_completion import BashComplete
 
 from seqtutor.cli.main import COMMANDS, COMPLETE, commands
 from seqtutor.config import VARIANT_NAMES
+from tests.cli.test_cli import HEAVY
 from tests.support.places import ROOT
-from tests.test_cli import HEAVY
 
 
 def offered(*args):
