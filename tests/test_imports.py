@@ -1,4 +1,4 @@
-"""Heavy packages load late: only where allowed, so that `seqtutor --help` needs none. import-linter checks the rooms."""
+"""Heavy packages load late, only where allowed, so that `seqtutor --help` needs none. import-linter checks the rest."""
 
 import ast
 

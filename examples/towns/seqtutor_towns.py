@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Writer
+from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums
@@ -46,8 +47,8 @@ class Towns(Domain):
     def data_sets(cls) -> dict[str, DataSet]:
         return {}
 
-    def reward(self, weights: Mapping[str, float]) -> Reward:
-        return TownReward(self, weights)
+    def reward(self, terms: Sequence[Term]) -> Reward:
+        return TownReward(self, terms)
 
     def statistics(self, reference: set[str] | None, seed: int) -> Statistics:
         return TownStatistics(self, reference)
@@ -59,8 +60,9 @@ class Towns(Domain):
 class TownReward(Reward):
     """`alternating`: 1 for each letter where vowels and consonants alternate, else -1. `letters`: 1 for each letter."""
 
-    def __init__(self, domain: Towns, weights: Mapping[str, float]):
-        self.names, self._weights, self._end = tuple(weights), weights, domain.vocabulary.end
+    def __init__(self, domain: Towns, terms: Sequence[Term]):
+        self.names, self._terms = tuple(dict.fromkeys(term.component for term in terms)), terms
+        self._end = domain.vocabulary.end
         self._vowel = np.isin(domain.vocabulary.symbols, list(VOWELS))
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
@@ -69,8 +71,7 @@ class TownReward(Reward):
         alternating = np.zeros(tokens.shape, np.float32)
         alternating[:, 1:] = np.where(vowel[:, 1:] != vowel[:, :-1], 1.0, -1.0) * letter[:, 1:]
         parts = {"alternating": alternating, "letters": letter.astype(np.float32)}
-        total = sum(weight * parts[name] for name, weight in self._weights.items())
-        return Rewards(np.asarray(total, np.float32), {name: parts[name] for name in self.names})
+        return Rewards(weighted_sum(self._terms, parts, letter), {name: parts[name] for name in self.names})
 
 
 class TownStatistics(Statistics):

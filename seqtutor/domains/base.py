@@ -24,6 +24,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqtutor.domains.neighbours import Neighbours, nearest_texts
+from seqtutor.domains.reward_terms import Term
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate
@@ -248,8 +249,8 @@ class Domain(ABC):
         return None
 
     @abstractmethod
-    def reward(self, weights: Mapping[str, float]) -> Reward:
-        """The weighted sum of terms (see `reward_terms`). Their names were checked against `reward_names`."""
+    def reward(self, terms: Sequence[Term]) -> Reward:
+        """The weighted sum of terms. Their names were checked against `reward_names`."""
 
     def reference(self, texts: Iterable[str]) -> Any:
         """What `statistics` compares sequences with, made once of the texts of the training data: here, their set."""

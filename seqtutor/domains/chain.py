@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Vocabulary, Writer
-from seqtutor.domains.reward_terms import weighted_sum
+from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected
@@ -86,9 +86,9 @@ class Chain(Domain):
         )  # fmt: skip
         return {"chain": words}
 
-    def reward(self, weights: Mapping[str, float]) -> Reward:
+    def reward(self, terms: Sequence[Term]) -> Reward:
         """See `RandomReward`."""
-        return RandomReward(self, weights)
+        return RandomReward(self, terms)
 
     def statistics(self, reference: set[str] | None, seed: int) -> Statistics:
         """The shares of distinct words and of words not in the reference."""
@@ -104,9 +104,9 @@ class RandomReward(Reward):
 
     names = ("random",)
 
-    def __init__(self, domain: Chain, weights: Mapping[str, float]):
+    def __init__(self, domain: Chain, terms: Sequence[Term]):
         rng = np.random.default_rng(domain.options["table"])
-        self._letters, self._weights = domain.vocabulary.size, weights
+        self._letters, self._terms = domain.vocabulary.size, terms
         self._tables = [rng.normal(size=self._letters ** (t + 1)) for t in range(domain.length)]
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
@@ -116,7 +116,7 @@ class RandomReward(Reward):
             prefix = prefix * self._letters + tokens[:, t]
             part[:, t] = table[prefix]
         counts = np.ones(tokens.shape, bool)  # all words have T letters
-        return Rewards(weighted_sum(self._weights, {"random": part}, counts), {"random": part})
+        return Rewards(weighted_sum(self._terms, {"random": part}, counts), {"random": part})
 
 
 class WordStatistics(Statistics):

@@ -1,9 +1,9 @@
-"""Transforms of a reward component, and how a term of a weighted sum is written.
+"""Terms of a reward, such as `logp@clip/0/5:2`: parsed once, written back by `str`.
 
-A term is `name`, or `name@transform/number/...`: `logp@clip/0/5`, `weight@sigmoid/500/300`, `tpsa@step/140`. No
-character of it means anything to a shell. A name may have an argument, `smarts(C=O)`, which does need quotes.
+A term is `name`, `name(argument)`, `name@transform/number/...`, each with `:weight` or without:
+`logp@clip/0/5:2`, `weight@sigmoid/500/300`, `tpsa@step/140`, `smarts(C=O):-1`. Only parentheses need quotes in a shell.
 
-Transforms are pure functions of numbers or arrays; what they return has bounds, whatever goes in.
+Transforms are pure functions of numbers or arrays. What they return has bounds, whatever goes in.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from seqtutor.errors import UserError, unknown_name
 
-_TERM = re.compile(r"(?P<name>[^@(]*(?:\(.*\)\s*)?)(?:@(?P<transform>.*))?", re.DOTALL)
+HEAVIEST = 1e30  # weight; rewards are float32
+
+_NAME = r"(?P<name>[^@:(]*)(?P<argument>\(.*\)\s*)?"
+_TERM = re.compile(_NAME + r"(?:@(?P<transform>[^:]*))?(?::(?P<weight>.*))?", re.DOTALL)
 
 
 def clip(x: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -49,6 +53,9 @@ class Transform(NamedTuple):
     name: str
     numbers: tuple[float, ...]
 
+    def __str__(self) -> str:
+        return "/".join([self.name, *(f"{number:.17g}" for number in self.numbers)])
+
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """f(x), element by element."""
         return TRANSFORMS[self.name](x, *self.numbers)
@@ -59,26 +66,91 @@ class Transform(NamedTuple):
         return self.numbers if self.name == "clip" else (0.0, 1.0)
 
 
-def split(term: str) -> tuple[str, Transform | None]:
-    """The component of a term, its argument included, and its transform. Raises UserError if it is written wrongly."""
-    match = _TERM.fullmatch(term)
-    if match is None:
-        raise UserError(f"reward '{term}': write name, name@transform/number or name(argument)")
-    return match["name"].strip(), None if match["transform"] is None else _transform(match["transform"], term)
+@dataclass(frozen=True)
+class Term:
+    """A term of a weighted sum: weight * f(component), f being the transform, or the identity.
+
+    Attributes:
+      kind: the component's name, `smarts` of `smarts(C=O)`.
+      argument: what its parentheses hold, `C=O`; empty where it has none.
+      transform: f, or None.
+      weight: a factor, 1 by default.
+    """
+
+    kind: str
+    argument: str = ""
+    transform: Transform | None = None
+    weight: float = 1.0
+
+    @property
+    def component(self) -> str:
+        """The component with its argument, `smarts(C=O)`: its name in tables and columns."""
+        return f"{self.kind}({self.argument})" if self.argument else self.kind
+
+    def __str__(self) -> str:
+        transform = "" if self.transform is None else f"@{self.transform}"
+        weight = "" if self.weight == 1.0 else f":{self.weight:.17g}"
+        return f"{self.component}{transform}{weight}"
+
+    @classmethod
+    def parse(cls, text: str) -> Term:
+        """The term that a text means. Raises UserError if it is written wrongly."""
+        match = _TERM.fullmatch(text)
+        if match is None:
+            raise UserError(f"reward '{text}': write name, name@transform/number or name(argument)")
+        argument = (match["argument"] or "").strip()[1:-1]
+        transform = None if match["transform"] is None else _transform(match["transform"], text.partition(":")[0])
+        return cls(match["name"].strip(), argument, transform, _weight(match["weight"], text))
 
 
-def weighted_sum(weights: Mapping[str, float], components: Mapping[str, np.ndarray], counts: np.ndarray) -> np.ndarray:
+def parse(spec: str, names: Iterable[str]) -> tuple[Term, ...]:
+    """The terms of a built-in name or a weighted sum, in the order given.
+
+    Args: names: the components there are; one that takes an argument names it in parentheses, as `smarts(PATTERN)`.
+    Raises UserError for unknown names and transforms, arguments missing or not wanted, a term given twice, bad weights.
+    """
+    forms, terms = {name.partition("(")[0]: name for name in names}, list[Term]()
+    for part in _parts(spec):
+        term = Term.parse(part)
+        if term.kind not in forms:
+            raise unknown_name("reward", term.kind, forms)
+        if bool(term.argument) != ("(" in forms[term.kind]):
+            instead = f", not {term.component}" if term.argument else ""
+            raise UserError(f"reward '{spec}': write {forms[term.kind]}{instead}")
+        if any(replace(term, weight=1.0) == replace(other, weight=1.0) for other in terms):
+            raise UserError(f"reward '{spec}': {replace(term, weight=1.0)} is given twice; give it one weight")
+        terms.append(term)
+    return tuple(terms)
+
+
+def weighted_sum(terms: Iterable[Term], components: Mapping[str, np.ndarray], counts: np.ndarray) -> np.ndarray:
     """sum_k w_k f_k(x_k), float32 [N, T], of components x_k [N, T] by name.
 
-    Args: weights by term (see the module): a component's name, and its transform f_k, if any; counts, bool
-    [N, T], which tokens count: the others earn 0 even where f_k(0) is not.
+    Args: terms: each with its component's name, weight w_k and transform f_k, if any; counts, bool [N, T]: which tokens
+    count. The others earn 0 even where f_k(0) is not.
     """
     total = np.zeros(counts.shape, np.float32)
-    for term, weight in weights.items():
-        name, transform = split(term)
-        values = components[name] if transform is None else np.where(counts, transform(components[name]), 0.0)
-        total += np.float32(weight) * values
+    for term in terms:
+        values = components[term.component]
+        if term.transform is not None:
+            values = np.where(counts, term.transform(values), 0.0)
+        total += np.float32(term.weight) * values
     return total
+
+
+def _weight(text: str | None, term: str) -> float:
+    if text is None:
+        return 1.0
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not abs(weight) <= HEAVIEST:  # nor is it nan
+        name = term[: len(term) - len(text) - 1].strip()
+        raise UserError(
+            f"reward '{term.strip()}': the weight of {name} is '{text.strip()}'; give a number, as in {name}:2"
+        )
+    return weight
 
 
 def _transform(text: str, term: str) -> Transform:
@@ -96,42 +168,6 @@ def _transform(text: str, term: str) -> Transform:
     if len(values) == 2 and (values[0] == values[1] or (name == "clip" and values[0] > values[1])):
         raise UserError(f"reward '{term}': in {form} LOW must be {'below' if name == 'clip' else 'another than'} HIGH")
     return Transform(name, values)
-
-
-HEAVIEST = 1e30  # weight; rewards are float32
-
-
-_WEIGHTED = re.compile(r"(?P<term>[^:(]*(?:\(.*\))?[^:]*)(?::(?P<number>.*))?", re.DOTALL)
-
-
-def parse(spec: str, names: Iterable[str]) -> dict[str, float]:
-    """The weight of each term (see seqtutor.domains.reward_terms) of a built-in name or a weighted sum.
-
-    Args: names: what the sum may be made of; one that takes an argument has it behind it, as `smarts(PATTERN)`.
-    Raises UserError for unknown names and transforms, arguments missing or not wanted, and bad weights.
-    """
-    forms, weights, seen = {name.partition("(")[0]: name for name in names}, {}, set()
-    for part in _parts(spec):
-        match = _WEIGHTED.fullmatch(part)
-        term, number = match["term"].strip(), match["number"]
-        component = split(term)
-        name, argument, _ = component[0].partition("(")
-        if name not in forms:
-            raise unknown_name("reward", name, forms)
-        if bool(argument) != ("(" in forms[name]):
-            raise UserError(f"reward '{spec}': write {forms[name]}" + (f", not {component[0]}" if argument else ""))
-        if component in seen:
-            raise UserError(f"reward '{spec}': {term} stands there twice; give it one weight")
-        seen.add(component)
-        try:
-            weights[term] = 1.0 if number is None else float(number)
-        except ValueError:
-            weights[term] = math.nan
-        if not abs(weights[term]) <= HEAVIEST:  # nor is it nan
-            raise UserError(
-                f"reward '{spec}': the weight of {term} is '{number.strip()}'; give a number, as in {term}:2"
-            )
-    return weights
 
 
 def _parts(spec: str) -> list[str]:

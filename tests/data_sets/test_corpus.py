@@ -12,6 +12,7 @@ from seqtutor.domains import domain_class
 from seqtutor.domains.base import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
+from tests.support.terms import terms
 from tests.support.toy import LETTERS, Toy, word_list
 
 
@@ -256,5 +257,5 @@ def test_toy_reads_what_it_writes(tmp_path):
     tokens, lengths = np.array([[1, 2, 0], [2, 0, 0]], np.int32), np.array([3, 2], np.int32)
     domain.writers()["txt"](tokens, lengths, tmp_path, 0)
     assert list(domain.read(tmp_path)) == [Record("words.txt:1", "ab"), Record("words.txt:2", "b")]
-    scores = domain.reward({"a": 2.0, "b": 1.0})(tokens, lengths)
+    scores = domain.reward(terms({"a": 2.0, "b": 1.0}))(tokens, lengths)
     assert scores.total.tolist() == [[2, 1, 0], [1, 0, 0]]

@@ -17,6 +17,7 @@ from seqtutor.domains.molecules.reward import REWARD_NAMES as MOLECULES
 from seqtutor.domains.music.reward import REWARD_NAMES as MELODIES
 from seqtutor.domains.reward_terms import TRANSFORMS, parse
 from tests.support.places import ROOT
+from tests.support.terms import terms
 
 PAGE = (ROOT / "docs" / "rewards.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -79,8 +80,8 @@ def test_the_most_that_counts_is_that_of_the_table():
 
 def test_the_yaml_and_what_else_is_quoted_can_be_read():
     tree = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
-    assert parse(tree["tune"]["reward"], MOLECULES) == {"smarts([#7]~[#6]~[#7])": 2, "qed@step/0.6": 1}
-    assert parse("tpsa@step/20,tpsa@step/140:-1", MOLECULES) == {"tpsa@step/20": 1, "tpsa@step/140": -1}
+    assert parse(tree["tune"]["reward"], MOLECULES) == terms({"smarts([#7]~[#6]~[#7])": 2, "qed@step/0.6": 1})
+    assert parse("tpsa@step/20,tpsa@step/140:-1", MOLECULES) == terms({"tpsa@step/20": 1, "tpsa@step/140": -1})
     assert parse("qed:5,sa:2,logp:2,ring_penalty:1", MOLECULES) and "`qed:5,sa:2,logp:2,ring_penalty:1`" in PAGE
 
 

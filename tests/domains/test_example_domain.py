@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.support.places import ROOT
+from tests.support.terms import terms
 
 EXAMPLE = ROOT / "examples" / "towns"
 
@@ -52,7 +53,7 @@ def test_its_reward_by_hand(monkeypatch):
 
     domain = Towns().with_vocabulary("abs")  # . a b s
     tokens, lengths = np.array([[2, 1, 3, 3, 0, 0], [1, 2, 1, 2, 1, 2]]), np.array([5, 6])
-    scored = domain.reward({"alternating": 1.0, "letters": -0.5})(tokens, lengths)
+    scored = domain.reward(terms({"alternating": 1.0, "letters": -0.5}))(tokens, lengths)
     assert scored.components["alternating"].tolist() == [[0, 1, 1, -1, 0, 0], [0, 1, 1, 1, 1, 1]]
     assert scored.total.tolist() == [[-0.5, 0.5, 0.5, -1.5, 0, 0], [-0.5, 0.5, 0.5, 0.5, 0.5, 0.5]]
 

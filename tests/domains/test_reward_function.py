@@ -10,6 +10,7 @@ from seqtutor.domains.reward_function import TRIAL, trial
 from seqtutor.domains.reward_spec import built_in, make_reward
 from seqtutor.domains.reward_terms import parse
 from seqtutor.errors import UserError
+from tests.support.terms import terms
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ LENGTHS = np.array([3, 4], np.int32)
     [("qed", {"qed": 1}), ("qed:2,sa:1", {"qed": 2, "sa": 1}), (" sa : -0.5 , qed", {"sa": -0.5, "qed": 1})],
 )
 def test_names_and_weighted_sums(spec, weights):
-    assert parse(spec, ["qed", "sa", "logp"]) == weights
+    assert parse(spec, ["qed", "sa", "logp"]) == terms(weights)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_a_bad_spec_is_explained_in_one_line(spec, says):
     ],
 )
 def test_terms_with_transforms_and_arguments(spec, weights):
-    assert parse(spec, ["logp", "sa", "smarts(PATTERN)"]) == weights
+    assert parse(spec, ["logp", "sa", "smarts(PATTERN)"]) == terms(weights)
 
 
 @pytest.mark.parametrize(

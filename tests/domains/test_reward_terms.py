@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from seqtutor.domains.reward_terms import TRANSFORMS, Transform, clip, sigmoid, split, step
+from seqtutor.domains.reward_terms import TRANSFORMS, Term, Transform, clip, sigmoid, step
 
 
 def test_clip():
@@ -24,16 +26,43 @@ def test_sigmoid_between_its_numbers():
         assert sigmoid(np.array([-1e9, 1e9]), 0, 1).tolist() == [0, 1]
 
 
-def test_a_term_is_a_component_and_its_transform():
-    assert split("qed") == ("qed", None)
-    assert split("logp@clip/-1/5") == ("logp", Transform("clip", (-1, 5)))
-    assert split(" smarts([C@H](N)O) @ step / 1 ") == ("smarts([C@H](N)O)", Transform("step", (1,)))
-    assert split("logp@step/1e-2")[1](np.array([0.009, 0.01])).tolist() == [0, 1]
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("qed", Term("qed")),
+        ("logp@clip/-1/5:2", Term("logp", "", Transform("clip", (-1, 5)), 2.0)),
+        (" smarts([C@H:1](N)O) @ step / 1 : -0.5 ", Term("smarts", "[C@H:1](N)O", Transform("step", (1,)), -0.5)),
+    ],
+)
+def test_a_term_is_parsed_and_written(text, term):
+    assert Term.parse(text) == term
+    assert Term.parse(str(term)) == term
+
+
+NUMBERS = st.floats(-1e30, 1e30)
+
+
+@given(
+    st.sampled_from(["qed", "smarts"]), st.text("C[=]:@O,1(", max_size=5), st.sampled_from(list(TRANSFORMS)),
+    NUMBERS, NUMBERS, NUMBERS,
+)  # fmt: skip
+def test_what_is_written_is_read_back(kind, argument, name, a, b, weight):
+    low, high = sorted((a, b))
+    if low == high:
+        return
+    numbers = (low,) if name == "step" else (low, high)
+    for transform in (None, Transform(name, numbers)):
+        term = Term(kind, argument, transform, weight)
+        assert Term.parse(str(term)) == term
+
+
+def test_a_transform_is_applied():
+    assert Term.parse("logp@step/1e-2").transform(np.array([0.009, 0.01])).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("text", ["clip/-2/3", "sigmoid/-2/3", "sigmoid/3/-2", "step/0"])
 def test_the_bounds_are_reached_and_kept(text):
-    transform = split(f"x@{text}")[1]
+    transform = Term.parse(f"x@{text}").transform
     values = transform(np.linspace(-1e3, 1e3, 2001))
     assert (values.min(), values.max()) == transform.bounds
 

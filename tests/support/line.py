@@ -11,11 +11,12 @@ from seqtutor.config import Config, ModelConfig, TuneConfig
 from seqtutor.domains.chain import Chain
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sequence_model import SequenceModel, shift_right
+from tests.support.terms import terms
 
 ACTIONS, LENGTH = 3, 4
 LINE = Chain({"letters": ACTIONS, "length": LENGTH})
 EVERY = LINE.every()
-REWARD = LINE.reward({"random": 1.0})
+REWARD = LINE.reward(terms({"random": 1.0}))
 
 
 def make_prior(units=32):

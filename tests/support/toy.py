@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Writer
-from seqtutor.domains.reward_terms import split, weighted_sum
+from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums
@@ -19,14 +19,14 @@ LETTERS = "abcde"
 class LetterReward(Reward):
     """A weighted point for each letter: components "a" and "b"."""
 
-    def __init__(self, domain: Toy, weights: Mapping[str, float]):
-        self.names, self._weights = tuple(dict.fromkeys(split(term)[0] for term in weights)), weights
+    def __init__(self, domain: Toy, terms: Sequence[Term]):
+        self.names, self._terms = tuple(dict.fromkeys(term.component for term in terms)), terms
         self._symbols = np.array(domain.vocabulary.symbols)
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         counts = np.arange(tokens.shape[1]) < lengths[:, None]
         parts = {name: ((self._symbols[tokens] == name) & counts).astype(np.float32) for name in self.names}
-        return Rewards(weighted_sum(self._weights, parts, counts), parts)
+        return Rewards(weighted_sum(self._terms, parts, counts), parts)
 
 
 class LetterStatistics(Statistics):
@@ -83,8 +83,8 @@ class Toy(Domain):
     def data_sets(cls) -> dict[str, DataSet]:
         return {}
 
-    def reward(self, weights: Mapping[str, float]) -> Reward:
-        return LetterReward(self, weights)
+    def reward(self, terms: Sequence[Term]) -> Reward:
+        return LetterReward(self, terms)
 
     def statistics(self, reference: set[str] | None, seed: int) -> Statistics:
         return LetterStatistics(self, reference)

@@ -15,6 +15,7 @@ from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
 from seqtutor.domains.neighbours import Neighbours
+from seqtutor.domains.reward_terms import Term
 from seqtutor.errors import UserError, shown
 from seqtutor.reading.records import Record, Rejected
 
@@ -75,9 +76,9 @@ class Molecules(Domain):
         """Worker processes and their cache, shared by rewards and statistics; they start when first needed."""
         return Pool()
 
-    def reward(self, weights: Mapping[str, float]) -> Reward:
+    def reward(self, terms: Sequence[Term]) -> Reward:
         """See `reward.MoleculeReward`."""
-        return MoleculeReward(weights, self.decode, self.vocabulary.end, self._pool)
+        return MoleculeReward(terms, self.decode, self.vocabulary.end, self._pool)
 
     def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Which sequences ended and are molecules to RDKit."""

@@ -35,7 +35,7 @@ from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, ch
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published_reward import published_reward
-from seqtutor.domains.reward_terms import split
+from seqtutor.domains.reward_terms import Term
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.progress import LOG
 
@@ -79,27 +79,27 @@ class Part(NamedTuple):
         return max(abs(self.weight), -self.weight * self.low, -self.weight * self.high)
 
 
-def parts_of(weights: Mapping[str, float]) -> list[Part]:
-    """The terms of a sum: every score with its weight, that of `molecule` included; then the others as they come.
+def parts_of(terms: Sequence[Term]) -> list[Part]:
+    """The parts of a sum: every score with its weight, that of `molecule` included; then the others as they come.
 
     Raises UserError for unknown names, a preset with a transform, and an argument that RDKit cannot read.
     """
-    molecule = weights.get("molecule", 0.0)
-    parts = [Part(name, weights.get(name, 0.0) + molecule * MOLECULE.get(name, 0.0), SCORES[name]) for name in SCORES]
-    for term, weight in weights.items():
-        name, transform = split(term)
-        kind = name.partition("(")[0]
-        if kind not in _KINDS:
-            raise unknown_name("reward", kind, _KINDS)
-        if kind in PRESETS and transform is not None:
+    plain = {term.kind: term.weight for term in terms if term.transform is None}
+    molecule = plain.get("molecule", 0.0)
+    parts = [Part(name, plain.get(name, 0.0) + molecule * MOLECULE.get(name, 0.0), SCORES[name]) for name in SCORES]
+    for term in terms:
+        name, transform = term.component, term.transform
+        if term.kind not in _KINDS:
+            raise unknown_name("reward", term.kind, _KINDS)
+        if term.kind in PRESETS and transform is not None:
             raise UserError(f"reward '{name}' is a sum: transform its components, as in logp@{transform.name}")
-        if kind in COMPONENTS and COMPONENTS[kind].argument:
+        if term.kind in COMPONENTS and COMPONENTS[term.kind].argument:
             check(name)
         if transform is not None:
-            parts.append(Part(name, weight, transform, *transform.bounds))
-        elif kind in COMPONENTS:
-            most = COMPONENTS[kind].most
-            parts.append(Part(name, weight, partial(np.minimum, most), 0.0, most))
+            parts.append(Part(name, term.weight, transform, *transform.bounds))
+        elif term.kind in COMPONENTS:
+            most = COMPONENTS[term.kind].most
+            parts.append(Part(name, term.weight, partial(np.minimum, most), 0.0, most))
     return parts
 
 
@@ -130,15 +130,15 @@ class MoleculeReward(Reward):
     reported token by token.
     """
 
-    def __init__(self, weights: Mapping[str, float], decode: Decode, end: int, pool: Pool):
-        """Args: weights by term (see `reward_terms`); decode, the text of token ids; end, id of the end token;
+    def __init__(self, terms: Sequence[Term], decode: Decode, end: int, pool: Pool):
+        """Args: terms; decode, the text of token ids; end, id of the end token;
         pool, examines molecules.
 
         Raises UserError as `parts_of` does.
         """
-        self._parts = parts_of(weights)
+        self._parts = parts_of(terms)
         self._extra = tuple(dict.fromkeys(part.component for part in self._parts if part.component not in SCORES))
-        self._published = weights.get("published", 0.0)
+        self._published = sum(term.weight for term in terms if term.kind == "published")
         self._memory = ScaffoldMemory() if SEEN in self._extra else None
         self._decode, self._end, self._pool = decode, end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))

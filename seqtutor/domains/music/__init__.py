@@ -19,6 +19,7 @@ from seqtutor.domains.music.similarity import nearest
 from seqtutor.domains.music.statistics import MusicStatistics, encode
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.domains.neighbours import Neighbours
+from seqtutor.domains.reward_terms import Term
 from seqtutor.errors import UserError, shown
 from seqtutor.reading.records import Record, Rejected
 
@@ -79,9 +80,9 @@ class Music(Domain):
         """The sample, and the tunes that come with music21."""
         return data_sets.data_sets()
 
-    def reward(self, weights: Mapping[str, float]) -> Reward:
+    def reward(self, terms: Sequence[Term]) -> Reward:
         """The weighted sum of the rules of music theory."""
-        return MusicTheory(weights, self.scale, self.meter)
+        return MusicTheory(terms, self.scale, self.meter)
 
     def reference(self, texts: Iterable[str]) -> np.ndarray:
         """See `statistics.encode`."""

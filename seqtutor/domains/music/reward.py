@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from seqtutor.domains.base import Reward, Rewards
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.rules import RULES, rules_in
 from seqtutor.domains.music.scale import C_MAJOR, Scale
-from seqtutor.domains.reward_terms import split, weighted_sum
+from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.errors import UserError, unknown_name
 
 MUSIC_THEORY = "music-theory"  # all nine rules, each with weight 1
@@ -22,21 +22,24 @@ _BLOCK = 1 << 17  # tokens worked on at once; a rule's arrays then take a few MB
 class MusicTheory(Reward):
     """The weighted sum of melody rules. A row shorter than T is scored as a composition of its own length."""
 
-    def __init__(self, weights: Mapping[str, float], scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME):
-        """Args: weights by term (see `reward_terms`): a rule or "music-theory"; they add up.
+    def __init__(self, terms: Sequence[Term], scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME):
+        """Args: terms of rules or of "music-theory"; their weights add up.
 
         Raises UserError for any other name, and if "music-theory" has a transform.
         """
-        for name, transform in map(split, weights):
-            if name not in REWARD_NAMES:
-                raise unknown_name("reward", name, REWARD_NAMES)
-            if name == MUSIC_THEORY and transform is not None:
-                raise UserError(f"reward '{name}' is a sum: transform its rules, as in leaps@{transform.name}")
-        every = weights.get(MUSIC_THEORY, 0.0)
-        sums = {name: every + weights.get(name, 0.0) for name in RULES}
-        sums |= {term: weight for term, weight in weights.items() if split(term)[1] is not None}
-        self.weights = {term: weight for term, weight in sums.items() if weight != 0}
-        names = {split(term)[0] for term in self.weights}
+        for term in terms:
+            if term.kind not in REWARD_NAMES:
+                raise unknown_name("reward", term.kind, REWARD_NAMES)
+            if term.kind == MUSIC_THEORY and term.transform is not None:
+                raise UserError(
+                    f"reward '{term.kind}' is a sum: transform its rules, as in leaps@{term.transform.name}"
+                )
+        plain = {term.kind: term.weight for term in terms if term.transform is None}
+        every = plain.get(MUSIC_THEORY, 0.0)
+        sums = [Term(name, weight=every + plain.get(name, 0.0)) for name in RULES]
+        transformed = [term for term in terms if term.transform is not None]
+        self.terms = [term for term in (*sums, *transformed) if term.weight != 0]
+        names = {term.kind for term in self.terms}
         self.names = tuple(name for name in RULES if name in names)
         self._rules = rules_in(scale, meter)
 
@@ -47,7 +50,7 @@ class MusicTheory(Reward):
             for name, component in components.items():
                 component[rows, : block.shape[1]] = self._rules[name](block)
         counts = np.arange(tokens.shape[1]) < lengths[:, None]
-        return Rewards(weighted_sum(self.weights, components, counts), components)
+        return Rewards(weighted_sum(self.terms, components, counts), components)
 
 
 def blocks_by_length(tokens: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -13,6 +13,7 @@ from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.tuning.tuner import Tuner
+from tests.support.terms import terms
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 CAFFEINE = "Cn1c(=O)c2c(ncn2C)n(C)c1=O"
@@ -63,7 +64,7 @@ def test_what_rdkit_cannot_read_is_refused_in_one_line(name, kind, capfd):
         check(name)
     assert str(caught.value).startswith(f"reward '{name}': ")
     with pytest.raises(UserError, match="RDKit cannot read"):
-        parts_of({name: 1.0})
+        parts_of(terms({name: 1.0}))
     assert capfd.readouterr().err == ""
 
 
@@ -126,12 +127,15 @@ def test_untransformed_values_count_up_to_a_most(domain):
 
 def test_a_preset_takes_no_transform():
     with pytest.raises(UserError, match="'molecule' is a sum: transform its components"):
-        parts_of({"molecule@clip/0/1": 1.0})
+        parts_of(terms({"molecule@clip/0/1": 1.0}))
 
 
 def test_every_name_can_be_written():
     names = [name.replace("PATTERN", "C").replace("SMILES", "CC") for name in REWARD_NAMES]
-    assert {part.component for part in parts_of(dict.fromkeys(names, 1.0))} == {*names} - {"molecule", "published"}
+    assert {part.component for part in parts_of(terms(dict.fromkeys(names, 1.0)))} == {*names} - {
+        "molecule",
+        "published",
+    }
     assert len(set(REWARD_NAMES)) == len(REWARD_NAMES) == 8 + len(COMPONENTS)
 
 

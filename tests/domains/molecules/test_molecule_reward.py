@@ -9,6 +9,7 @@ from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, examine
 from seqtutor.domains.molecules.reward import MOLECULE, REWARD_NAMES, SCORES, MoleculeReward
 from seqtutor.errors import UserError
+from tests.support.terms import terms
 
 VOCABULARY = Vocabulary(("<end>", *"()123=CNOcno", "Cl"), end=0)
 DRUG = "CC(=O)Nc1ccc(O)cc1"  # paracetamol, 18 characters
@@ -36,7 +37,7 @@ def pool():
 @pytest.fixture
 def rewards(pool):
     def score(weights, *sequences):
-        return MoleculeReward(weights, decode, VOCABULARY.end, pool)(*batch(*sequences))
+        return MoleculeReward(terms(weights), decode, VOCABULARY.end, pool)(*batch(*sequences))
 
     return score
 
@@ -165,7 +166,7 @@ def test_rows_do_not_depend_on_their_batch(rewards):
 
 
 def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
-    reward = MoleculeReward({"valid": 1.0}, decode, VOCABULARY.end, pool)
+    reward = MoleculeReward(terms({"valid": 1.0}), decode, VOCABULARY.end, pool)
     pool.failures["timed out"] += ["C", "N" * 200, "O", "F", "S", "P"]
     reward.close()
     reward.close()
@@ -175,4 +176,4 @@ def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
 
 def test_an_unknown_name_is_refused_with_the_nearest(pool):
     with pytest.raises(UserError, match=r"unknown reward 'qde'.*qed"):
-        MoleculeReward({"qde": 1.0}, decode, 0, pool)
+        MoleculeReward(terms({"qde": 1.0}), decode, 0, pool)

@@ -20,6 +20,7 @@ from seqtutor.domains.music.tokens import SYMBOLS
 from seqtutor.errors import UserError
 from tests.support.melodies import literal_motif
 from tests.support.places import DATA
+from tests.support.terms import terms
 
 GOLDEN = np.load(DATA / "magenta_rewards.npz", allow_pickle=False)["tokens"].astype(np.int32)
 D_DORIAN = Scale.named("D", "dorian")
@@ -96,7 +97,7 @@ def test_motifs_match_a_literal_reading(signature, length):
 def test_reward_and_statistics_of_any_length(length):
     music = Music({**WALTZ, "length": length})
     tokens, lengths = np.resize(GOLDEN, (20, length)), np.full(20, length, np.int32)
-    total, components = music.reward({"music-theory": 1})(tokens, lengths)
+    total, components = music.reward(terms({"music-theory": 1}))(tokens, lengths)
     np.testing.assert_allclose(total, sum(components.values()), atol=1e-4)
     statistics = music.statistics(None, 0)
     statistics.update(tokens, lengths)
@@ -108,9 +109,11 @@ def test_reward_and_statistics_of_any_length(length):
 
 def test_the_defaults_are_the_published_program():
     lengths = np.full(len(GOLDEN), 32, np.int32)
-    total = Music().reward({"music-theory": 1})(GOLDEN, lengths).total
-    np.testing.assert_array_equal(total, MusicTheory({"music-theory": 1})(GOLDEN, lengths).total)
-    changed = [Music({name: value}).reward({"music-theory": 1})(GOLDEN, lengths).total for name, value in WALTZ.items()]
+    total = Music().reward(terms({"music-theory": 1}))(GOLDEN, lengths).total
+    np.testing.assert_array_equal(total, MusicTheory(terms({"music-theory": 1}))(GOLDEN, lengths).total)
+    changed = [
+        Music({name: value}).reward(terms({"music-theory": 1}))(GOLDEN, lengths).total for name, value in WALTZ.items()
+    ]
     assert all((total != other).any() for other in changed)
 
 
@@ -161,7 +164,7 @@ def test_a_waltz_from_data_to_midi(tmp_path, monkeypatch):
     assert yaml.safe_load(Path("psi/config.yaml").read_text())["domain"] == {"name": "music", "length": 24, **WALTZ}
     drawn = pd.read_csv("mid/samples.csv")
     music, tokens = Music({**WALTZ, "length": 24}), np.array([row.split() for row in drawn.tokens], np.int32)
-    total, components = music.reward({"music-theory": 1})(tokens, np.full(3, 24, np.int32))
+    total, components = music.reward(terms({"music-theory": 1}))(tokens, np.full(3, 24, np.int32))
     np.testing.assert_allclose(drawn.total, total.sum(axis=1), atol=1e-3)
     np.testing.assert_allclose(drawn.key, components["key"].sum(axis=1))
     for file in drawn.file:

@@ -13,6 +13,7 @@ from seqtutor.domains.music.tokens import NUM_TOKENS
 from seqtutor.errors import UserError
 from tests.support.melodies import literal
 from tests.support.places import DATA
+from tests.support.terms import terms
 
 GOLDEN = np.load(DATA / "magenta_rewards.npz", allow_pickle=False)
 NAMES = (
@@ -56,7 +57,7 @@ def test_at_the_limit_autocorrelation_differs_by_whole_lags_only():
 
 def test_total_matches_the_published_program():
     tokens = GOLDEN["tokens"].astype(np.int32)
-    ours = MusicTheory({"music-theory": 1})(tokens, lengths_of(tokens)).total
+    ours = MusicTheory(terms({"music-theory": 1}))(tokens, lengths_of(tokens)).total
     exact = ~GOLDEN["autocorrelation_at_limit"]
     np.testing.assert_allclose(ours[exact], GOLDEN["total"][exact], rtol=0, atol=1e-5)
 
@@ -162,7 +163,7 @@ def test_memory_order_and_integer_type_do_not_matter(name):
 
 def test_weights_add_up_and_order_is_canonical():
     tokens = GOLDEN["tokens"][:50].astype(np.int32)
-    reward = MusicTheory({"leaps": 2, "music-theory": 0.5, "motif": -0.5})
+    reward = MusicTheory(terms({"leaps": 2, "music-theory": 0.5, "motif": -0.5}))
     assert reward.names == tuple(name for name in NAMES if name != "motif")
     total, components = reward(tokens, lengths_of(tokens))
     expected = sum((2.5 if name == "leaps" else 0.5) * RULES[name](tokens) for name in reward.names)
@@ -174,14 +175,14 @@ def test_weights_add_up_and_order_is_canonical():
 
 
 def test_only_weighted_rules_are_reported():
-    reward = MusicTheory({"tonic": 1, "key": 2, "leaps": 0})
+    reward = MusicTheory(terms({"tonic": 1, "key": 2, "leaps": 0}))
     assert reward.names == ("key", "tonic")
     assert ("music-theory", *NAMES) == REWARD_NAMES
 
 
 def test_transforms_act_on_every_token():
     tokens = GOLDEN["tokens"][:50].astype(np.int32)
-    reward = MusicTheory({"repeated_notes@clip/-1/0": 2, "key": 1, "leaps@step/5": -1, "music-theory": 0})
+    reward = MusicTheory(terms({"repeated_notes@clip/-1/0": 2, "key": 1, "leaps@step/5": -1, "music-theory": 0}))
     assert reward.names == ("key", "repeated_notes", "leaps")
     total, components = reward(tokens, lengths_of(tokens))
     raw = RULES["repeated_notes"](tokens)
@@ -189,18 +190,18 @@ def test_transforms_act_on_every_token():
     np.testing.assert_array_equal(total, expected)
     np.testing.assert_array_equal(components["repeated_notes"], raw)
     with pytest.raises(UserError, match=r"'music-theory' is a sum: transform its rules"):
-        MusicTheory({"music-theory@clip/0/1": 1})
+        MusicTheory(terms({"music-theory@clip/0/1": 1}))
 
 
 def test_a_sum_of_nothing_is_zero():
     tokens = GOLDEN["tokens"][:5].astype(np.int32)
-    assert not MusicTheory({"key": 0})(tokens, lengths_of(tokens)).total.any()
+    assert not MusicTheory(terms({"key": 0}))(tokens, lengths_of(tokens)).total.any()
 
 
 def test_a_row_is_scored_at_its_own_length():
     tokens = GOLDEN["tokens"][:60].astype(np.int32)
     lengths = np.arange(60, dtype=np.int32) % 33
-    total = MusicTheory({"music-theory": 1})(tokens, lengths).total
+    total = MusicTheory(terms({"music-theory": 1}))(tokens, lengths).total
     for row, length, rewards in zip(tokens, lengths, total, strict=True):
         alone = sum(rule(row[None, :length])[0] for rule in RULES.values()) if length else np.zeros(0)
         np.testing.assert_allclose(rewards[:length], alone, atol=1e-4)
@@ -209,7 +210,7 @@ def test_a_row_is_scored_at_its_own_length():
 
 def test_blocks_are_invisible(monkeypatch):
     tokens = GOLDEN["tokens"].astype(np.int32)
-    reward = MusicTheory({"music-theory": 1})
+    reward = MusicTheory(terms({"music-theory": 1}))
     whole = reward(tokens, lengths_of(tokens)).total
     monkeypatch.setattr("seqtutor.domains.music.reward._BLOCK", 100)
     np.testing.assert_array_equal(reward(tokens, lengths_of(tokens)).total, whole)
@@ -217,4 +218,4 @@ def test_blocks_are_invisible(monkeypatch):
 
 def test_an_unknown_rule_is_refused_with_the_nearest():
     with pytest.raises(UserError, match=r"unknown reward 'leap'.*leaps"):
-        MusicTheory({"leap": 1})
+        MusicTheory(terms({"leap": 1}))
