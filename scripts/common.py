@@ -1,7 +1,6 @@
 """What the measurements of scripts/bench share."""
 
 import time
-from pathlib import Path
 
 MUSIC, MOLECULES = "configs/music.yaml", "configs/molecules.yaml"
 SAMPLES = {MUSIC: "data.name=sample-melodies", MOLECULES: "data.name=sample-molecules"}
@@ -22,7 +21,7 @@ def corpus_of(config, *overrides):
     from seqtutor.data.corpus import load
     from seqtutor.domains import domain_class
 
-    resolved = configs.load(Path(config), (SAMPLES[config], *overrides))
+    resolved = configs.load(config, configs.assignments((SAMPLES[config], *overrides)))
     options = {key: value for key, value in resolved.domain.items() if key != "name"}
     corpus = load(domain_class(resolved.domain["name"])(options), resolved.data.name)
     return resolved, corpus, corpus.domain

@@ -156,7 +156,7 @@ def rounds(seconds, prior, *overrides):
     from seqtutor.tuning import loop
 
     run = load_run(Path(prior))
-    resolved = configs.changed(run.config, ("tune.rounds=100000", *overrides), prior)
+    resolved = configs.changed(run.config, configs.assignments(("tune.rounds=100000", *overrides)), prior)
     drawn, draw = [], loop.Sampler.draw
 
     def remember(*args):
@@ -202,7 +202,7 @@ def quality(seconds, prior, mean):
     run = load_run(Path(prior))
     same = {name: getattr(run.config, name) for name in ("domain", "data", "model")}
     over = ("tune.c=1", "tune.discount=0.95", "tune.primer=random", "tune.rounds=200")
-    resolved = configs.load(Path(MUSIC), over).model_copy(update=same)
+    resolved = configs.load(MUSIC, configs.assignments(over)).model_copy(update=same)
     tuner = loop.Tuner(resolved, run.domain, run.policy.prior, make_reward(run.domain, ""))
     start, number = time.perf_counter(), 0
     row = first = tuner.round(0)[0]

@@ -206,7 +206,7 @@ class Filler:
         return f"{summary['test_loss']:.3f}"
 
     def _config(self, domain: str) -> Config:
-        return config.load(Path(self._scale.configs[domain]), self._scale.changes.get(domain, ()))
+        return config.load(self._scale.configs[domain], config.assignments(self._scale.changes.get(domain, ())))
 
     def machine(self) -> str:
         """What it ran on, with the versions."""

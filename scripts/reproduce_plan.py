@@ -100,7 +100,7 @@ class Plan:
         if name == "molecules" and self.scale.configs[name] == FULL.configs[name]:
             yield Step("molecules-data", ("data", "fetch", "moses"))
         yield from (self._prior(name), self._tuned(name))
-        home, c = self.out / name, config.load(Path(self.scale.configs[name])).tune.c
+        home, c = self.out / name, config.load(self.scale.configs[name]).tune.c
         points = (Point(variant, c, seed) for seed in range(self.scale.seeds) for variant in self.scale.variants)
         runs = [run for point in points if not _diverged(run := home / "sweep" / point.name)]
         yield Step(

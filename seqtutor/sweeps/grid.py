@@ -37,10 +37,9 @@ class Point:
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in self.swept.items()}
 
     @property
-    def overrides(self) -> tuple[str, ...]:
-        """What the point changes in a config, as `section.key=value`."""
-        values = {"tune.variant": self.variant, "tune.c": self.c, "seed": self.seed, **self.swept}
-        return tuple(f"{key}={json.dumps(value)}" for key, value in values.items())
+    def settings(self) -> dict[str, Any]:
+        """The values of a config that are the point's own, by `section.key`."""
+        return {"tune.variant": self.variant, "tune.c": self.c, "seed": self.seed, **self.swept}
 
 
 def split(overrides: Iterable[str]) -> tuple[tuple[str, ...], dict[str, list[Any]]]:

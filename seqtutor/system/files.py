@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
+import seqtutor
 from seqtutor.errors import UserError
 
 _MEND = "make room there, or choose another place"
@@ -74,3 +75,10 @@ def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
     except _BROKEN as error:
         raise UserError(f"cannot read '{path}' as an .npz file: {error}") from None
     return arrays
+
+
+def packaged(*parts: str) -> Path:
+    """A file or folder that comes with seqtutor: beside the package in a clone, inside it after an install."""
+    package = Path(seqtutor.__file__).parent
+    inside = package.joinpath(*parts)
+    return inside if inside.exists() else package.parent.joinpath(*parts)

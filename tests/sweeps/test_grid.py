@@ -35,7 +35,7 @@ def test_every_combination_once_and_one_seed_after_the_other():
 def test_a_point_changes_the_config_to_its_own():
     point = Point("rl-only", 0.25, 7, {"tune.exploration": "epsilon-greedy", "sample.temperature": 0.5})
     before = config.from_tree({"domain": {"name": "chain"}}, "test")
-    after = config.changed(before, point.overrides, "test")
+    after = config.changed(before, point.settings, "test")
     assert (after.tune.variant, after.tune.c, after.seed) == ("rl-only", 0.25, 7)
     assert (after.tune.exploration, after.sample.temperature) == ("epsilon-greedy", 0.5)
     assert point.name == "rl-only-c0.25-explorationepsilon-greedy-temperature0.5-seed7"

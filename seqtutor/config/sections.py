@@ -1,18 +1,10 @@
-"""One experiment, one YAML file: read, checked against the schema below, overridden, written back.
-
-The classes hold every setting with its range and meaning. Unknown keys are refused with the nearest valid
-names. A file may begin with `extends: other.yaml` (relative to itself) and then lists only what differs.
-"""
+"""The sections of a config: every setting with its type, range, default, unit and meaning."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-
-from seqtutor.errors import UserError, shown, unknown_name
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Count = Annotated[int, Field(le=10**9)]
 AtOnce = Annotated[int, Field(ge=1, le=2**16)]  # sequences in memory together
@@ -150,120 +142,3 @@ class Config(_Section):
     tune: TuneConfig = TuneConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
-
-
-def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Reads a config file and applies `section.key=value` overrides. Raises UserError on anything wrong.
-
-    A run's config.yaml is one too; its section `run`, which says how the run came about, is left out.
-    """
-    tree = _read_tree(path)
-    tree.pop("run", None)
-    for item in overrides:
-        _override(tree, item)
-    return from_tree(tree, str(path))
-
-
-def from_tree(tree: dict[str, Any], where: str) -> Config:
-    """Checks nested dictionaries against the schema. Raises UserError naming the key, the value and the mend."""
-    try:
-        config = Config.model_validate(tree)
-    except ValidationError as error:
-        raise _explain(error.errors()[0], where) from None
-    _check_domain(config.domain, where)
-    return config
-
-
-def changed(config: Config, overrides: tuple[str, ...], where: str) -> Config:
-    """The config with `section.key=value` overrides applied. Raises UserError as `load` does."""
-    tree = to_tree(config)
-    for item in overrides:
-        _override(tree, item)
-    return from_tree(tree, where)
-
-
-def to_tree(config: Config) -> dict[str, Any]:
-    """Plain dictionaries of a config, as they stand in YAML."""
-    return config.model_dump(mode="json")
-
-
-def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = [str(p) for p in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
-        raise unknown_name("config file", str(path), known or ["configs/music.yaml"]) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        why = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise UserError(f"{path}{line}: not valid YAML ({why})") from None
-    except (OSError, ValueError, RecursionError) as error:  # a ValueError is of bytes, or of a date or number
-        raise UserError(f"cannot read config {path}: {error}") from None
-    if not isinstance(tree, dict):
-        raise UserError(f"{path}: a config is a mapping of sections ({', '.join(Config.model_fields)})")
-    base = tree.pop("extends", None)
-    if base is None:
-        return tree
-    if depth > 8:
-        raise UserError(f"{path}: `extends` goes round in a circle")
-    return _merge(_read_tree(path.parent / str(base), depth + 1), tree)
-
-
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if both else value
-    return merged
-
-
-def _override(tree: dict[str, Any], item: str) -> None:
-    key, equals, text = item.partition("=")
-    if not equals:
-        raise UserError(f"--set {item}: write it as section.key=value")
-    *sections, last = key.strip().split(".")
-    for section in sections:
-        tree = tree.setdefault(section, {})
-        if not isinstance(tree, dict):
-            raise UserError(f"--set {item}: '{section}' is not a section")
-    try:
-        tree[last] = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise UserError(f"--set {item}: the value is not valid YAML") from None
-
-
-def _check_domain(section: dict[str, Any], where: str) -> None:
-    from seqtutor.domains import domain_class
-
-    if not isinstance(section.get("name"), str):
-        raise UserError(f"{where}: domain.name is missing; say which domain, e.g. `name: music`")
-    defaults = domain_class(section["name"]).defaults
-    for key, value in section.items():
-        if key == "name":
-            continue
-        if key not in defaults:
-            raise unknown_name("key", f"domain.{key}", [f"domain.{k}" for k in ("name", *defaults)], where)
-        kind = type(defaults[key])
-        if not isinstance(value, (int, float) if kind is float else kind) or (kind is int and isinstance(value, bool)):
-            raise UserError(f"{where}: domain.{key} is {shown(value)}, expected {kind.__name__}")
-
-
-def _explain(error: Any, where: str) -> UserError:
-    path = [str(part) for part in error["loc"]][:2]  # section and key; behind them is how pydantic tried a union
-    key = ".".join(path)
-    if error["type"] == "extra_forbidden":
-        keys = {
-            name: list(getattr(field.annotation, "model_fields", ())) for name, field in Config.model_fields.items()
-        }
-        if len(path) == 2:
-            return unknown_name("key", key, [f"{path[0]}.{name}" for name in keys[path[0]]], where)
-        elsewhere = [f"{section}.{key}" for section, names in keys.items() if key in names]  # its section is missing
-        return unknown_name("key", key, elsewhere or keys, where)
-    if error["type"] == "missing":
-        return UserError(f"{where}: {key} is missing")
-    if error["type"] == "literal_error":
-        allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        return unknown_name(key.split(".")[-1], str(error["input"]), allowed, f"{where}, {key}")
-    why = error["msg"].removeprefix("Value error, ")
-    return UserError(f"{where}: {key} is {shown(error['input'])}: {why[0].lower()}{why[1:]}")

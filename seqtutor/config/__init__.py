@@ -1,0 +1,18 @@
+"""One experiment, one config: sections of settings, read from YAML, checked, changed, written back."""
+
+from seqtutor.config.files import assignments, changed, from_tree, load, locate, presets, to_tree
+from seqtutor.config.sections import (
+    VARIANT_NAMES,
+    Config,
+    DataConfig,
+    EvaluateConfig,
+    ModelConfig,
+    PretrainConfig,
+    SampleConfig,
+    TuneConfig,
+)
+
+__all__ = [
+    "VARIANT_NAMES", "Config", "DataConfig", "EvaluateConfig", "ModelConfig", "PretrainConfig", "SampleConfig",
+    "TuneConfig", "assignments", "changed", "from_tree", "load", "locate", "presets", "to_tree",
+]  # fmt: skip
