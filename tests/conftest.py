@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from seqtutor.cli.main import run
+from seqtutor.cli.main import log_to_terminal, run
 from seqtutor.domains import GROUP
 from seqtutor.domains.base import DataSet
 from seqtutor.reading.records import Record, Rejected
@@ -57,6 +57,12 @@ def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQTUTOR_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warnings_are_told() -> None:
+    """Warnings go to standard error, as of commands."""
+    log_to_terminal()
 
 
 @pytest.fixture

@@ -21,6 +21,13 @@ def domains(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionI
     return among(domain_names(), incomplete)
 
 
+def configs(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionItem]:
+    """The presets that begin so; files in any case."""
+    from seqtutor.config import presets
+
+    return [*(among(presets(), incomplete) if incomplete else []), *_files(incomplete)]
+
+
 def data_sets(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionItem]:
     """The data sets of every domain and the imported ones; else files."""
     from seqtutor.data import sources

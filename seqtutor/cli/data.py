@@ -58,6 +58,7 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
 
     NAME is one that `seqtutor data list` shows. The first time, all of it is read, which may take minutes.
     """
+    from seqtutor.api.inputs import read_data
     from seqtutor.data import summary
     from seqtutor.system import tables
 
@@ -70,7 +71,7 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
                 ("sha256", facts.sha256), ("where", str(where))]  # fmt: skip
         click.echo(_table([("name", name), ("domain", kind.name), *rows]))
     if path or not facts:
-        corpus = options.read_data(kind(), name, quiet)
+        corpus = read_data(kind(), name, quiet)
         found = summary.properties(corpus, seed)
         click.echo(_describe(corpus))
         if found:
@@ -118,10 +119,12 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
     with the reason.
     """
+    from seqtutor.api.inputs import read_data
     from seqtutor.data import sources
     from seqtutor.domains import domain_class
     from seqtutor.errors import UserError
     from seqtutor.reading import text_files
+    from seqtutor.reading.rejections import write_rejected
     from seqtutor.system import tables
     from seqtutor.system.cache import cache_dir
 
@@ -130,9 +133,9 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
         raise UserError(f"no file or folder {path} to import")
     name = name or path.resolve().name.split(".")[0]
     sources.check_new(kind, name)
-    corpus = options.read_data(kind(), str(path.resolve()), quiet)
+    corpus = read_data(kind(), str(path.resolve()), quiet)
     folder = tables.make_folder(out or cache_dir() / "imported" / domain / name)
-    tables.write_rejected(folder, corpus.rejected)
+    write_rejected(folder, corpus.rejected)
     sources.remember(kind, name, path)
     if not quiet:
         click.echo(_describe(corpus))

@@ -20,16 +20,10 @@ def export(path: Path, force: bool, seed: int | None, out: Path | None, quiet: b
     Its signatures are step, log_prob and sample; docs/export.md shows how to use them. Nothing here is random, so the
     seed changes nothing.
     """
-    from seqtutor.system import tensorflow_setup
+    from seqtutor import api
 
     if out is None:
         raise UserError("say where the SavedModel goes: --out DIR")
-    tensorflow_setup.setup()
-    from seqtutor.exchange.saved_model import check_place
-    from seqtutor.exchange.saved_model import export as write
-    from seqtutor.runs.run import load_run
-
-    check_place(out, force)
-    write(load_run(path), out)
+    api.export(path, out, force=force)
     if not quiet:
         click.echo(f"{out}: a SavedModel with the signatures step, log_prob and sample")

@@ -32,22 +32,9 @@ def import_magenta(checkpoint: Path, events: str, force: bool, seed: int | None,
     """
     if out is None:
         raise UserError("say where the run goes: --out runs/NAME/prior")
-    from seqtutor.system import tensorflow_setup
+    from seqtutor import api
 
-    tensorflow_setup.setup()
-    from seqtutor.config import from_tree
-    from seqtutor.domains import domain_class
-    from seqtutor.exchange import magenta
-    from seqtutor.runs.checkpoint import Checkpoint, join, save
-    from seqtutor.runs.run import checkpoint_meta
-    from seqtutor.runs.run_folder import RunFolder
-
-    sizes, weights = magenta.convert(magenta.read(checkpoint), exchange=events == "note-seq")
-    model = {"layers": len(sizes), "units": list(sizes), "reads_begin": False}
-    tree = {"seed": seed or 0, "domain": {"name": "music"}, "model": model, "tune": {"primer": "random"}}
-    config = from_tree(tree, str(checkpoint))
-    run, domain = RunFolder(out), domain_class("music")({})
-    run.create(config, {"kind": "prior", "imported": str(checkpoint), "events": events}, resume=False, force=force)
-    save(run.checkpoints, Checkpoint(0, {"kind": "prior", **checkpoint_meta(config, domain)}, join(prior=weights)))
+    run = api.import_magenta(checkpoint, out, events=events, seed=seed or 0, force=force)
     if not quiet:
+        sizes = run.config.model.sizes
         click.echo(f"{run.path}: a prior of {len(sizes)} layers, {', '.join(map(str, sizes))} units")

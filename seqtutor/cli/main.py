@@ -96,6 +96,7 @@ def main() -> None:
 
 def run(args: Sequence[str]) -> int:
     """Runs a command line and returns its exit code; errors are one line on standard error."""
+    log_to_terminal()
     meta: dict[str, Any] = {}  # the commands' context notes -v here, so it is known after they failed
     try:
         # Not commands.main(): it would take any EOFError for an interrupt, and any broken pipe for that of stdout.
@@ -126,6 +127,24 @@ def run(args: Sequence[str]) -> int:
         return _fail(f"error: {type(error).__name__}: {error}{hint}", 1, meta)
     finally:
         logging.getLogger("seqtutor").setLevel(logging.NOTSET)  # --quiet was for this command
+
+
+class _Terminal(logging.Handler):
+    """One line for each warning, on what is standard error at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a record above the progress bars."""
+        from seqtutor.system.progress import show
+
+        show(f"{record.levelname.lower()}: {record.getMessage()}", error=True)
+
+
+def log_to_terminal() -> None:
+    """Sends the library's warnings to standard error; without a command, logging is left to the user's program."""
+    log = logging.getLogger("seqtutor")
+    if not any(isinstance(handler, _Terminal) for handler in log.handlers):
+        log.addHandler(_Terminal())
+    log.propagate = False
 
 
 def _usage(error: click.ClickException) -> str:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from seqtutor.cli import complete
-from seqtutor.errors import UserError, unknown_name
-
-if TYPE_CHECKING:
-    from seqtutor.data.corpus import Corpus
-    from seqtutor.domains.base import Domain
-    from seqtutor.runs.run import Run
+from seqtutor.errors import unknown_name
 
 VERBOSE = "seqtutor.verbose"  # where the context's meta says whether -v was given
 
@@ -98,18 +93,20 @@ def terminal() -> Callable[[Command], Command]:
     )
 
 
-def settings() -> Callable[[Command], Command]:
-    """--set, as often as wanted."""
-    text = "Change a value of the config, e.g. tune.rounds=50; may be given several times."
+def settings(example: str) -> Callable[[Command], Command]:
+    """--set, as often as wanted. `example`: a setting that the command takes."""
+    text = f"Change a value of the config, e.g. {example}; may be given several times."
     return click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help=text)
 
 
-def training() -> Callable[[Command], Command]:
-    """CONFIG, --set, --resume and --force, for the commands that make a run."""
+def training(example: str) -> Callable[[Command], Command]:
+    """CONFIG, --set (`example`: a setting), --resume and --force, for the commands that make a run."""
     return _all(
-        click.argument("config", type=PATH),
-        settings(),
-        click.option("--resume", is_flag=True, help="Go on from the newest checkpoint; a longer run may be asked for."),
+        click.argument("config", shell_complete=complete.configs),
+        settings(example),
+        click.option(
+            "--resume", is_flag=True, help="Continue from the newest checkpoint; a longer run may be asked for."
+        ),
         click.option("--force", is_flag=True, help="Overwrite a run that is there already."),
     )
 
@@ -121,68 +118,6 @@ def reward(default: str) -> Callable[[Command], Command]:
         f"default: {default}."
     )
     return click.option("--reward", metavar="R", shell_complete=complete.rewards, help=text)
-
-
-def changed(run: Run, overrides: tuple[str, ...]) -> Run:
-    """A run with values of its config changed by --set. Raises UserError for one that was settled by training."""
-    from dataclasses import replace
-
-    from seqtutor import config as configs
-
-    config = configs.changed(run.config, overrides, str(run.path))
-    free = {"sample": config.sample, "evaluate": config.evaluate}
-    if config != run.config.model_copy(update=free):
-        raise UserError(f"--set: of a trained run only {' and '.join(f'{name}.*' for name in free)} can be changed")
-    return replace(run, config=config)
-
-
-def named_domain(name: str, overrides: tuple[str, ...]) -> Domain:
-    """The domain of files, its options set by --set. Raises UserError if that sets anything else."""
-    from seqtutor import config as configs
-    from seqtutor.domains import make_domain
-
-    default = configs.from_tree({"domain": {"name": name}}, "--domain")
-    config = configs.changed(default, overrides, "--set")
-    if config != default.model_copy(update={"domain": config.domain}) or config.domain["name"] != name:
-        raise UserError("--set: without a run only the options domain.* can be changed")
-    return make_domain(config.domain)
-
-
-def tell_longer(grown: dict[str, tuple[Any, Any]]) -> None:
-    """Says what it means that a run goes on for longer than it was begun for; see `RunFolder.create`."""
-    from seqtutor.system.progress import LOG
-
-    for key, (old, new) in grown.items():
-        LOG.warning(
-            f"going on with {key} {new}, after {old}: the learning rate follows the new length from here, so this is "
-            "not the run that had it from the start"
-        )
-
-
-def differences(these: Mapping[str, Any], others: Mapping[str, Any]) -> str:
-    """The options of a domain that are not as in others, each as `domain.key THIS, not OTHER`."""
-    return "; ".join(f"domain.{key} {value}, not {others[key]}" for key, value in these.items() if others[key] != value)
-
-
-def check_primer(domain: Domain, spec: str, folder: Path) -> None:
-    """Says how much of a primer's file is left out, and that it is listed in the folder.
-
-    Raises UserError if the primer is none, before anything is made.
-    """
-    from seqtutor.policy.primers import Primer
-    from seqtutor.system.progress import LOG
-
-    if bad := len(Primer(domain, spec).rejected):
-        LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
-
-
-def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
-    """See `corpus.load`; shows how far it is."""
-    from seqtutor.data import corpus
-    from seqtutor.system.progress import Progress
-
-    with Progress(None, "sequence", quiet, what=f"reading {name}") as progress:
-        return corpus.load(domain, name, lambda count: progress.advance(by=count))
 
 
 def example(*lines: str) -> str:

@@ -19,7 +19,7 @@ from seqtutor.cli import options
 @click.option("--temperature", type=float, help="Below 1 sharpens the policy, above flattens.")
 @click.option("--primer", metavar="FILE|TOKENS", help="What stands first: start, random, tokens as text, or a file.")
 @options.reward("the run's tune.reward")
-@options.settings()
+@options.settings("sample.batch=256")
 @options.shared("RUN/samples")
 def sample(
     path: Path, num: int, kind: str, temperature: float | None, primer: str | None, reward: str | None,
@@ -30,25 +30,13 @@ def sample(
     samples.csv is written in any case: text, tokens, log-probability under the prior and the policy, and rewards. The
     same seed draws the same sequences; fewer are the first of many.
     """
-    from seqtutor.system import tensorflow_setup
+    from seqtutor import api
+    from seqtutor.config import assignments
 
-    tensorflow_setup.setup()
-    from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.evaluation.draw import Draw
-    from seqtutor.evaluation.sample import sample as write
-    from seqtutor.runs.run import load_run
-
-    if temperature is not None:
-        overrides += (f"sample.temperature={temperature}",)
-    run = options.changed(load_run(path), overrides)
-    config = run.config
-    how = Draw(
-        num, config.seed if seed is None else seed, config.sample.batch, config.sample.temperature,
-        primer or run.primer,
+    folder = out or path / "samples"
+    api.sample(
+        path, num, out=folder, format=kind, temperature=temperature, primer=primer, reward=reward, seed=seed,
+        settings=assignments(overrides), quiet=quiet,
     )  # fmt: skip
-    folder = out or run.path / "samples"
-    options.check_primer(run.domain, how.primer, folder)
-    with make_reward(run.domain, run.reward_spec if reward is None else reward) as scores:
-        write(run, how, kind, scores, folder, quiet)
     if not quiet:
         click.echo(f"{num} sequences in {folder}")

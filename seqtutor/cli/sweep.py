@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +10,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from seqtutor.cli import options
-from seqtutor.cli.tune import about, of_prior, refuse_of_the_prior, tell_of_prior
 from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
-    from seqtutor.config import Config
     from seqtutor.sweeps.frontier import Row
     from seqtutor.sweeps.grid import Point
 
@@ -43,7 +39,7 @@ class Several(click.ParamType):
         "seqtutor sweep configs/chain.yaml --prior runs/chain/prior --variants psi,g,tb --c 0.5,1,2 --seeds 3"
     ),
 )
-@options.training()
+@options.training("tune.rounds=50")
 @click.option("--prior", required=True, type=options.PATH, metavar="RUN", help="Run folder of the prior to tune.")
 @click.option("--variants", type=Several(options.Variant()), metavar="V,V,...", help="Default: tune.variant.")
 @click.option("--c", "cs", type=Several(click.FLOAT), metavar="C,C,...", help="Temperatures; default: tune.c.")
@@ -61,7 +57,7 @@ class Several(click.ParamType):
 @options.reward("tune.reward of the config")
 @options.shared("runs/CONFIG's name/sweep")
 def sweep(
-    config: Path, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variants: tuple[str, ...] | None,
+    config: str, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variants: tuple[str, ...] | None,
     cs: tuple[float, ...] | None, seeds: int, num: int | None, engine: str, reward: str | None, seed: int | None,
     out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
@@ -72,61 +68,22 @@ def sweep(
     frontier.csv (means across seeds) and frontier.png (reward against KL). An interrupted sweep goes on with --resume,
     which also adds points to one that ended.
     """
-    from seqtutor.runs.run_folder import RunFolder
+    from seqtutor import api
+    from seqtutor.config import assignments
+    from seqtutor.sweeps.grid import split
 
-    flags = {"tune.reward": reward, "evaluate.num": num, "seed": seed}
-    plan = _plan(config, overrides, flags, variants, cs, seeds)
-    folder = out or Path("runs", config.stem, "sweep")
-    runs = [RunFolder(folder / point.name) for point, _ in plan]
-    if prior.resolve() in {path.resolve() for path in (folder, *(run.path for run in runs))}:
-        raise UserError(f"--out {folder}: the prior's own folder would be written to; choose another")
-    if (folder / "summary.csv").exists() and not (resume or force):
-        raise UserError(f"{folder} holds a sweep already; use --resume, --force or another --out")
-
-    from seqtutor.system import tensorflow_setup
-
-    tensorflow_setup.setup()
-    from seqtutor.domains.reward_spec import make_reward
-    from seqtutor.runs.run import load_run
-    from seqtutor.sweeps import frontier, ray_engine
-    from seqtutor.sweeps import sweep as sweeps
-
-    loaded = load_run(prior)
-    jobs = [
-        sweeps.Job(point, of_prior(resolved, loaded), run) for (point, resolved), run in zip(plan, runs, strict=True)
-    ]
-    with (
-        make_reward(loaded.domain, jobs[0].config.tune.reward, jobs[0].config.tune.batch) as scores,
-        ray_engine.engine(prior) if engine == "ray" else nullcontext() as where,
-    ):
-        sweeps.prepare(jobs, loaded, scores, about(prior), resume, force)
-        tell_of_prior(plan[0][1], loaded, config)
-        tell = _teller([point for point, _ in plan], quiet)
-        rows = sweeps.sweep(jobs, loaded, scores, folder, tell, quiet, where)
-    if not quiet:
-        settings = sweeps.columns(jobs)
-        click.echo("\n" + frontier.as_text(frontier.across_seeds(rows, settings), settings))
-        click.echo(f"summary.csv, frontier.csv and frontier.png: in {folder}")
-
-
-def _plan(
-    path: Path, overrides: tuple[str, ...], flags: Mapping[str, Any], variants: tuple[str, ...] | None,
-    cs: tuple[float, ...] | None, seeds: int,
-) -> list[tuple[Point, Config]]:  # fmt: skip
-    """Every point with its config. Raises UserError for anything wrong in any of them."""
-    from seqtutor.config import load
-    from seqtutor.sweeps.grid import grid, split
-
-    refuse_of_the_prior(overrides)
     for item in overrides:
         if option := _OWN_OPTION.get(item.partition("=")[0].strip()):
             raise UserError(f"--set {item}: give it with {option}")
     fixed, swept = split(overrides)
-    fixed += tuple(f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None)
-    base = load(path, fixed)
-    numbers = range(base.seed, base.seed + seeds)
-    points = grid(variants or (base.tune.variant,), cs or (base.tune.c,), numbers, swept)
-    return [(point, load(path, fixed + point.overrides)) for point in points]
+    found = api.sweep(
+        prior, config, variants=variants or (), c=cs or (), seeds=seeds, grid=swept, num=num, reward=reward,
+        engine=engine, out=out, seed=seed, settings=assignments(fixed), resume=resume, force=force, quiet=quiet,
+        begin=lambda points: _teller(points, quiet),
+    )  # fmt: skip
+    if not quiet:
+        click.echo(f"\n{found}")
+        click.echo(f"summary.csv, frontier.csv and frontier.png: in {found.folder}")
 
 
 def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:

@@ -32,11 +32,11 @@ class FunctionReward(Reward):
     end do not count.
     """
 
-    def __init__(self, domain: Domain, path: Path, function: str):
-        """Executes the file. Raises UserError if it is missing, fails, or has no such function."""
-        self._domain, self._path, self._where = domain, path, f"{path}:{function}"
-        self._function = _find(_execute(path), path, function)
-        self.names = (function,)
+    def __init__(self, domain: Domain, function: Callable[..., Any], name: str, path: Path | None = None):
+        """Args: name: of the component it reports; path: the file that it was defined in, for messages."""
+        self._domain, self._function, self._path = domain, function, path
+        self._where = f"{path}:{name}" if path else name
+        self.names = (name,)
 
     def try_out(self, batch: int) -> None:
         """Calls the function on TRIAL random sequences, and says so if `batch` of them would take longer than SLOW.
@@ -108,6 +108,11 @@ def trial(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
     return tokens, lengths
 
 
+def function_of(path: Path, name: str) -> Callable[..., Any]:
+    """Executes a file and finds a function in it. Raises UserError if it is missing, fails, or has no such function."""
+    return _find(_execute(path), path, name)
+
+
 def _execute(path: Path) -> ModuleType:
     if not os.path.isfile(path):
         raise UserError(f"no reward file {path}; give it as path/to/file.py:function")
@@ -131,8 +136,10 @@ def _find(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
     return found
 
 
-def _blame(error: BaseException, path: Path, function: str) -> UserError:
+def _blame(error: BaseException, path: Path | None, function: str) -> UserError:
     """One line: the user's file, the last line of it that ran, and the exception."""
+    if path is None:
+        return UserError(f"reward {function} raised {type(error).__name__}: {error}")
     file = os.path.abspath(path)
     frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = frames[-1] if frames else getattr(error, "lineno", None)  # a SyntaxError of the file itself has no frame

@@ -1,38 +1,55 @@
-"""What a user writes for a reward, and the Reward it means.
+"""From the reward that a user names, or hands over, to a Reward.
 
-A spec is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`), transformed if wanted
-(`logp@clip/0/5:2`, see seqtutor.domains.reward_terms), or `path/to/file.py:function`.
-The file of the last kind is executed, so such a spec must come from the command line or the user's config; one that
-was found in a run folder or a checkpoint goes through `built_in` first.
+It is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`) whose terms may be transformed
+(`logp@clip/0/5:2`, see `reward_terms`), `path/to/file.py:function`, or in Python a function itself. A file is executed,
+so such a spec must come from the command line or the user's config. One that was found in a run folder or a checkpoint
+goes through `built_in` first.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from seqtutor.domains.base import Domain, Reward
-from seqtutor.domains.reward_function import FunctionReward
+from seqtutor.domains.reward_function import FunctionReward, function_of
 from seqtutor.domains.reward_terms import parse
+from seqtutor.errors import UserError
+
+RewardLike = str | Callable[..., Any]
 
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
+_PYTHON = "python:"  # begins what a config says of a function that was handed over
 
 
 def built_in(spec: str) -> bool:
-    """Whether a spec names no file to execute."""
-    return _FILE.fullmatch(spec) is None
+    """Whether a spec names neither a file to execute nor a function that was handed over."""
+    return _FILE.fullmatch(spec) is None and not spec.startswith(_PYTHON)
 
 
-def make_reward(domain: Domain, spec: str, batch: int = 1024) -> Reward:
-    """The reward a spec means; an empty one means the domain's default. May execute a user's file (see above).
+def written(reward: RewardLike) -> str:
+    """What a config says of a reward: its spec, or the name of a function."""
+    return reward if isinstance(reward, str) else f"{_PYTHON}{getattr(reward, '__name__', type(reward).__name__)}"
+
+
+def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward:
+    """The Reward that is meant; an empty spec means the domain's default. May execute a user's file (see above).
 
     Args: batch: the sequences that will be scored at a time; decides whether a user's function is called slow.
     Raises UserError for unknown names, a file that does not load, and a function that fails a trial batch.
     """
-    match = _FILE.fullmatch(spec)
-    if match is None:
-        return domain.reward(parse(spec or domain.default_reward, domain.reward_names))
-    reward = FunctionReward(domain, Path(os.path.expanduser(match["path"])), match["function"])
-    reward.try_out(batch)
-    return reward
+    if isinstance(reward, str):
+        match = _FILE.fullmatch(reward)
+        if match is None:
+            if reward.startswith(_PYTHON):
+                raise UserError(f"reward '{reward}' was a function in Python; hand it over again, as reward=...")
+            return domain.reward(parse(reward or domain.default_reward, domain.reward_names))
+        path = Path(os.path.expanduser(match["path"]))
+        made = FunctionReward(domain, function_of(path, match["function"]), match["function"], path)
+    else:
+        made = FunctionReward(domain, reward, written(reward).removeprefix(_PYTHON))
+    made.try_out(batch)
+    return made

@@ -117,16 +117,16 @@ def common_c(subjects: Sequence[Subject]) -> float | None:
     return runs[0].config.tune.c if runs else None
 
 
-def evaluate(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
+def measure(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
     """Every subject's figures and statistics, by label. Memory grows by the 8 bytes a sequence that `unique` takes."""
     c = common_c(subjects)
     return {
-        subject.label: _measure(subject, replace(study, seed=study.seed + place), c, quiet)
+        subject.label: _measured(subject, replace(study, seed=study.seed + place), c, quiet)
         for place, subject in enumerate(subjects)
     }
 
 
-def _measure(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
+def _measured(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
     run = subject.what if isinstance(subject.what, Run) else None
     sums = Sums(c if run else None)
     statistics = subject.domain.statistics(study.reference, study.seed)

@@ -1,10 +1,11 @@
-"""Draws sequences from a run, and writes them as files."""
+"""Writes sequences drawn from a run as files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,16 +23,25 @@ from seqtutor.system.tables import csv_file, make_folder, write_arrays
 GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
 
 
-def sample(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
+def rows(run: Run, how: Draw, reward: Reward, quiet: bool = False) -> Iterator[dict[str, Any]]:
+    """Draws sequences and gives a row of samples.csv for each; see `write`."""
+    with Progress(how.num, "sequence", quiet) as progress:
+        for batch in draw(run, how):
+            yield from _rows(run.domain, batch, reward, [None] * len(batch.count))
+            progress.advance(by=len(batch.count))
+
+
+def write(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
     """Draws sequences and writes them in a format, and samples.csv with their log-probabilities and rewards.
 
-    samples.csv has a row a sequence: file (if there is one), text, the text of its primer (if there is one), tokens,
-    log_prior and log_prob (log p and log pi of the tokens drawn, nats), each component of the reward summed over the
-    sequence, and total. samples.npz (kind "npz", held in memory until the end) has tokens and per-token log_prior and
-    log_prob [N, T], lengths [N] and primer [N, P]. rejected.csv has what of a primer's file was left out, if anything.
+    samples.csv has a row for each sequence: file (if there is one), text, the text of its primer (if there is one),
+    tokens, log_prior and log_prob (log p and log pi of the tokens drawn, nats), each component of the reward summed
+    over the sequence, and total. samples.npz (kind "npz", held in memory until the end) has tokens and per-token
+    log_prior and log_prob [N, T], lengths [N] and primer [N, P]. rejected.csv lists what was left out of a primer's
+    file, if anything.
 
     Raises:
-      UserError: the domain cannot write the format, the primer is none, or the folder cannot be written to.
+      UserError: the domain cannot write the format, the primer cannot be used, or the folder cannot be written to.
     """
     writer = find_writer(run.domain, kind)
     path = make_folder(folder) / "samples.csv"

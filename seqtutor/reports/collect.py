@@ -16,7 +16,7 @@ import numpy as np
 from seqtutor.config import to_tree
 from seqtutor.domains.base import Domain
 from seqtutor.domains.neighbours import Neighbour
-from seqtutor.evaluation.evaluate import Study, Subject, common_c, evaluate
+from seqtutor.evaluation.evaluate import Study, Subject, common_c, measure
 from seqtutor.evaluation.results import Results
 from seqtutor.runs.run_folder import RunFolder
 
@@ -129,7 +129,7 @@ def collect(subjects: Sequence[Subject], study: Study, reward: str, missing: str
     """
     domain, count = subjects[0].domain, max(LEAST, FIRST // len(subjects))
     kept = {subject.label: Kept(domain) for subject in subjects}
-    results = evaluate(subjects, replace(study, watch=lambda label, *batch: kept[label].add(*batch)), quiet)
+    results = measure(subjects, replace(study, watch=lambda label, *batch: kept[label].add(*batch)), quiet)
     drawn = [every.sequences for every in kept.values()]
     best = [_best(every) for every in drawn]
     chosen = [shown for every in best for shown in every]

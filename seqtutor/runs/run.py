@@ -1,10 +1,10 @@
-"""From a run folder back to its domain and policy. Everything comes from the checkpoint."""
+"""From a run folder back to its domain and policy. Everything comes from the checkpoint; TensorFlow loads with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,17 +13,18 @@ from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.domains.reward_spec import built_in
 from seqtutor.errors import UserError
-from seqtutor.kl_control.variants import VARIANTS
-from seqtutor.policy.policy import Policy
-from seqtutor.policy.sampler import Exploration, Sampler
-from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
 
+if TYPE_CHECKING:
+    from seqtutor.policy.policy import Policy
+    from seqtutor.policy.sampler import Sampler
+    from seqtutor.policy.sequence_model import SequenceModel
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run, ready to draw from. `name` labels it in tables: the folder's last two parts."""
 
@@ -54,6 +55,8 @@ class Run:
 
     def sampler(self, temperature: float = 1.0) -> Sampler:
         """Draws from the run's policy (a prior's is itself) at a temperature."""
+        from seqtutor.policy.sampler import Exploration, Sampler
+
         return Sampler(
             self.policy.step, self.policy.initial_state, self.domain.vocabulary, self.domain.length,
             Exploration(temperature),
@@ -78,6 +81,9 @@ def load_run(path: Path) -> Run:
 
 def rebuild(path: Path, saved: Checkpoint) -> Run:
     """The run a checkpoint holds. Raises UserError if its parts do not fit together."""
+    from seqtutor.kl_control.variants import VARIANTS
+    from seqtutor.policy.policy import Policy
+
     with checkpoint.must_fit(path):
         config = from_tree(saved.meta["config"], str(path))
         words = saved.meta["vocabulary"]
@@ -92,6 +98,8 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
 
 
 def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray]) -> SequenceModel:
+    from seqtutor.policy.sequence_model import SequenceModel
+
     network = SequenceModel(config.model, vocabulary.size)
     network.set(arrays)
     return network

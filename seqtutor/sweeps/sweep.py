@@ -19,7 +19,7 @@ import numpy as np
 from seqtutor.config import Config
 from seqtutor.domains.base import Reward
 from seqtutor.errors import Diverged
-from seqtutor.evaluation.evaluate import Study, Subject, evaluate
+from seqtutor.evaluation.evaluate import Study, Subject, measure
 from seqtutor.evaluation.results import as_tree, write_results
 from seqtutor.runs.history import Clock
 from seqtutor.runs.run import Run, load_run
@@ -123,7 +123,7 @@ def finish(job: Job, prior: Run, reward: Reward, quiet: bool) -> None:
 def _evaluate(subject: Subject, config: Config, reward: Reward, folder: Path, quiet: bool) -> dict[str, Any]:
     """Writes evaluation.json and .csv into the folder, and returns what of it a summary has. Novelty is left out."""
     study = Study(config.evaluate.num, config.seed, lambda domain: contextlib.nullcontext(reward), None)
-    results = evaluate([subject], study, quiet)
+    results = measure([subject], study, quiet)
     write_results(results, folder)
     tree = as_tree(results[subject.label])
     return {name: tree[name] for name in (*FIGURES, BOUND)}

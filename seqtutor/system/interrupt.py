@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
 
 class Interrupt:
-    """A context in which the first SIGINT or SIGTERM sets `asked`; a second one interrupts at once."""
+    """A context in which the first SIGINT or SIGTERM sets `asked`; a second one interrupts at once.
+
+    Signals reach the main thread alone. In another thread nothing is asked, and the thread runs to its end.
+    """
 
     def __init__(self) -> None:
         self.asked = False
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Interrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        main = threading.current_thread() is threading.main_thread()
+        for number in (signal.SIGINT, signal.SIGTERM) if main else ():
             self._before[number] = signal.signal(number, self._ask)
         return self
 

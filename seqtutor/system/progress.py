@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 LOG = logging.getLogger("seqtutor")  # warnings: what a user should know but need not mend
-LOG.propagate = False
 
 
 class Progress:
@@ -17,7 +16,7 @@ class Progress:
     def __init__(self, total: int | None, unit: str, quiet: bool = False, done: int = 0, what: str | None = None):
         """Args: total: of units, None if unknown; done: units an earlier run has behind it; what: stands before."""
         self._bar = tqdm(
-            total=total, initial=done, unit=f" {unit}", disable=quiet or not sys.stderr.isatty(), dynamic_ncols=True,
+            total=total, initial=done, unit=f" {unit}", disable=quiet or not _watched(), dynamic_ncols=True,
             smoothing=0.05, file=sys.stderr, unit_scale=unit == "token", desc=what, leave=None,
         )  # fmt: skip
 
@@ -46,11 +45,6 @@ def show(line: str, error: bool = False) -> None:
     file.flush()
 
 
-class _Terminal(logging.Handler):
-    """One line a warning, whatever standard error is at the time."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        show(f"{record.levelname.lower()}: {record.getMessage()}", error=True)
-
-
-LOG.addHandler(_Terminal())
+def _watched() -> bool:
+    """Whether someone sees a bar: on a terminal, or in a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from seqtutor.cli.evaluate import common_domain
+from seqtutor.api.inputs import common_domain
 from seqtutor.cli.main import run
 from seqtutor.domains.chain import Chain
 from seqtutor.runs.run import load_run
@@ -155,7 +155,7 @@ def test_evaluate_refuses_a_mixture(make_run, word_file, capsys):
 
 
 def test_runs_of_one_domain_with_other_options_are_compared_with_a_warning(capsys):
-    short, long = (SimpleNamespace(domain=Chain({"length": length})) for length in (4, 6))
+    short, long = (SimpleNamespace(domain=Chain({"length": n}), path=Path(name)) for name, n in (("a", 4), ("b", 6)))
     assert common_domain({Path("a"): short, Path("b"): long}, None) is short.domain
     said = "warning: b has domain.length 6, not 4 as a: each is judged by its own, novelty by the first's\n"
     assert capsys.readouterr().err == said
@@ -228,7 +228,7 @@ def test_pretrain_says_what_was_rejected(words, tmp_path, monkeypatch, capsys):
     config.write_text(CONFIG + "pretrain: {epochs: 1}\n")
     args = ["pretrain", str(config), "--data", str(data), "--out", str(out), "--force"]
     assert run(args) == 0
-    said = f"rejected 3 of 7 sequences (2 no letter: '4', 1 blank): see {out / 'rejected.csv'}\n"
+    said = f"warning: rejected 3 of 7 sequences (2 no letter: '4', 1 blank): see {out / 'rejected.csv'}\n"
     assert capsys.readouterr().err == said
     assert pd.read_csv(out / "rejected.csv").name.tolist() == ["train.txt:2", "train.txt:4", "train.txt:7"]
     assert run([*args, "--quiet"]) == 0

@@ -10,7 +10,7 @@ import pytest
 from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.evaluation.draw import Draw, draw
-from seqtutor.evaluation.evaluate import Study, Subject, evaluate
+from seqtutor.evaluation.evaluate import Study, Subject, measure
 from seqtutor.evaluation.results import as_text, write_results
 from seqtutor.runs.run import load_run
 from seqtutor.stats.estimate import Estimate, RatioSums
@@ -32,7 +32,7 @@ def estimates():
 
 def test_a_prior_has_no_divergence_from_itself(make_run):
     run = load_run(make_run())
-    result = evaluate([Subject("p", run)], study(), quiet=True)["p"]
+    result = measure([Subject("p", run)], study(), quiet=True)["p"]
     for name in ("kl_sequence", "kl_token"):
         assert (result[name].value, result[name].error) == (0.0, 0.0)
     assert result["nll_policy"] == result["nll_prior"]
@@ -42,7 +42,7 @@ def test_a_prior_has_no_divergence_from_itself(make_run):
 def test_figures_are_those_of_the_draws(make_run):
     """Every figure from the drawn arrays, by the formulas of the module; primers that are kept do not count."""
     run = load_run(make_run(variant="psi", domain="stems", c=0.5, primer="da"))
-    result = evaluate([Subject("t", run)], study(num=40), quiet=True)["t"]
+    result = measure([Subject("t", run)], study(num=40), quiet=True)["t"]
     batches = list(draw(run, Draw(40, 3, 16, primer=run.primer)))
     count = np.concatenate([batch.count for batch in batches])
     sums = {
@@ -76,7 +76,7 @@ def test_figures_are_those_of_the_draws(make_run):
 
 def test_a_file_has_rewards_and_statistics_only(words, word_file, make_run):
     given = SequenceFile(load_run(make_run()).domain, word_file, own_vocabulary=True)
-    result = evaluate([Subject("f", given)], study(reference={"bad", "cab"}), quiet=True)["f"]
+    result = measure([Subject("f", given)], study(reference={"bad", "cab"}), quiet=True)["f"]
     assert list(result) == ["reward", "reward_a", "reward_b", "length", "share of a", "novel"]
     assert result["reward"].value == pytest.approx((1 + 1 + 4 + 2 - 1) / 5)
     assert result["length"].value == pytest.approx((4 + 4 + 5 + 5 + 4) / 5)
@@ -86,7 +86,7 @@ def test_a_file_has_rewards_and_statistics_only(words, word_file, make_run):
 
 def test_the_interval_of_the_reward_is_that_of_its_mean(make_run):
     run = load_run(make_run())
-    result = evaluate([Subject("p", run)], study(num=30), quiet=True)["p"]
+    result = measure([Subject("p", run)], study(num=30), quiet=True)["p"]
     sums = RatioSums()
     for batch in draw(run, Draw(30, 3, 16)):
         texts = [run.domain.decode(row) for row in batch.sequences.tokens]

@@ -1,0 +1,198 @@
+"""Judging runs and files: `evaluate` with its `Evaluation`, and `score`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtutor.api import inputs
+from seqtutor.config import EvaluateConfig
+from seqtutor.domains.base import Domain
+from seqtutor.domains.reward_spec import RewardLike, make_reward
+from seqtutor.errors import UserError
+from seqtutor.runs.run import Run
+from seqtutor.stats.estimate import Estimate, p_value
+from seqtutor.system import tensorflow_setup
+from seqtutor.system.progress import LOG
+from seqtutor.system.tables import make_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seqtutor.evaluation.evaluate import Subject
+
+
+class Evaluation(Mapping[str, Mapping[str, Estimate]]):
+    """Figures with 95 % intervals: evaluation["music/psi"]["reward"].low, by the label of a run or file and the metric.
+
+    Attributes:
+      c: the temperature of every objective; None where there are only files.
+    """
+
+    def __init__(self, results: Mapping[str, Mapping[str, Estimate]], c: float | None):
+        self._results, self.c = results, c
+
+    def __getitem__(self, label: str) -> Mapping[str, Estimate]:
+        return self._results[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each run and metric: run, metric, value, low, high, n, p (Welch's z test against the first run)."""
+        import pandas as pd
+
+        first = next(iter(self._results.values()))
+        rows = [
+            {"run": label, "metric": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n,
+             "p": None if metrics is first or name not in first else p_value(first[name], e)}
+            for label, metrics in self._results.items() for name, e in metrics.items()
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes evaluation.json and evaluation.csv into a folder. Raises UserError if it cannot be written to."""
+        from seqtutor.evaluation.results import write_results
+
+        write_results(self._results, make_folder(Path(folder)))
+
+    def __str__(self) -> str:
+        from seqtutor.evaluation.results import as_text
+
+        return as_text(self._results, self.c)
+
+    def _repr_html_(self) -> str:
+        """The table that the command prints."""
+        return f'<pre style="line-height:1.3">{escape(str(self))}</pre>'
+
+
+def evaluate(
+    what: Run | str | Path | Sequence[Run | str | Path], *, num: int | None = None, reference: str | None = None,
+    domain: str | None = None, reward: RewardLike | None = None, seed: int | None = None,
+    out: str | Path | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
+) -> Evaluation:  # fmt: skip
+    """Statistics of runs and files with 95 % intervals, side by side, all judged by one reward.
+
+    Args:
+      what: runs, folders of runs, files or folders of files; one or several.
+      num: sequences drawn from each run; by default evaluate.num of the first.
+      reference: the data that novelty is measured against; by default the first run's data set.
+      domain: what the files hold, where no run says so.
+      reward: as of `tune`; by default the domain's, whatever the runs were tuned for.
+      out: a folder to write evaluation.json and evaluation.csv into; rejected.csv too, where files have bad sequences.
+      settings: values for the runs' sections sample and evaluate; without runs, for the domain's options.
+    Raises UserError for anything wrong with the input.
+    """
+    several = [what] if isinstance(what, Run | str | Path) else list(what)
+    inputs.check_paths([each for each in several if not isinstance(each, Run)])
+    tensorflow_setup.setup()
+    from seqtutor.data.sequence_files import SequenceFile
+    from seqtutor.evaluation.evaluate import Study, common_c, measure
+    from seqtutor.reading.rejections import write_rejected
+
+    runs = runs_among(several, settings)
+    first = next(iter(runs.values()), None)
+    of = inputs.common_domain(runs, domain, settings)
+    subjects = subjects_of(several, runs, of)
+    defaults = first.config.evaluate if first else EvaluateConfig()
+    study = Study(
+        num or defaults.num,
+        seed if seed is not None else first.config.seed if first else 0,
+        lambda of: make_reward(of, reward or ""),
+        _reference(of, reference or defaults.reference, first, quiet),
+    )
+    folder = None if out is None else make_folder(Path(out))
+    try:
+        results = Evaluation(measure(subjects, study, quiet), common_c(subjects))
+    finally:
+        files = [subject.what for subject in subjects if isinstance(subject.what, SequenceFile)]
+        if files and folder:  # else rejected.csv is that of the run's own data
+            write_rejected(folder, *(file.rejected for file in files))
+    if folder:
+        results.save(folder)
+    return results
+
+
+def runs_among(several: Sequence[Run | str | Path], settings: Mapping[str, Any] | None) -> dict[Any, Run]:
+    """The runs among what is given, by what was given; the rest are files or folders of files."""
+    return {
+        each: inputs.as_run(each, settings)
+        for each in several if isinstance(each, Run) or (Path(each) / "config.yaml").exists()
+    }  # fmt: skip
+
+
+def subjects_of(several: Sequence[Run | str | Path], runs: Mapping[Any, Run], domain: Domain) -> list[Subject]:
+    """What to evaluate, in the order given, each once and with a label of its own."""
+    from seqtutor.data.sequence_files import SequenceFile
+    from seqtutor.evaluation.evaluate import Subject
+
+    several = list(dict.fromkeys(several))
+    names = [runs[each].name if each in runs else Path(each).name for each in several]  # type: ignore[arg-type]
+    paths = [runs[each].path if each in runs else Path(each) for each in several]  # type: ignore[arg-type]
+    labels = [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
+    return [
+        Subject(label, runs[each] if each in runs else SequenceFile(domain, path, own_vocabulary=True))
+        for label, path, each in zip(labels, paths, several, strict=True)
+    ]
+
+
+def _reference(domain: Domain, name: str, first: Run | None, quiet: bool) -> Any | None:
+    """What novelty is measured against: the data named, or the first run's data set, if it is on this machine."""
+    if name:
+        return inputs.reference_of(domain, name, quiet)
+    if first is None or not first.config.data.name:
+        return None
+    try:
+        return inputs.reference_of(domain, first.config.data.name, quiet)
+    except UserError as error:
+        LOG.warning(f"novelty is left out: {error}")
+        return None
+
+
+def score(
+    path: str | Path, *, out: str | Path, domain: str | None = None, model: Run | str | Path | None = None,
+    reward: RewardLike | None = None, per_step: bool = False, settings: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """Reward and log-probability of the sequences of a file or folder: the table scores.csv, which is written to `out`.
+
+    Args:
+      out: the folder for scores.csv, rejected.csv and, with per_step, scores.npz with every token's reward.
+      domain: what the sequences are, e.g. "music"; by default the model's.
+      model: a run whose policy gives log-probabilities.
+      reward: as of `tune`; by default the domain's.
+    Raises UserError for anything wrong with the input.
+    """
+    import pandas as pd
+
+    write_scores(path, Path(out), domain, model, reward, per_step, settings, quiet)
+    return pd.read_csv(Path(out) / "scores.csv")
+
+
+def write_scores(
+    path: str | Path, folder: Path, domain: str | None, model: Run | str | Path | None, reward: RewardLike | None,
+    per_step: bool, settings: Mapping[str, Any] | None, quiet: bool,
+) -> tuple[int, int]:  # fmt: skip
+    """See `score`. Returns how many sequences were scored, and how many rejected."""
+    if domain is None and model is None:
+        raise UserError("score needs --domain, e.g. --domain music, or --model")
+    of = None if domain is None else inputs.named_domain(domain, settings if model is None else None)
+    tensorflow_setup.setup()
+    from seqtutor.data.sequence_files import SequenceFile
+    from seqtutor.evaluation.score import score as write
+
+    run = None if model is None else inputs.as_run(model, settings)
+    if run is not None:
+        if of is not None and of.name != run.domain.name:
+            raise UserError(f"--domain is '{of.name}', but --model {run.path} is of '{run.domain.name}'; leave one out")
+        of = run.domain
+    assert of is not None
+    given = SequenceFile(of, Path(path), own_vocabulary=run is None)
+    with make_reward(given.domain, reward or "") as scores:
+        count = write(given, scores, run, folder, per_step, quiet)
+    return count, len(given.rejected)

@@ -1,0 +1,154 @@
+"""From what callers give to what the rooms below take: runs, domains, data, files of sequences, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqtutor import config as configs
+from seqtutor.config import Config
+from seqtutor.data import corpus
+from seqtutor.data.corpus import Corpus
+from seqtutor.domains import make_domain
+from seqtutor.domains.base import Domain
+from seqtutor.errors import UserError
+from seqtutor.reading import text_files
+from seqtutor.runs.run import Run, load_run
+from seqtutor.system import tensorflow_setup
+from seqtutor.system.progress import LOG, Progress
+
+Settings = Mapping[str, Any]  # values of a config by `section.key`, as {"tune.rounds": 50}
+OF_THE_PRIOR = ("domain", "data", "model")  # sections of a config that the prior's run settled
+
+
+def as_run(run: Run | str | Path, settings: Settings | None = None) -> Run:
+    """A run, loaded if it is a path, with settings of sampling and evaluation changed.
+
+    Raises UserError for a path without a run, and for a setting that training has settled.
+    """
+    if not isinstance(run, Run):
+        tensorflow_setup.setup()
+        run = load_run(Path(run))
+    if not settings:
+        return run
+    config = configs.changed(run.config, settings, str(run.path))
+    free = {"sample": config.sample, "evaluate": config.evaluate}
+    if config != run.config.model_copy(update=free):
+        raise UserError(f"--set: of a trained run only {' and '.join(f'{name}.*' for name in free)} can be changed")
+    return replace(run, config=config)
+
+
+def named_domain(name: str, settings: Settings | None = None) -> Domain:
+    """The domain of that name, with options set as {"domain.key": "G"}. Raises UserError if anything else is set."""
+    default = configs.from_tree({"domain": {"name": name}}, "--domain")
+    config = configs.changed(default, settings or {}, "--set")
+    if config != default.model_copy(update={"domain": config.domain}) or config.domain["name"] != name:
+        raise UserError("--set: without a run only the options domain.* can be changed")
+    return make_domain(config.domain)
+
+
+def common_domain(runs: Mapping[Any, Run], name: str | None, settings: Settings | None = None) -> Domain:
+    """The one domain of all runs; without runs, the one named, with settings. Warns of runs with other options.
+
+    Raises UserError if there are several, or none is named.
+    """
+    names = {run.domain.name: str(run.path) for run in runs.values()}
+    if name is not None:
+        names.setdefault(name, "--domain")
+    if len(names) > 1:
+        said = ", ".join(f"'{found}' ({path})" for found, path in names.items())
+        raise UserError(f"cannot compare sequences of several domains: {said}; evaluate each by itself")
+    if not names:
+        raise UserError("none of these is a run, so say what the files hold, e.g. --domain music")
+    if not runs:
+        return named_domain(next(iter(names)), settings)
+    first, *others = runs.values()
+    for other in others:
+        if found := differences(other.domain.options, first.domain.options):
+            LOG.warning(f"{other.path} has {found} as {first.path}: each is judged by its own, novelty by the first's")
+    return first.domain
+
+
+def differences(these: Settings, others: Settings) -> str:
+    """The options of a domain that are not as in others, each as `domain.key THIS, not OTHER`."""
+    return "; ".join(f"domain.{key} {value}, not {others[key]}" for key, value in these.items() if others[key] != value)
+
+
+def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
+    """See `corpus.load`; shows its progress."""
+    with Progress(None, "sequence", quiet, what=f"reading {name}") as progress:
+        return corpus.load(domain, name, lambda count: progress.advance(by=count))
+
+
+def reference_of(domain: Domain, name: str, quiet: bool) -> Any:
+    """The data that novelty is measured against, as the domain makes it. Raises UserError if they are not here."""
+    free = type(domain)(domain.options)  # without a run's vocabulary: tokens unknown to the run count as well
+    return domain.reference(read_data(free, name, quiet).texts())
+
+
+def check_paths(paths: Sequence[str | Path]) -> None:
+    """Raises UserError for the first path that does not exist."""
+    for path in paths:
+        if not text_files.exists(Path(path)):
+            raise UserError(f"there is no run or file {path}")
+
+
+def of_prior(config: Config, prior: Run) -> Config:
+    """The config with what the prior decides. Raises UserError if they are not of one domain."""
+    if prior.policy.tuned is not None:
+        raise UserError(f"--prior {prior.path} is a tuned run; give the run of `seqtutor pretrain` it came from")
+    if config.domain["name"] != prior.domain.name:
+        raise UserError(
+            f"the config's domain is '{config.domain['name']}', but --prior {prior.path} is of '{prior.domain.name}'; "
+            "use a config of that domain"
+        )
+    return config.model_copy(update={name: getattr(prior.config, name) for name in (*OF_THE_PRIOR, "pretrain")})
+
+
+def refuse_of_the_prior(settings: Settings) -> None:
+    """Raises UserError for a setting that the prior's run has settled."""
+    for key, value in settings.items():
+        if key.partition(".")[0] in OF_THE_PRIOR:
+            raise UserError(f"--set {key}={value}: {', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]} are the prior's")
+
+
+def tell_of_prior(config: Config, prior: Run, where: str) -> None:
+    """Says which options of the domain, of a config from `where`, give way to those of the prior."""
+    asked = {**type(prior.domain).defaults, **config.domain}
+    if other := differences(prior.domain.options, asked):
+        LOG.warning(f"the prior's run settled what {where} has otherwise: {other}")
+
+
+def about_tuned(prior: Path) -> dict[str, str]:
+    """What config.yaml says of a tuned run beside its settings."""
+    return {"kind": "tuned", "prior": str(prior)}
+
+
+def check_primer(domain: Domain, spec: str, folder: Path) -> None:
+    """Says how many primers of a file are left out, and that they are listed in the folder.
+
+    Raises UserError for a primer that cannot be used, before anything is made.
+    """
+    from seqtutor.policy.primers import Primer
+
+    if bad := len(Primer(domain, spec).rejected):
+        LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def where(config: configs.Source) -> str:
+    """What messages call a config."""
+    return str(config) if isinstance(config, str | Path) else "the config"
+
+
+def name_of(config: configs.Source | None) -> str:
+    """What a config's runs are named after: its file or preset, or its domain."""
+    if isinstance(config, str | Path):
+        return Path(config).stem
+    return configs.load(config or {}).domain["name"]

@@ -1,0 +1,112 @@
+"""What is made from runs, and what becomes one: `report`, `export`, `import_magenta`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqtutor.api import inputs
+from seqtutor.api.evaluation import subjects_of
+from seqtutor.api.runs import Run
+from seqtutor.config import from_tree
+from seqtutor.domains import domain_class
+from seqtutor.domains.reward_spec import RewardLike, make_reward, written
+from seqtutor.errors import UserError
+from seqtutor.runs import checkpoint as checkpoints
+from seqtutor.runs import run as runs
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.system import tensorflow_setup
+from seqtutor.system.files import write_text
+from seqtutor.system.tables import make_folder
+
+
+def report(
+    what: runs.Run | str | Path | Sequence[runs.Run | str | Path], *, num: int | None = None,
+    reward: RewardLike | None = None, seed: int | None = None, out: str | Path | None = None, quiet: bool = False,
+) -> Path:  # fmt: skip
+    """One HTML page about runs: before and after, figures with intervals, learning curves, nearest training data.
+
+    Args:
+      what: runs or their folders, the prior first.
+      num: sequences drawn from each run; by default evaluate.num of the first.
+      reward: as of `tune`; by default the first tuned run's.
+      out: the page's file, or a folder for report.html; by default the last run's folder.
+    Returns: the page's file. Raises UserError for anything wrong with the input.
+    """
+    several = [what] if isinstance(what, runs.Run | str | Path) else list(what)
+    tensorflow_setup.setup()
+    from seqtutor.evaluation.evaluate import Study
+    from seqtutor.reports.collect import collect
+    from seqtutor.reports.page import page
+
+    loaded: dict[Any, runs.Run] = {each: inputs.as_run(each) for each in several}
+    domain, first = inputs.common_domain(loaded, None), loaded[several[0]]
+    tuned = next((run for run in loaded.values() if run.policy.tuned is not None), None)
+    chosen = reward if reward is not None else tuned.reward_spec if tuned else ""
+    reference, missing = _reference(first, quiet)
+    study = Study(
+        num or first.config.evaluate.num, first.config.seed if seed is None else seed,
+        lambda of: make_reward(of, chosen), reference,
+    )  # fmt: skip
+    found = collect(subjects_of(several, loaded, domain), study, written(chosen), missing, quiet)
+    file = _page_file(Path(out) if out is not None else loaded[several[-1]].path)
+    make_folder(file.parent)
+    write_text(file, page(found))
+    return file
+
+
+def _page_file(out: Path) -> Path:
+    """The page's file: `out` itself if it is named so, else report.html in it."""
+    named = out.suffix.lower() in (".html", ".htm") and not out.is_dir()
+    return out if named else out / "report.html"
+
+
+def _reference(run: runs.Run, quiet: bool) -> tuple[Any | None, str]:
+    """What the training data make for the domain; where they are not on this machine, None and why."""
+    name = run.config.evaluate.reference or run.config.data.name
+    if not name:
+        return None, "left out, for the first run names no data set"
+    try:
+        return inputs.reference_of(run.domain, name, quiet), ""
+    except UserError as error:
+        return None, f"left out, for the training data are not on this machine ({error})"
+
+
+def export(run: runs.Run | str | Path, out: str | Path, *, force: bool = False) -> Path:
+    """Writes a run's policy as a TensorFlow SavedModel, for programs without seqtutor; docs/export.md is its manual.
+
+    Args: force: replace a SavedModel that is there.
+    Returns: its folder. Raises UserError if the run cannot be loaded or the folder not be written to.
+    """
+    tensorflow_setup.setup()
+    from seqtutor.exchange import saved_model
+
+    saved_model.check_place(Path(out), force)
+    saved_model.export(inputs.as_run(run), Path(out))
+    return Path(out)
+
+
+def import_magenta(
+    checkpoint: str | Path, out: str | Path, *, events: str = "rl-tuner", seed: int = 0, force: bool = False
+) -> Run:
+    """Makes a prior of a checkpoint of Magenta's RL Tuner Note RNN, or of a one-hot melody_rnn.
+
+    Args:
+      checkpoint: its prefix, one of its files, or the folder it lies in.
+      out: the run's folder.
+      events: what the data called 0 and 1: "rl-tuner" for note off and no event, "note-seq" for the other way round.
+    Raises UserError for a checkpoint that cannot be read or has another architecture.
+    """
+    tensorflow_setup.setup()
+    from seqtutor.exchange import magenta
+
+    sizes, weights = magenta.convert(magenta.read(Path(checkpoint)), exchange=events == "note-seq")
+    model = {"layers": len(sizes), "units": list(sizes), "reads_begin": False}
+    tree = {"seed": seed, "domain": {"name": "music"}, "model": model, "tune": {"primer": "random"}}
+    config = from_tree(tree, str(checkpoint))
+    run, domain = RunFolder(Path(out)), domain_class("music")({})
+    run.create(config, {"kind": "prior", "imported": str(checkpoint), "events": events}, resume=False, force=force)
+    meta = {"kind": "prior", **runs.checkpoint_meta(config, domain)}
+    checkpoints.save(run.checkpoints, checkpoints.Checkpoint(0, meta, checkpoints.join(prior=weights)))
+    return Run.of(runs.load_run(run.path))

@@ -1,0 +1,77 @@
+"""A run as Python sees it: drawn from, judged, tuned further, shown in a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtutor.api import evaluation, inputs, samples
+from seqtutor.runs import run as runs
+from seqtutor.runs.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIGURES = ("validation_loss", "reward", "kl_sequence", "objective", "entropy", "distinct")  # of history.csv, shown
+
+
+class Run(runs.Run):
+    """A prior, or a policy that was tuned from one, loaded from its folder.
+
+    Attributes:
+      path: the folder.
+      config: every setting, resolved.
+      domain: its tokens, rewards and statistics.
+      policy: the networks.
+      step: the step, or round, of the checkpoint that was loaded.
+    """
+
+    @classmethod
+    def of(cls, run: runs.Run) -> Run:
+        """The same run."""
+        return cls(**{field.name: getattr(run, field.name) for field in fields(runs.Run)})
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it was tuned from a prior."""
+        return self.policy.tuned is not None
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """history.csv: a row for each logging step."""
+        import pandas as pd
+
+        return pd.read_csv(RunFolder(self.path).history_file)
+
+    def sample(self, num: int, **how: Any) -> samples.Samples:
+        """Draws sequences; see `seqtutor.sample`."""
+        return samples.sample(self, num, **how)
+
+    def evaluate(self, **how: Any) -> evaluation.Evaluation:
+        """Statistics of this run; see `seqtutor.evaluate`."""
+        return evaluation.evaluate([self], **how)
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} {self.path}, step {self.step}>"
+
+    @property
+    def _kind(self) -> str:
+        tune = self.config.tune
+        return (
+            f"{self.domain.name} run tuned by {tune.variant}, c = {tune.c:g},"
+            if self.tuned
+            else f"{self.domain.name} prior"
+        )
+
+    def _repr_html_(self) -> str:
+        """What it is, and the last row of its history."""
+        last = self.history.iloc[-1] if RunFolder(self.path).history_file.exists() else {}
+        cells = "".join(f"<tr><th>{name}</th><td>{last[name]:.4g}</td></tr>" for name in FIGURES if name in last)
+        return f"<p><b>{escape(str(self.path))}</b>: {escape(self._kind)} step {self.step:,}</p><table>{cells}</table>"
+
+
+def load_run(path: str | Path) -> Run:
+    """The run in a folder: its best checkpoint. Raises UserError if the folder holds none that can be used."""
+    return Run.of(inputs.as_run(path))

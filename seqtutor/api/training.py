@@ -1,0 +1,124 @@
+"""pretrain and tune from Python; the commands of these names call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seqtutor import config as configs
+from seqtutor.api import inputs
+from seqtutor.api.runs import Run
+from seqtutor.config import Config
+from seqtutor.domains import make_domain
+from seqtutor.domains.reward_spec import RewardLike, make_reward, written
+from seqtutor.errors import UserError
+from seqtutor.reading.rejections import write_rejected
+from seqtutor.runs import run as runs
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.system import tensorflow_setup
+from seqtutor.system.progress import LOG
+
+PRETRAINED_LONGER = ("pretrain.epochs", "pretrain.patience")  # what may grow when a run is resumed
+TUNED_LONGER = ("tune.rounds",)
+
+
+def pretrain(
+    config: configs.Source, *, out: str | Path | None = None, data: str | None = None, seed: int | None = None,
+    settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False, quiet: bool = False,
+) -> Run:  # fmt: skip
+    """Trains a prior by maximum likelihood: the loss is the mean over tokens of -log p(a_t | a_1 .. a_{t-1}), in nats.
+
+    Args:
+      config: a YAML file, the name of a preset ("music-quick"), nested dictionaries, or a Config.
+      out: the run's folder; by default runs/NAME/prior, after the config's name.
+      data: a data set's name or a path; by default data.name of the config.
+      settings: values that replace those of the config, as {"model.units": 256}.
+      resume: continue from the newest checkpoint.
+      force: replace the run that is there.
+    Raises:
+      UserError: anything wrong with the input.
+      KeyboardInterrupt: after a checkpoint was written.
+    """
+    changes = {**(settings or {}), **inputs.given({"data.name": data, "seed": seed})}
+    resolved = configs.load(config, changes)
+    run = RunFolder(Path(out) if out is not None else Path("runs", inputs.name_of(config), "prior"))
+    tensorflow_setup.setup()
+    from seqtutor.pretraining.loop import pretrain as train
+    from seqtutor.pretraining.replicas import is_chief
+
+    corpus = inputs.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
+    about = {"kind": "prior", "data": {"sha256": corpus.sha256, "sequences": len(corpus)}}
+    if is_chief():
+        _tell_longer(run.create(resolved, about, resume, force, PRETRAINED_LONGER))
+        write_rejected(run.path, corpus.rejected)
+        if corpus.rejected:
+            count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)
+            why = f"({corpus.rejected.reasons()}): see {run.path / 'rejected.csv'}"
+            LOG.warning(f"rejected {count:,} of {total:,} sequences {why}")
+    train(resolved, corpus, run, resume, quiet)
+    return Run.of(runs.load_run(run.path))
+
+
+def tune(
+    prior: runs.Run | str | Path, config: configs.Source | None = None, *, variant: str | None = None,
+    c: float | None = None, reward: RewardLike | None = None, out: str | Path | None = None, seed: int | None = None,
+    settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False, quiet: bool = False,
+) -> Run:  # fmt: skip
+    """Tunes a prior towards a reward by KL-control: maximises E[r] / c - KL(policy || prior).
+
+    Args:
+      prior: a run of `pretrain`, or its folder. Its domain, data and model are those of the new run.
+      config: as of `pretrain`; by default the prior's own.
+      variant: one of seqtutor.VARIANT_NAMES.
+      c: the temperature, > 0: rewards count r / c, in nats.
+      reward: a built-in name, a weighted sum ("qed:2,sa:1"), "file.py:function", or a function(tokens, texts) of a
+        batch that returns a number for each sequence, [N], or for each token, [N, T].
+      out: the run's folder; by default runs/NAME/VARIANT after the config's name, or VARIANT beside the prior's folder.
+      settings, resume, force: as of `pretrain`.
+    Raises:
+      UserError: anything wrong with the input; its kind Diverged when the loss is no longer finite.
+      KeyboardInterrupt: after a checkpoint was written.
+    """
+    inputs.refuse_of_the_prior(settings or {})
+    own = {"tune.variant": variant, "tune.c": c, "tune.reward": reward and written(reward), "seed": seed}
+    changes = {**(settings or {}), **inputs.given(own)}
+    asked = None if config is None else configs.load(config, changes)
+    if isinstance(prior, str | Path) and asked is not None:  # before TensorFlow is loaded
+        _refuse_own_folder(_folder(out, Path(prior), asked, config), Path(prior))
+    loaded = inputs.as_run(prior)
+    resolved = inputs.of_prior(asked or configs.load(loaded.config, changes), loaded)
+    run = RunFolder(_folder(out, loaded.path, resolved, config))
+    _refuse_own_folder(run.path, loaded.path)
+    from seqtutor.tuning.loop import tune as learn
+
+    inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
+    with make_reward(loaded.domain, reward or resolved.tune.reward, resolved.tune.batch) as scores:
+        _tell_longer(run.create(resolved, inputs.about_tuned(loaded.path), resume, force, TUNED_LONGER))
+        if asked is not None:
+            inputs.tell_of_prior(asked, loaded, inputs.where(config))
+        learn(resolved, loaded, scores, run, resume, quiet)
+    return Run.of(runs.load_run(run.path))
+
+
+def _folder(out: str | Path | None, prior: Path, config: Config, source: configs.Source | None) -> Path:
+    """Where a tuned run goes."""
+    if out is not None:
+        return Path(out)
+    if source is None:
+        return prior.parent / config.tune.variant
+    return Path("runs", inputs.name_of(source), config.tune.variant)
+
+
+def _refuse_own_folder(folder: Path, prior: Path) -> None:
+    if folder.resolve() == prior.resolve():
+        raise UserError(f"--out {folder} is the prior's own folder; choose another")
+
+
+def _tell_longer(grown: Mapping[str, tuple[Any, Any]]) -> None:
+    """Says what it means that a run continues for longer than it was begun for; see `RunFolder.create`."""
+    for key, (old, new) in grown.items():
+        LOG.warning(
+            f"going on with {key} {new}, after {old}: the learning rate follows the new length from here, so this is "
+            "not the run that had it from the start"
+        )
