@@ -111,7 +111,8 @@ def refuse_of_the_prior(settings: Settings) -> None:
     """Raises UserError for a setting that the prior's run has settled."""
     for key, value in settings.items():
         if key.partition(".")[0] in OF_THE_PRIOR:
-            raise UserError(f"--set {key}={value}: {', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]} are the prior's")
+            sections = f"{', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]}"
+            raise UserError(f"--set {key}={value}: {sections} are the prior's")
 
 
 def tell_of_prior(config: Config, prior: Run, where: str) -> None:
