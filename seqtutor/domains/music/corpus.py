@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from seqtutor.domains.base import DataSet
-from seqtutor.domains.music.abc_tunes import MISSING
 from seqtutor.errors import UserError
 
+MISSING = "the tunes need the package music21: pip install music21"
 FOLDERS = {"essen": "essenFolksong", "oneills": "oneills1850", "airds": "airdsAirs", "ryans": "ryansMammoth"}
 SAMPLE = Path(__file__).parents[3] / "data" / "melodies" / "tunes.csv"
 SAMPLE_SHA256 = "e822d3b22aa1afd12810da01b70381c607f426abf4d4b2acc0a0091a49408ee9"
