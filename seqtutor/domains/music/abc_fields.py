@@ -18,12 +18,14 @@ FIFTHS = "FCGDAEB"  # sharps come in this order, flats in the reverse
 _MODES = {
     "maj": 0, "ion": 0, "lyd": 1, "mix": -1, "dor": -2, "min": -3, "m": -3, "aeo": -3, "phr": -4, "loc": -5,
 }  # fmt: skip  # sharps more than the major key of the same tonic
+_FREE = ("none", "free", "frei")  # the last in the Essen collection, with a meter for the bars that have one
 _COMPOUND = (6, 9, 12)  # numerators of meters in which a duplet or a quadruplet fills three notes
 _TONIC = re.compile(r"([A-G])([#b♯♭]?)(?![#b♯♭])")
-_MODE = re.compile(r"[ \t]*(?:(M)(?![A-Za-z=])|(maj|min|ion|aeo|mix|dor|phr|lyd|loc|m(?![a-z=]))[a-z]*)", re.I)
+_MODE = re.compile(r"[ \t]*(maj|min|ion|aeo|mix|dor|phr|lyd|loc|m(?![a-z=]))[a-z]*", re.I)
 _ALTERED = re.compile(r"[ \t]*(\^\^|\^|__|_|=)([A-Ga-g])")
 _SETTING = re.compile(r'(?:^|(?<=\s))([A-Za-z_-]+)=("[^"]*"|\S*)')
 _CLEF = re.compile(r"(?:treble|alto|tenor|bass|soprano|mezzosoprano|baritone|perc|none|[GCFP])\d?([+-](?:8|15))?")
+_CLEF_SHIFTS = {"+8": 12, "-8": -12, "+15": 24, "-15": -24}
 _METER = re.compile(r"\(?(\d{1,4}(?:\+\d{1,4})*)\)?[ \t]*/[ \t]*(\d{1,4})(?!\d)")
 _LENGTH = re.compile(r"(\d{1,4})(?:[ \t]*/[ \t]*(\d{1,4}))?(?!\d)")
 ALTERATIONS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
@@ -66,7 +68,7 @@ def parse_key(text: str, current: Key) -> Key:
     if explicit:
         return _with_altered(text, at + explicit.end(), NO_KEY)
     if mode:
-        at, sharps = mode.end(), sharps + (0 if mode[1] == "M" else _MODES[mode[2].lower()])
+        at, sharps = mode.end(), sharps + _MODES[mode[1].lower()]
     return _with_altered(text, at, _signature(sharps))
 
 
@@ -75,7 +77,7 @@ def parse_meter(text: str) -> Time:
     text = text.strip()
     if text in ("C", "C|"):
         return Time(Fraction(WHOLE), False)
-    if not text or text.lower() in ("none", "free"):
+    if not text or text.lower().startswith(_FREE):
         return FREE
     found = _METER.match(text)
     beats, unit = (sum(map(int, found[1].split("+"))), int(found[2])) if found else (0, 0)
@@ -104,11 +106,11 @@ def parse_shift(text: str) -> int | None:
     """
     settings = {name.lower(): value for name, value in _SETTING.findall(text)}
     words = [settings.get("clef", ""), *_SETTING.sub(" ", text).split()]
-    clefs = [clef[1] for clef in map(_CLEF.fullmatch, words) if clef and clef[1]]
+    clefs = [_CLEF_SHIFTS[clef[1]] for clef in map(_CLEF.fullmatch, words) if clef and clef[1]]
     octave, semitones = (_small(settings.get(name, "")) for name in ("octave", "transpose"))
     if not clefs and octave is None and semitones is None:
         return None
-    return 12 * (octave or 0) + (semitones or 0) + sum(12 * (int(clef) // 7) for clef in map(_octaves, clefs))
+    return 12 * (octave or 0) + (semitones or 0) + sum(clefs)
 
 
 @lru_cache(4096)
@@ -142,11 +144,6 @@ def _with_altered(text: str, at: int, key: Key) -> Key:
     if any(_CLEF.fullmatch(word) is None for word in rest):
         raise Unusable("key (K:) not understood")
     return key._replace(altered=altered)
-
-
-def _octaves(clef: str) -> str:
-    """The octaves of "+8" or "-15" times seven."""
-    return clef.replace("15", "14").replace("8", "7")
 
 
 def _small(number: str) -> int | None:

@@ -25,10 +25,11 @@ from seqtutor.domains.music.melody import MAX_OFF_GRID, Piece, Unusable, off_gri
 
 MAX_VOICES = 1000  # of a tune: no score has half as many
 _LENGTH = r"\d*/*\d*"
+_ENDING = r"\[?\d+(?:[,.-]\d+)*"
 _TOKEN = re.compile(
     rf"""(?P<note>(?:\^\^?|__?|=)?[A-Ga-g][,']*{_LENGTH})
     |(?P<space>[\s`$*;?@\#)\\]+|y{_LENGTH})
-    |(?P<bar>(?:\[?\||:(?=[|:]))[|:\]]*(?:\s*\[?\d+(?:[,.-]\d+)*)?|\[\d+(?:[,.-]\d+)*)
+    |(?P<bar>(?:\[?\||:(?=[|:\]\["(A-Ga-g])|^\s*:)[|:\]]*(?:\s*{_ENDING})?|(?=\[){_ENDING}|^\s*{_ENDING}(?=\D))
     |(?P<rest>[zx]{_LENGTH})
     |(?P<bars>[ZX]\d*)
     |(?P<broken>>+|<+)
@@ -39,11 +40,11 @@ _TOKEN = re.compile(
     |(?P<slur>\()
     |(?P<grace>\{{[^{{}}]*\}})
     |(?P<field>\[[A-Za-z]:[^\]]*\])
-    |(?P<chord>\[(?:"[^"]*"|![^!|\s]*!|[^\]\["|!])*\]{_LENGTH})
-    |(?P<ending>\["[^"]*")
     |(?P<mark>![^!\s|]+!|\+[^+\s|]*[^+\s|A-Ga-g,'0-9/^_=][^+\s|]*\+|\+f{{1,4}}\+)
+    |(?P<chord>(?:\[(?:"[^"]*"|![^!|\s]*!|[^\]\["|!])*\]|\+[\^_=A-Ga-g,'\d/]+\+){_LENGTH})
+    |(?P<ending>\["[^"]*")
     |(?P<old>!)
-    |(?P<letter>[.~]|[H-Wh-w](?=[^\s|]))
+    |(?P<letter>[.~]|[H-Wh-w](?=\S)|(?<!\S)[H-Wh-w](?!\S))
     """,
     re.VERBOSE,
 )

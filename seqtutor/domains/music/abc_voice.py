@@ -76,8 +76,8 @@ class Voice:
         self._add(written.factor * self.unit, pitch, {place: pitch})
 
     def chord(self, text: str) -> None:
-        """Notes that sound together, "[CEG]2": the highest stays. 4.17: its length is that of the first note."""
-        inside, _, after = text[1:].rpartition("]")
+        """Notes that sound together, "[CEG]2" or, of old, "+CEG+": the highest stays, as long as the first (4.17)."""
+        inside, _, after = text[1:].rpartition("]" if text[0] == "[" else "+")
         at, found, factor = 0, dict[str, int](), None
         tied = dict[str, int]()
         while at < len(inside):
