@@ -60,7 +60,7 @@ def parse_key(text: str, current: Key) -> Key:
     if not text or text.split()[0].lower() == "none":
         return NO_KEY
     tonic = _TONIC.match(text)
-    if tonic is None or _CLEF.fullmatch(text.split()[0]) and tonic[0] != text.split()[0]:
+    if tonic is None or (_CLEF.fullmatch(text.split()[0]) and tonic[0] != text.split()[0]):
         return _with_altered(text, 0, current)
     at, sharps = tonic.end(), FIFTHS.index(tonic[1]) - 1 + {"": 0, "#": 7, "♯": 7, "b": -7, "♭": -7}[tonic[2]]
     explicit = re.match(r"[ \t]*exp", text[at:], re.I)
@@ -89,7 +89,7 @@ def parse_meter(text: str) -> Time:
 def parse_unit(text: str) -> Fraction:
     """The unit note length of a field L, in sixteenths: 2 of "1/8". Raises Unusable if it is no length."""
     found = _LENGTH.match(text.strip())
-    if not found or not int(found[1]) or found[2] and not int(found[2]):
+    if not found or not int(found[1]) or (found[2] and not int(found[2])):
         raise Unusable("unit note length (L:) not understood")
     return Fraction(WHOLE * int(found[1]), int(found[2] or 1))
 

@@ -1,7 +1,6 @@
 """Files in ABC notation: bytes -> text -> the tunes in it, each as its header and its lines of music.
 
-Everything here is about lines: encodings, remarks, text blocks, free text between tunes. What the lines of music mean is
-in `abc_tunes`.
+Everything here is about lines: encodings, remarks, text blocks, free text between tunes. `abc_tunes` reads the music.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +37,9 @@ _NOTE = re.compile(r"[ \t]*[A-Ga-gxyzXZ]:[|:]")  # "c:|" is music, "C:Trad." a f
 _DIRECTIVE = re.compile(r"^%%[ \t]*(?=[a-z])")
 _BLOCK = re.compile(r"%%[ \t]*(begin|end)(\w+)")
 _REMARK = re.compile(r'("[^"]*")|(\\%)|%.*')
-_MUSIC = re.compile(r"""(?:"[^"]*"|![^! ]*!|\[[A-Za-z]:[^\]]*\]|[A-Ga-gxyzZHLMOPSTuv0-9\^_=,'/<>()\[\]{}|:~.&\s\\-])+""")
+_MUSIC = re.compile(
+    r"""(?:"[^"]*"|![^! ]*!|\[[A-Za-z]:[^\]]*\]|[A-Ga-gxyzZHLMOPSTuv0-9\^_=,'/<>()\[\]{}|:~.&\s\\-])+"""
+)
 _NOTE = re.compile(r"[A-Ga-gz]")
 TEXT_FIELDS = "BCDFGHNORSTWZsw"  # may be continued in the next line
 FILE_FIELDS = "LM"  # what the file's own header says of every tune, as far as pitch and time depend on it
@@ -63,8 +65,8 @@ def split_abc(path: Path) -> list[tuple[int, str]]:
     if len(begins) > MAX_TUNES:
         raise Unusable(f"more than {MAX_TUNES} tunes: split the file")
     common = _file_header(lines[: begins[0]]) if begins else []
-    ends = [*begins[1:], len(lines)]
-    return [(a + 1, "\n".join([lines[a], *common, *lines[a + 1 : b]])) for a, b in zip(begins, ends, strict=True)]
+    bounds = pairwise([*begins, len(lines)])
+    return [(a + 1, "\n".join([lines[a], *common, *lines[a + 1 : b]])) for a, b in bounds]
 
 
 def parse_lines(text: str) -> Tune:
@@ -82,7 +84,8 @@ def parse_lines(text: str) -> Tune:
         field = None if body and _BAR_AFTER_NOTE.match(line) else _FIELD.fullmatch(line)
         if field:
             in_text = field[1] in TEXT_FIELDS
-            (body if body or field[1] == "K" else header).append((field[1], field[2]))
+            value = field[2].rstrip().removesuffix("\\")
+            (body if body or field[1] == "K" else header).append((field[1], value))
         elif body and not in_text:
             body.append(("", line))
         in_text = in_text and line.rstrip().endswith("\\")
@@ -145,7 +148,7 @@ def _without_remark(line: str) -> str:
 
 
 def _is_music(line: str) -> bool:
-    """Whether a line of text would be music: notes with a bar line, in characters of music alone; or a voice's field."""
+    """Whether a line of text is music: notes and a bar line, all in characters of music; or the field of a voice."""
     if re.match(r"[ \t]*(?:V:|\[V:)", line):
         return True
     notes = _NOT_NOTES.sub(" ", line)

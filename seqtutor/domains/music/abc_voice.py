@@ -134,7 +134,7 @@ class Voice:
         """4.13: "(p:q:r", p notes in the time of q, for the next r."""
         p, q, r = (int(number or 0) for number in [*text[1:].split(":"), "", ""][:3])
         q = q or _TUPLETS.get(p) or (3 if self.time.compound else 2)
-        if not 2 <= p:
+        if p < 2:
             raise Unusable(f"broken ABC: {text!r}")
         self._tuplet, self._in_tuplet = Fraction(q, p), r or p
 

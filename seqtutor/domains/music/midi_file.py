@@ -17,6 +17,7 @@ MAX_BYTES = 4 << 20  # ten times a long score; Python reads them in some seconds
 MAX_TRACKS = 1000  # a large orchestra has a tenth
 MAX_NOTES = 200_000  # of all parts: a melody of as many sixteenths as may be, and as many notes of others
 HEADER_WITHIN = 4096  # bytes: RIFF, MacBinary and mail headers are shorter
+_CUT = "broken MIDI file: cut short, or the length of a track is wrong"
 DRUMS = 9  # the channel of the drums, from 0
 _SIZES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}  # data bytes of channel messages
 _SYSTEM_SIZES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
@@ -63,7 +64,7 @@ def parse_midi(data: bytes) -> Song:
         raise Unusable(f"a MIDI file of more than {MAX_BYTES >> 20} MiB")
     at = data.find(b"MThd", 0, HEADER_WITHIN)
     if at < 0 or len(data) < at + 14:
-        raise Unusable("not a MIDI file" if at < 0 else "broken MIDI file: cut short")
+        raise Unusable("not a MIDI file" if at < 0 else _CUT)
     promised, per_quarter = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (10, 12))
     if per_quarter >= 0x8000:
         raise Unusable("no beats, as time is in seconds (SMPTE)")
@@ -84,7 +85,7 @@ def parse_midi(data: bytes) -> Song:
         else:
             at = end
     if data[at : at + 4] in (b"M", b"MT", b"MTr", b"MTrk") or (tracks == 0 and promised):
-        raise Unusable("broken MIDI file: cut short")
+        raise Unusable(_CUT)
     return song
 
 
@@ -128,9 +129,9 @@ class _Track:
                 else:
                     at += _SYSTEM_SIZES.get(status, 0)
         except IndexError:
-            raise Unusable("broken MIDI file: cut short") from None
+            raise Unusable(_CUT) from None
         if at > stop or end > len(data) or data[at : at + 4] not in (b"", b"MTrk"):
-            raise Unusable("broken MIDI file: a track without an end, or of a wrong length")
+            raise Unusable(_CUT)
         self._close()
         return at
 
@@ -177,7 +178,7 @@ class _Track:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A number of variable length, and where it ends. Raises IndexError, and Unusable if it is longer than four bytes."""
+    """A number of variable length, and where it ends. Raises IndexError; Unusable if it has more than four bytes."""
     value = 0
     for _ in range(4):
         byte = data[at]
