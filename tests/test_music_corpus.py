@@ -156,7 +156,7 @@ def test_sample_is_every_fourth_tune_of_airds():
     fine = [record for record in records if isinstance(record, Record)]
     assert (len(records), len(fine)) == (1180, 1177)
     table = pd.read_csv(SETS["sample-melodies"].locate())
-    assert [*zip(table["name"], table["text"], strict=True)] == [tuple(record) for record in fine[::4]]
+    assert [*zip(table["name"], table["text"], strict=True)] == [(record.name, record.text) for record in fine[::4]]
 
 
 def test_without_music21_the_way_to_get_it_is_named(monkeypatch):
