@@ -31,16 +31,10 @@ _BAR_AFTER_NOTE = re.compile(r"[ \t]*[A-Ga-gxyzXZ]:[|:]")  # "c:|" is music, "C:
 _DIRECTIVE = re.compile(r"^%%[ \t]*(?=[a-z])")
 _BLOCK = re.compile(r"%%[ \t]*(begin|end)(\w+)")
 _REMARK = re.compile(r'("[^"]*")|(\\%)|%.*')
-_NOT_NOTES = re.compile(r'"[^"]*"|![^! ]*!|\[[A-Za-z]:[^\]]*\]')
+_OTHER = re.compile(r'"[^"]*"|![^! ]*!|\[[A-Za-z]:[^\]]*\]')  # quotations, decorations and fields among notes
 _MUSIC = re.compile(r"[A-Ga-gxyzZHLMOPSTuv0-9^_=,'/<>()\[\]{}|:~.&\s\\-]+")
-_NOTE = re.compile(r"[ \t]*[A-Ga-gxyzXZ]:[|:]")  # "c:|" is music, "C:Trad." a field
-_DIRECTIVE = re.compile(r"^%%[ \t]*(?=[a-z])")
-_BLOCK = re.compile(r"%%[ \t]*(begin|end)(\w+)")
-_REMARK = re.compile(r'("[^"]*")|(\\%)|%.*')
-_MUSIC = re.compile(
-    r"""(?:"[^"]*"|![^! ]*!|\[[A-Za-z]:[^\]]*\]|[A-Ga-gxyzZHLMOPSTuv0-9\^_=,'/<>()\[\]{}|:~.&\s\\-])+"""
-)
 _NOTE = re.compile(r"[A-Ga-gz]")
+_NOTE_WITH_LENGTH = re.compile(r"[A-Ga-gz][,']*\d")
 TEXT_FIELDS = "BCDFGHNORSTWZsw"  # may be continued in the next line
 FILE_FIELDS = "LM"  # what the file's own header says of every tune, as far as pitch and time depend on it
 
@@ -148,8 +142,9 @@ def _without_remark(line: str) -> str:
 
 
 def _is_music(line: str) -> bool:
-    """Whether a line of text is music: notes and a bar line, all in characters of music; or the field of a voice."""
+    """Whether a line of text is music: notes with bar lines or lengths, and signs of music; or the field of a voice."""
     if re.match(r"[ \t]*(?:V:|\[V:)", line):
         return True
-    notes = _NOT_NOTES.sub(" ", line)
-    return "|" in notes and _MUSIC.fullmatch(notes) is not None and _NOTE.search(notes) is not None
+    notes = _OTHER.sub(" ", line)
+    sign = _NOTE if "|" in notes else _NOTE_WITH_LENGTH
+    return sign.search(notes) is not None and _MUSIC.fullmatch(notes) is not None

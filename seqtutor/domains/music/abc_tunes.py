@@ -87,7 +87,7 @@ class _Reader:
         self._key, self._time, self._unit, self._shift = NO_KEY, FREE, None, 0
         self._hold = "pitch"
         self._voice: Voice | None = None
-        self._declared: dict[str, int] = {}  # the shift of each voice of the header
+        self._declared: dict[str, int | None] = {}  # the shift of each voice of the header, where it has its own
         for letter, text in [*tune.header, tune.body[0]]:
             self._header_field(letter, text)
         for name in self._declared:
@@ -101,7 +101,7 @@ class _Reader:
 
     def _header_field(self, letter: str, text: str) -> None:
         if letter == "V" and text.split():
-            self._declared[text.split()[0]] = parse_shift(text) or 0
+            self._declared[text.split()[0]] = parse_shift(text)
         elif letter == "K":
             self._key, self._shift = parse_key(text, NO_KEY), parse_shift(text) or 0
         elif letter == "M":
@@ -145,7 +145,8 @@ class _Reader:
             if len(self.voices) == MAX_VOICES:
                 raise Unusable(f"more than {MAX_VOICES} voices")
             unit = default_unit(self._time) if self._unit is None else self._unit
-            self.voices[name] = Voice(self._key, self._time, unit, self._declared.get(name, 0) + self._shift)
+            own = self._declared.get(name)
+            self.voices[name] = Voice(self._key, self._time, unit, self._shift if own is None else own)
             self.voices[name].accidentals_hold = self._hold
         self._voice = self.voices[name]
         if shift is not None:

@@ -71,7 +71,7 @@ class Voice:
     def note(self, text: str) -> None:
         """A note with its accidental, octave and length."""
         written = _written(text)
-        place = f"{written.letter}{written.octave}"
+        place = _place(written)
         pitch = self._pitch(written, place)
         self._add(written.factor * self.unit, pitch, {place: pitch})
 
@@ -87,7 +87,7 @@ class Voice:
             at = part.end()
             if part["note"]:
                 written = _written(part["note"])
-                place = f"{written.letter}{written.octave}"
+                place = _place(written)
                 found[place] = self._pitch(written, place)
                 factor = factor or written.factor
                 if part["tie"]:
@@ -142,7 +142,7 @@ class Voice:
         """4.20: grace notes take no time; their accidentals hold for the bar."""
         notes = list(map(_written, (found[0] for found in _NOTE.finditer(text))))
         for written in notes:
-            self._pitch(written, "")
+            self._pitch(written, _place(written))
         self._count("grace notes", len(notes))
 
     def overlay(self, text: str) -> None:
@@ -208,6 +208,11 @@ def _written(text: str) -> _Written:
     accidental, letter, octave, *duration = _NOTE.fullmatch(text).groups()
     octaves = octave.count("'") - octave.count(",") + letter.islower()
     return _Written(accidental, letter.upper(), octaves, length(*duration))
+
+
+def _place(written: _Written) -> str:
+    """Where the note is on the staff."""
+    return f"{written.letter}{written.octave}"
 
 
 def _factor(text: str) -> Fraction:

@@ -77,7 +77,7 @@ def test_bars_of_rest_follow_the_meter():
 
 def test_accidentals_hold_in_every_octave_to_the_bar_line():
     assert pitches("^F f F, =f F | F") == [66, 78, 54, 77, 65, 65]
-    assert pitches("I:propagate-accidentals octave\n^F f F | F") == [66, 77, 66, 65]
+    assert pitches("I:propagate-accidentals octave\n^F f F | F {^f}g f F") == [66, 77, 66, 65, 79, 78, 65]
     assert pitches("%%propagate-accidentals not\n^F F") == [66, 65]
     assert pitches("^^F __B") == [67, 69]
 

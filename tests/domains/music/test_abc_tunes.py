@@ -172,7 +172,7 @@ def test_refused(body, reason):
 
 def test_free_text_after_a_tune_is_no_music_but_music_is_refused():
     assert notes("C2 D2|\n\nFree text: a bad cabbage fed a cage\n\nMore | of that") == [(60, 0, 2), (62, 2, 2)]
-    for rest in ("E2 F2|", '"Am"E2 !f!F2|[K:G]G2|', "V:2\nE2"):
+    for rest in ("E2 F2|", "E2 F2", '"Am"E2 !f!F2|[K:G]G2|', "V:2\nE2"):
         with pytest.raises(Unusable, match="music after a blank line"):
             piece(f"C2 D2|\n \n{rest}")
 
