@@ -31,7 +31,7 @@ _BAR_AFTER_NOTE = re.compile(r"[ \t]*[A-Ga-gxyzXZ]:[|:]")  # "c:|" is music, "C:
 _DIRECTIVE = re.compile(r"^%%[ \t]*(?=[a-z])")
 _BLOCK = re.compile(r"%%[ \t]*(begin|end)(\w+)")
 _REMARK = re.compile(r'("[^"]*")|(\\%)|%.*')
-_OTHER = re.compile(r'"[^"]*"|![^! ]*!|\[[A-Za-z]:[^\]]*\]')  # quotations, decorations and fields among notes
+_OTHER = re.compile(r'"[^"]*"|![^! ]*!|\[[A-Za-z]:[^\]\[]*\]')  # quotations, decorations and fields among notes
 _MUSIC = re.compile(r"[A-Ga-gxyzZHLMOPSTuv0-9^_=,'/<>()\[\]{}|:~.&\s\\-]+")
 _NOTE = re.compile(r"[A-Ga-gz]")
 _NOTE_WITH_LENGTH = re.compile(r"[A-Ga-gz][,']*\d")

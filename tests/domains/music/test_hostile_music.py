@@ -61,6 +61,10 @@ CASES = {
     "quotes.abc": ((HEAD + '["" ' * 100_000 + "\n").encode(), "no notes"),
     "bangs.abc": ((HEAD + "!a" * 50_000 + "\n").encode(), None),
     "after.abc": ((HEAD + "C\n\n" + "[A:B]" * 100_000 + "|C!" + "\n").encode(), None),
+    "plus.abc": ((HEAD + "+" + "x" * 500_000 + "\n").encode(), "broken ABC: '+'"),
+    "fields.abc": ((HEAD + "C\n\n" + "[A:" * 500_000 + "|C\n").encode(), "music after a blank line, which ends a tune"),
+    "key.abc": (("X:1\nK:C " + "a" * 500_000 + "\nC\n").encode(), "key (K:) not understood"),
+    "remark.abc": ((HEAD + "C" + '"' * 500_001 + "%\n").encode(), "broken ABC: a quotation without an end"),
     "tunes.abc": (b"X:1\n" * 600_000, "more than 500000 tunes: split the file"),
     "bytes.abc": (b" " * (65 << 20), "a file of more than 64 MiB: split it"),
 }
