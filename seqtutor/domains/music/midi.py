@@ -18,7 +18,7 @@ _VELOCITY = 100
 _END_MARK = "seqtutor: end"  # a text event where the melody ends: holds and rests behind the last note count
 
 MONOPHONIC = 0.1  # an instrument is one line if at most this share of its notes overlaps another
-GATED, GATES, OFF = 0.85, 4, 0.02  # see `written_ends`; OFF in sixteenths
+GATED, GATES, OFF = 0.85, 4, 0.02  # see `written_ends`; OFF, in sixteenths, is more than rounding to ticks does
 FULL = 0.25  # and may be the melody if it has at least this share of the notes of the fullest such one
 
 

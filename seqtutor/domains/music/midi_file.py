@@ -80,10 +80,12 @@ def parse_midi(data: bytes) -> Song:
                 raise Unusable(f"more than {MAX_TRACKS} tracks")
             at = _Track(song, tracks).read(data, begin, end)
             tracks += 1
-        elif tracks >= promised or not (kind.isascii() and kind.decode().isprintable()):
-            break  # what some programs leave after the last track
-        else:
+        elif tracks >= promised or not any(data[at:]):
+            break  # some programs leave bytes after the last track, or fill the file with zeros
+        elif kind.isascii() and kind.decode().isprintable():
             at = end
+        else:
+            raise Unusable(_CUT)
     if data[at : at + 4] in (b"M", b"MT", b"MTr", b"MTrk") or (tracks == 0 and promised):
         raise Unusable(_CUT)
     return song
@@ -118,7 +120,8 @@ class _Track:
                     kind, (size, at) = data[at], _number(data, at + 1)
                     if kind == _END:
                         self._close()
-                        return end if end <= len(data) else at + size
+                        wrong = end > len(data) or data[at + size : at + size + 4] == b"MTrk"
+                        return at + size if wrong else end
                     self._meta(tick, kind, data[at : at + size])
                     at += size
                 elif status in (_SYSEX, _ESCAPE):

@@ -60,8 +60,10 @@ HALF = play(60, 62), play(64, 65)
         midi(track(TUNE, b"\x85\xdc\xb6\0\xff\x2f\0")),  # an end long after the music
         midi(track(TUNE), promised=9),
         midi(track(TUNE), promised=0),
+        midi(track(b"").replace(b"\0\0\0\4", b"\0\0\0\x14"), track(TUNE)),  # one that would swallow the next
         midi(track(b""), b"XFIH\0\0\0\4abcd", track(TUNE), promised=2),
         midi(track(TUNE)) + b"\0\0\0",  # padding
+        midi(track(TUNE), promised=2) + bytes(20),
         midi(track(TUNE)) + b"LIST\0\0\0\1x",
         b"RIFF\xff\0\0\0RMIDdata\xff\0\0\0" + midi(track(TUNE)),
         b"Content-Type: audio/midi\r\n\r\n" + midi(track(TUNE)),
@@ -96,6 +98,7 @@ def test_harmless_faults(tmp_path, data):
         (b"x" * 5000 + midi(track(TUNE)), "not a MIDI file"),
         (b"MThd", CUT),
         (midi(promised=1), CUT),
+        (midi(track(TUNE), b"\0\1\0\1\0\1\0\1"), CUT),
         (midi(track(TUNE))[:-12], CUT),
         (midi(track(TUNE), track(b""))[:-10], CUT),
         (midi(track(TUNE), ticks=b"\0\0"), "broken MIDI file: no ticks in a quarter note"),
