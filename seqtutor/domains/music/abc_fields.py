@@ -87,7 +87,7 @@ def parse_meter(text: str) -> Time:
 
 
 def parse_unit(text: str) -> Fraction:
-    """The unit note length of a field L, in sixteenths: 2 of "1/8". Raises Unusable if it is no length."""
+    """The unit note length of a field L, in sixteenths: 2 of "1/8". Raises Unusable for any other text."""
     found = _LENGTH.match(text.strip())
     if not found or not int(found[1]) or (found[2] and not int(found[2])):
         raise Unusable("unit note length (L:) not understood")
@@ -100,7 +100,7 @@ def default_unit(time: Time) -> Fraction:
 
 
 def parse_shift(text: str) -> int | None:
-    """Semitones by which a field K or V moves what is written: octave=, transpose=, a clef such as treble-8.
+    """Semitones by which a field K or V moves the written notes: octave=, transpose=, a clef such as treble-8.
 
     None if it says nothing of that kind.
     """

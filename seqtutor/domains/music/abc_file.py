@@ -23,7 +23,7 @@ _BOMS = [
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
     (b"X\0:\0", "utf-16-le"), (b"\0X\0:", "utf-16-be"),
 ]  # fmt: skip
-_LINE_END = re.compile(r"\r\n|\r|\n")  # no others: a cp1252 title may hold what Unicode takes for a line end
+_LINE_END = re.compile(r"\r\n|\r|\n")  # no others: Unicode has line ends that occur in titles in cp1252
 _NUMBER = re.compile(r"[ \t]*X:[ \t]*\d")
 _BEGIN = re.compile(r"[ \t]*X:(?![|:])")
 _FIELD = re.compile(r"[ \t]*([A-Za-z+]):(.*)")
@@ -36,7 +36,7 @@ _MUSIC = re.compile(r"[A-Ga-gxyzZHLMOPSTuv0-9^_=,'/<>()\[\]{}|:~.&\s\\-]+")
 _NOTE = re.compile(r"[A-Ga-gz]")
 _NOTE_WITH_LENGTH = re.compile(r"[A-Ga-gz][,']*\d")
 TEXT_FIELDS = "BCDFGHNORSTWZsw"  # may be continued in the next line
-FILE_FIELDS = "LM"  # what the file's own header says of every tune, as far as pitch and time depend on it
+FILE_FIELDS = "LM"  # fields of the file's own header that decide time in every tune
 
 
 class Tune(NamedTuple):

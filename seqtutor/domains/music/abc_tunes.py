@@ -1,8 +1,8 @@
 """Tunes in ABC notation: lines of music -> the notes of a melody, by the ABC standard 2.1.
 
-A tune is read once through. What is left out is counted in the piece's `dropped`: repeats and the order of parts, grace
-notes, all but the highest note of a chord, all but the first voice that has notes. What cannot be understood makes the
-tune Unusable: it is never guessed at, since a wrong guess is a wrong note.
+A tune is read once through. It leaves out repeats and the order of parts, grace notes, all but the highest note of a
+chord, and all but the first voice that has notes; each is counted in the piece's `dropped`. A sign that is not understood
+makes the tune Unusable: a wrong guess would be a wrong note.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _Reader:
 
     Attributes:
       voices: by their names, in the order in which they are named first.
-      dropped: what the tune as a whole leaves out.
+      dropped: how many things of each kind the tune as a whole leaves out.
     """
 
     def __init__(self, tune: Tune):

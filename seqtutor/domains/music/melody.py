@@ -44,7 +44,7 @@ class Note(NamedTuple):
 class Piece(NamedTuple):
     """One line of notes: quantised, in order, none overlapping. `length` in sixteenths, `sharps` of a declared key.
 
-    `dropped` counts by cause what the line leaves out of the file, or changes.
+    `dropped` counts by cause the things of the file that the line leaves out or changes.
     """
 
     notes: list[Note]

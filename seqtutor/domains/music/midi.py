@@ -87,7 +87,7 @@ def _note(note: Ticks, per_quarter: int) -> Note:
 
 
 def _melody(song: Song, parts: list[list[Note]]) -> list[Note]:
-    """The melody among the parts of a song, see `read_midi`. Counts in `song.dropped` what else there was."""
+    """The melody among the parts of a song, see `read_midi`. Counts the other notes in `song.dropped`."""
     lines = [i for i, part in enumerate(parts) if overlapping(quantise(part)) <= MONOPHONIC]
     fullest = max((len(parts[i]) for i in lines), default=0)
     full = [i for i in lines if len(parts[i]) >= FULL * fullest]

@@ -84,7 +84,7 @@ def test_overlays(body):
     assert set(dropped(body)) == {"notes of overlaid voices"}
 
 
-# --- what is left out is counted ---
+# --- things left out are counted ---
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_bar_lines_and_endings(body, count):
     assert len(notes(body)) == count
 
 
-# --- what is no ABC is refused, never guessed at ---
+# --- other text is refused, never guessed at ---
 
 
 @pytest.mark.parametrize(
