@@ -1,8 +1,8 @@
 """Tunes in ABC notation: lines of music -> the notes of a melody, by the ABC standard 2.1.
 
 A tune is read once through. It leaves out repeats and the order of parts, grace notes, all but the highest note of a
-chord, and all but the first voice that has notes; each is counted in the piece's `dropped`. A sign that is not understood
-makes the tune Unusable: a wrong guess would be a wrong note.
+chord, and all but the first voice that has notes; each is counted in the piece's `dropped`. A sign that is not
+understood makes the tune Unusable: a wrong guess would be a wrong note.
 """
 
 from __future__ import annotations

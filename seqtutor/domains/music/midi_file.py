@@ -1,8 +1,9 @@
 """Standard MIDI files as bytes: the notes of each part in ticks, and the few other events that matter here.
 
 The source is "Standard MIDI Files 1.0" (MIDI Manufacturers Association, RP-001). This reader is our own, because
-files are seldom exact and the libraries refuse harmless faults: an end of track long after the music, a header that promises
-more tracks, a key signature with ten sharps, a data byte above 127. A fault that would change a note is an error.
+files are seldom exact and the libraries refuse harmless faults: an end of track long after the music, a header that
+promises more tracks, a key signature with ten sharps, a data byte above 127. A fault that would change a note is an
+error.
 """
 
 from __future__ import annotations
