@@ -169,9 +169,14 @@ def _describe(corpus: Corpus) -> str:
     counts = token_counts(corpus)
     frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
     why = f": {corpus.rejected.reasons()}" if corpus.rejected else ""
+    left_out = [
+        f"{count:,} {cause} in {sequences:,} sequence{'s' * (sequences != 1)}"
+        for cause, (count, sequences) in sorted(corpus.dropped.items(), key=lambda item: -item[1][0])
+    ]
     rows = [
         ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens; a vocabulary of {len(symbols)}"),
         ("rejected", f"{len(corpus.rejected):,}{why}"),
+        ("left out", "; ".join(left_out) or "nothing"),
         ("length", f"{lengths.min()} to {lengths.max()} tokens, mean {lengths.mean():.1f}"),
         ("frequent", ", ".join(f"{symbols[i]} {counts[i] / counts.sum():.1%}" for i in frequent)),
     ]

@@ -235,6 +235,13 @@ class Domain(ABC):
         is missing or of no known kind; a single bad file or line becomes a Rejected.
         """
 
+    def trim_primer(self, tokens: list[int]) -> list[int]:
+        """A sequence of a file as a primer: without a beginning that says nothing, such as silence. Here all of it.
+
+        Raises ValueError if nothing is left.
+        """
+        return tokens
+
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
         """Reads training data: like `read`, with the domain's normalisation (key, canonical form), in parallel."""
         return self.read(path)

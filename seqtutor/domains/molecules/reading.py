@@ -122,7 +122,7 @@ def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected
 def _first_columns(lines: Iterator[Record]) -> Iterator[Record | Rejected]:
     """Of each line what stands before a blank, comma or semicolon; comments and a header are skipped."""
     first = True
-    for name, line in lines:
+    for name, line, _ in lines:
         text = _FIRST.match(line)[0]
         if text.startswith("#"):
             continue
