@@ -71,7 +71,7 @@ def rebuild(path: Path, saved: Checkpoint) -> LoadedRun:
         if not saved.group("online"):
             return LoadedRun(path, config, domain, Policy(prior), saved.step)
         tuned = _network(config, vocabulary, saved.group("online"))
-        policy = Policy(prior, tuned, VARIANTS[config.tune.variant])
+        policy = Policy(prior, tuned, VARIANTS[config.tune.variant], config.tune.value_scale)
         return LoadedRun(path, config, domain, policy, saved.step)
 
 

@@ -12,11 +12,16 @@ from seqtutor.tune.variants import Variant
 
 @dataclass(frozen=True)
 class Policy:
-    """A prior, and where it was tuned the network tuned from it and the variant that says how to read it."""
+    """A prior, and where it was tuned the network tuned from it and the variant that says how to read it.
+
+    Attributes:
+      value_scale: nats a unit of the tuned network's value, as it was tuned with.
+    """
 
     prior: SequenceModel
     tuned: SequenceModel | None = None
     variant: Variant | None = None
+    value_scale: float = 1.0
 
     def initial_state(self, batch: int | tf.Tensor) -> State:
         """The state before any input, of the prior and then of the tuned network."""
@@ -25,12 +30,19 @@ class Policy:
 
     def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
         """One token further: tokens int32 [B] -> policy logits [B, A], prior logits [B, A], state."""
+        logits, prior_logits, _, state = self.valued_step(tokens, state)
+        return logits, prior_logits, state
+
+    def valued_step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """As `step`, with V [B] before the state: the variant's soft value in nats, and 0 for a prior."""
         split = len(self.prior.initial_state(0))
         prior, prior_state = self.prior.step(tokens, state[:split])
         if self.tuned is None:
-            return prior.logits, prior.logits, prior_state
+            return prior.logits, prior.logits, tf.zeros_like(prior.value), prior_state
         scores, tuned_state = self.tuned.step(tokens, state[split:])
-        return self.variant.policy_logits(scores, prior.logits), prior.logits, prior_state + tuned_state
+        logits = self.variant.policy_logits(scores, prior.logits)
+        value = self.variant.state_value(scores, prior.logits, self.value_scale)
+        return logits, prior.logits, value, prior_state + tuned_state
 
     def unroll(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Policy logits and prior logits [B, T, A] after each of the inputs [B, T]."""

@@ -17,6 +17,7 @@ from seqtutor import textfiles
 from seqtutor.domains.base import (
     DataSet,
     Domain,
+    PrefixReward,
     Record,
     Rejected,
     Reward,
@@ -126,6 +127,28 @@ class RandomReward(Reward):
             part[:, t] = table[prefix]
         counts = np.ones(tokens.shape, bool)  # all words have T letters
         return Rewards(weighted_sum(self._weights, {"random": part}, counts), {"random": part})
+
+    def prefix(self, n: int, length: int) -> PrefixReward:
+        """Every letter is rewarded by the letters up to it."""
+        return _RandomPrefix(self._tables, self._letters, self._weights, n)
+
+
+class _RandomPrefix(PrefixReward):
+    """The rewards of growing words; each is a number in base A."""
+
+    def __init__(self, tables: list[np.ndarray], letters: int, weights: Mapping[str, float], n: int):
+        self._tables, self._letters, self._weights = iter(tables), letters, weights
+        self._prefix = np.zeros(n, np.int64)
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """See `PrefixReward`."""
+        self._prefix = self._prefix * self._letters + tokens
+        part = next(self._tables)[self._prefix].astype(np.float32)
+        return weighted_sum(self._weights, {"random": part}, np.ones(part.shape, bool))
+
+    def select(self, index: np.ndarray) -> None:
+        """See `PrefixReward`."""
+        self._prefix = self._prefix[index]
 
 
 class WordStatistics(Statistics):

@@ -37,6 +37,7 @@ class Variant:
       adds_to_prior: logits are a correction to the prior's (G), not a policy of their own.
       from_prior: the networks start from the prior's weights; else from random ones.
       on_policy: each sequence drawn is learned from once, at once; else from a replay.
+      learns_value: the loss or the target moves V; else V is 0.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Variant:
     adds_to_prior: bool = False
     from_prior: bool = True
     on_policy: bool = False
+    learns_value: bool = True
 
     def values(self, scores: Scores, value_scale: float = 1.0) -> tf.Tensor:
         """Action values [..., A] of a network's scores; V is value_scale times the network's value."""
@@ -55,6 +57,20 @@ class Variant:
     def policy_logits(self, scores: Scores, prior_logits: tf.Tensor) -> tf.Tensor:
         """Logits [..., A] of the policy pi; prior_logits [..., A] are those of the prior in the same states."""
         return prior_logits + scores.logits if self.adds_to_prior else scores.logits
+
+    def state_value(self, scores: Scores, prior_logits: tf.Tensor, value_scale: float = 1.0) -> tf.Tensor:
+        """The soft value V(s) [...] in nats: the reward still to come, which twists `seqtutor.kl_control.smc`.
+
+        For action values Q it is logsumexp_a Q(s, a), for G logsumexp_a [log p(a | s) + G(s, a)]. The Q here are V plus
+        normalised logits, so that their soft value is V itself: value_scale times the network's value, as it is for the
+        variants without action values. It is 0 where no value is learned.
+        """
+        if not self.learns_value:
+            return tf.zeros_like(scores.value)
+        value = value_scale * scores.value
+        if self.adds_to_prior:
+            value += tf.reduce_logsumexp(tf.nn.log_softmax(prior_logits) + scores.logits, axis=-1)
+        return value
 
 
 def _pcl(taken: Taken, config: TuneConfig) -> LossOutput:
@@ -81,7 +97,7 @@ VARIANTS = {
         Variant("g", "G-learning: soft values weighted by the prior", targets.g_target, adds_to_prior=True),
         Variant("pcl", "path consistency on sub-paths of a sequence", loss=_pcl),
         Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb),
-        Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True),
+        Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True, learns_value=False),
         Variant("pg", "policy gradient with the KL term in the return", loss=_pg, on_policy=True),
         Variant("rl-only", "Q-learning without any prior: the control", targets.rl_only_target, from_prior=False),
     )
