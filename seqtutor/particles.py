@@ -26,7 +26,10 @@ RESAMPLE_BELOW = 0.5  # of K, the effective sample size
 
 
 class Uniforms(NamedTuple):
-    """The random numbers of M populations of K particles, in [0, 1): tokens [M, K, T], resampling [M, T], picking [M]."""
+    """The random numbers of M populations of K particles, in [0, 1).
+
+    tokens [M, K, T]: of each token drawn; resampling [M, T]: of each token's resampling; picking [M].
+    """
 
     tokens: np.ndarray
     resampling: np.ndarray
@@ -189,9 +192,9 @@ def _held(logits: tf.Tensor, prior_logits: tf.Tensor, value: tf.Tensor, state: S
 
 
 class _Run:
-    """M populations of K particles while they are drawn. A particle is a number below N = M K, population by population.
+    """M populations of K particles while they are drawn. Particle k of population m has the number m K + k, below N.
 
-    What was drawn is kept a token a row, [T, N], by the number that a particle had at that token.
+    The tokens and what is known of each are kept as [T, N], by the number that a particle had at that token.
 
     Attributes:
       rows: the particles that are not finished, ascending: the rows of the network's batch.
@@ -227,9 +230,10 @@ class _Run:
         self.lengths[rows] += 1
 
     def resample(self, t: int, uniforms: np.ndarray, conditional: bool) -> np.ndarray:
-        """Copies particles where the effective size has fallen. Returns of each row of the next batch its row in the last.
+        """Copies particles where the effective size has fallen.
 
         Args: uniforms [M]; conditional: particle 0 of each population is kept.
+        Returns: for each row of the next batch the row of this one that it continues.
         """
         n, weights = len(self._alive), self.log_weights.reshape(self.populations, self.particles)
         growing = self._alive.reshape(weights.shape).any(axis=1)

@@ -1,4 +1,4 @@
-"""Twisted sequential Monte Carlo for the optimum of KL-control: weights, resampling, log Z. Pure functions of numpy arrays.
+"""Twisted sequential Monte Carlo for the optimum of KL-control: weights, resampling, log Z. Pure functions of arrays.
 
 The optimum is pi*(tau) = p(tau) exp(r(tau) / c) / Z. A population is K particles: sequences drawn side by side from a
 proposal pi, token by token. After token t each has the weight
@@ -43,17 +43,19 @@ def log_weight_gain(
 
 def log_mean(log_weights: np.ndarray) -> np.ndarray:
     """log (1/K sum_k w_k) of each population, [M] of log weights [M, K]."""
-    return np.logaddexp.reduce(log_weights, axis=1) - np.log(log_weights.shape[1])
+    top = log_weights.max(axis=1)
+    return top + np.log(np.exp(log_weights - top[:, None]).mean(axis=1))
 
 
 def normalised(log_weights: np.ndarray) -> np.ndarray:
     """Log weights [M, K] whose weights add up to 1 in each population."""
-    return log_weights - np.logaddexp.reduce(log_weights, axis=1, keepdims=True)
+    below = log_weights - log_weights.max(axis=1, keepdims=True)  # first, so that no size costs digits
+    return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
 
 
 def effective_sizes(log_weights: np.ndarray) -> np.ndarray:
     """The effective sample size of each population, [M] of log weights [M, K]: (sum w)^2 / sum w^2, from 1 to K."""
-    return np.exp(-np.logaddexp.reduce(2.0 * normalised(log_weights), axis=1))
+    return 1.0 / np.exp(2.0 * normalised(log_weights)).sum(axis=1)
 
 
 def systematic_ancestors(log_weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:

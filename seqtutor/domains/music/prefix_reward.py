@@ -207,14 +207,9 @@ class _Leaps(_Rule):
 def _tonic(scale: Scale, meter: Meter) -> Callable[[Melodies], np.ndarray]:
     def tonic(melodies: Melodies) -> np.ndarray:
         x, left = melodies.new, melodies.length - melodies.count  # the last token has 1 left
-        if melodies.count == 0 or left == meter.beat:
-            earns = x == scale.tonic_token
-        else:
-            earns = np.zeros(x.shape, bool)
-        if left == meter.beat - 1:
-            earns |= x == NO_EVENT
-        elif left < meter.beat - 1:
-            earns |= x < FIRST_PITCH
+        earns = (x == scale.tonic_token) & (melodies.count == 0 or left == meter.beat)
+        earns |= (x == NO_EVENT) & (left == meter.beat - 1)
+        earns |= (x < FIRST_PITCH) & (left < meter.beat - 1)
         return np.where(earns, np.float32(3), np.float32(0))
 
     return tonic
