@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "seqtutor"
 # Lowest layer first. A module may import seqtutor modules of strictly lower layers.
 LAYERS = [
     ["seqtutor", "errors", "estimate", "interrupt", "progress", "runtime", "cells", "seen"],
-    ["transforms", "files", "replicas", "cluster"],
+    ["transforms", "files", "replicas", "cluster", "kl_control"],
     ["cache", "board"],
     ["domains.neighbours"],
     ["domains.base"],
@@ -22,7 +22,8 @@ LAYERS = [
     ["model", "optimum", "rundir", "checkpoint", "batches", "tune.losses", "tune.replay", "magenta"],
     ["tune.targets", "rollout"],
     ["tune.variants"],
-    ["policy", "primers", "tune.learner", "tune.best"],
+    ["primers"],
+    ["policy", "particles", "tune.learner", "tune.best"],
     ["load"],
     ["pretrain", "tune.loop", "sample", "given"],
     ["score", "evaluate", "export", "report.charts", "report.style"],
@@ -33,7 +34,7 @@ LAYERS = [
 ]
 HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas", "ray"}
 MAY_IMPORT_TENSORFLOW = {
-    "cells", "model", "rollout", "policy", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
+    "cells", "model", "rollout", "policy", "particles", "tune.losses", "tune.targets", "tune.variants", "tune.learner",
     "tune.loop", "pretrain", "score", "export", "magenta", "replicas",
 }  # fmt: skip
 
