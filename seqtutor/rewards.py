@@ -29,6 +29,7 @@ from seqtutor.transforms import split
 
 HEAVIEST = 1e30  # weight; rewards are float32
 TRIAL = 8  # random sequences that a user's function is tried on before a run
+CUTS = 9  # lengths at which the trial cuts the sequences of a function that says it is causal
 SLOW = 10.0  # seconds; scoring a round for longer is worth a word
 
 _WEIGHTED = re.compile(r"(?P<term>[^:(]*(?:\(.*\))?[^:]*)(?::(?P<number>.*))?", re.DOTALL)
@@ -122,9 +123,11 @@ class FunctionReward(Reward):
     def try_out(self, batch: int) -> None:
         """Calls the function on TRIAL random sequences, and says so if `batch` of them would take longer than SLOW.
 
-        Raises UserError for what would stop a run later.
+        Raises UserError for what would stop a run later, and for a function that says it is causal and is not.
         """
         tokens, lengths = trial(self._domain)
+        if self.causal:
+            self._check_causal(tokens, lengths)
         for _ in range(2):  # what looks slow is timed again: the first call may have had to load something
             start = time.perf_counter()
             self(tokens, lengths)
@@ -167,6 +170,20 @@ class FunctionReward(Reward):
     def causal(self) -> bool:
         """Whether the function says that a token's reward depends on no later token."""
         return getattr(self._function, "causal", False) is True
+
+    def _check_causal(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
+        """Raises UserError if tokens are rewarded otherwise where the sequences are cut after them."""
+        whole = self(tokens, lengths).total
+        for count in np.unique(np.linspace(1, tokens.shape[1], CUTS).astype(int)):
+            cut = self(tokens[:, :count], np.minimum(lengths, count)).total
+            wrong = np.argwhere(~np.isclose(cut, whole[:, :count], rtol=1e-4, atol=1e-4))
+            if len(wrong):
+                row, place = wrong[0]
+                raise UserError(
+                    f"{self._where} says that it is causal, but it gives token {place + 1} of a sequence "
+                    f"{cut[row, place]:g} while {count} are there and {whole[row, place]:g} later; "
+                    "leave `causal` out, or let no token's reward depend on later ones"
+                )
 
     def _numbers(self, returned: Any, shape: tuple[int, int]) -> np.ndarray:
         """What the function returned as float32 [N] or [N, T]. Raises UserError if it is anything else."""

@@ -341,6 +341,9 @@ def test_a_causal_function_is_called_on_prefixes_and_another_one_on_whole_sequen
         "def wrong(tokens, texts):\n"
         "    return np.zeros(len(tokens))\n"
         "wrong.causal = True\n"
+        "def seer(tokens, texts):\n"
+        "    return np.repeat((tokens == 1).sum(axis=1, keepdims=True), tokens.shape[1], axis=1)\n"
+        "seer.causal = True\n"
     )
     policy = tuned(TOY)
     for name, widths in (("points", [4]), ("growing", [1, 2, 3, 4])):
@@ -352,6 +355,8 @@ def test_a_causal_function_is_called_on_prefixes_and_another_one_on_whole_sequen
         assert_unbiased(found.log_z, optimum_of(policy, TOY, reward)[0])
     with pytest.raises(UserError, match=r"wrong says that it is causal, so it must return shape \(8, 4\)"):
         make_reward(TOY, f"{file}:wrong")
+    with pytest.raises(UserError, match=r"seer says that it is causal, but it gives token 1 of a sequence"):
+        make_reward(TOY, f"{file}:seer")
 
 
 def test_both_graphs_are_compiled_once_whatever_the_sizes():
