@@ -12,9 +12,10 @@ from seqtutor import checkpoint
 from seqtutor.checkpoint import Checkpoint
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.domains import make_domain
-from seqtutor.domains.base import Domain, Vocabulary
+from seqtutor.domains.base import Domain, Reward, Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.model import SequenceModel
+from seqtutor.particles import ParticleSampler
 from seqtutor.policy import Policy
 from seqtutor.rollout import Exploration, Sampler
 from seqtutor.rundir import versions
@@ -42,6 +43,10 @@ class LoadedRun:
             self.policy.step, self.policy.initial_state, self.domain.vocabulary, self.domain.length,
             Exploration(temperature),
         )  # fmt: skip
+
+    def particle_sampler(self, reward: Reward, c: float) -> ParticleSampler:
+        """Draws populations of particles nearer to the optimum of KL-control for a reward and c than the policy is."""
+        return ParticleSampler(self.policy, self.domain, reward, c)
 
 
 def describe(config: Config, domain: Domain) -> dict[str, Any]:

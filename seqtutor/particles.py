@@ -7,8 +7,7 @@ the states. Finished sequences leave the network's batch, but stay in their popu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -19,10 +18,22 @@ from seqtutor.model import State, side_by_side
 from seqtutor.primers import NONE
 from seqtutor.rollout import pick
 
-# As rollout.StepFunction, with V [B] in nats before the state.
-ValuedStepFunction = Callable[[tf.Tensor, State], tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]]
 DRAW = -1  # for a token that is not given
 RESAMPLE_BELOW = 0.5  # of K, the effective sample size
+
+
+class Proposal(Protocol):
+    """What particles are drawn with; a `seqtutor.policy.Policy` is one."""
+
+    @property
+    def twisted(self) -> bool:
+        """Whether populations are resampled; else particles are drawn side by side, and weighted at the end."""
+
+    def initial_state(self, batch: int | tf.Tensor) -> State:
+        """The state before any input."""
+
+    def valued_step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """Tokens int32 [B] -> policy logits [B, A], prior logits [B, A], V [B] in nats, state."""
 
 
 class Uniforms(NamedTuple):
@@ -73,19 +84,12 @@ class Populations(NamedTuple):
 class ParticleSampler:
     """Draws populations for one policy, reward and c. Compiles two graphs, for any sizes, once."""
 
-    def __init__(
-        self,
-        step: ValuedStepFunction,
-        initial_state: Callable[[int | tf.Tensor], State],
-        domain: Domain,
-        reward: Reward,
-        c: float,
-    ):
-        """Args: step and initial_state: a policy's `valued_step` and `initial_state`; reward counts r / c."""
-        self._step, self._initial_state = step, initial_state
+    def __init__(self, policy: Proposal, domain: Domain, reward: Reward, c: float):
+        """Args: policy: the proposal, its prior and V; reward: it counts r / c."""
+        self._policy = policy
         self._domain, self._reward, self._c = domain, reward, c
         ints, vector = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)
-        states = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in initial_state(1)]
+        states = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in policy.initial_state(1)]
         logs = [tf.TensorSpec([None, domain.vocabulary.size], tf.float32)] * 2
         self._start = tf.function(self._run_primer, autograph=False, input_signature=[ints])
         where = [vector, vector, tf.TensorSpec([None], tf.float32), (*logs, *states)]
@@ -136,7 +140,9 @@ class ParticleSampler:
             token, (log_prob, log_prior, value) = token.numpy(), values.numpy().T
             reward = prefix.step(token) if prefix else np.zeros(len(token), np.float32)
             run.add(t, token, log_prob, log_prior, reward, value, self._c)
-            index = run.resample(t, uniforms.resampling[:, t], conditional)
+            if self._policy.twisted:
+                run.resample(t, uniforms.resampling[:, t], conditional)
+            index = run.next_rows(t)
             if not len(index):
                 break
 
@@ -167,11 +173,11 @@ class ParticleSampler:
         tokens = tf.shape(inputs)[1]
 
         def body(t, state):
-            return t + 1, self._step(inputs[:, t], state)[3]
+            return t + 1, self._policy.valued_step(inputs[:, t], state)[3]
 
-        state = self._initial_state(tf.shape(inputs)[0])
+        state = self._policy.initial_state(tf.shape(inputs)[0])
         _, state = tf.while_loop(lambda t, _: t < tokens - 1, body, (tf.constant(0), state))
-        return _held(*self._step(inputs[:, -1], state))
+        return _held(*self._policy.valued_step(inputs[:, -1], state))
 
     def _run_token(self, index: tf.Tensor, forced: tf.Tensor, uniforms: tf.Tensor, held: tuple[tf.Tensor, ...]):
         """A token for the rows `index` [n] of what is held: the tokens [n], then log pi, log p and the next V [n, 3],
@@ -181,7 +187,7 @@ class ParticleSampler:
             log_pi, log_p, *state = (tf.gather(each, index) for each in held)
             token = tf.where(forced == DRAW, pick(tf.exp(log_pi), uniforms), forced)
             taken = [tf.gather(row, token, batch_dims=1) for row in (log_pi, log_p)]
-            value, *after = _held(*self._step(token, tuple(state)))
+            value, *after = _held(*self._policy.valued_step(token, tuple(state)))
             return token, tf.stack([*taken, value], axis=-1), *after
 
         return side_by_side(draw, index, forced, uniforms)
@@ -229,23 +235,26 @@ class _Run:
         self._value[rows], self._alive[rows] = value, ~last
         self.lengths[rows] += 1
 
-    def resample(self, t: int, uniforms: np.ndarray, conditional: bool) -> np.ndarray:
-        """Copies particles where the effective size has fallen.
+    def resample(self, t: int, uniforms: np.ndarray, conditional: bool) -> None:
+        """Copies particles where the effective size has fallen, after token t.
 
         Args: uniforms [M]; conditional: particle 0 of each population is kept.
-        Returns: for each row of the next batch the row of this one that it continues.
         """
-        n, weights = len(self._alive), self.log_weights.reshape(self.populations, self.particles)
+        weights = self.log_weights.reshape(self.populations, self.particles)
         growing = self._alive.reshape(weights.shape).any(axis=1)
         low = np.flatnonzero(growing & (smc.effective_sizes(weights) < RESAMPLE_BELOW * self.particles))
-        if len(low):
-            ancestors = smc.conditional_ancestors if conditional else smc.systematic_ancestors
-            parents = self._parents[t]
-            parents.reshape(weights.shape)[low] = low[:, None] * self.particles + ancestors(weights[low], uniforms[low])
-            weights[low] = smc.log_mean(weights[low])[:, None]
-            for name in ("lengths", "owed", "_alive", "_value"):
-                setattr(self, name, getattr(self, name)[parents])
-        place = np.zeros(n, int)
+        if not len(low):
+            return
+        ancestors = smc.conditional_ancestors if conditional else smc.systematic_ancestors
+        parents = self._parents[t]
+        parents.reshape(weights.shape)[low] = low[:, None] * self.particles + ancestors(weights[low], uniforms[low])
+        weights[low] = smc.log_mean(weights[low])[:, None]
+        for name in ("lengths", "owed", "_alive", "_value"):
+            setattr(self, name, getattr(self, name)[parents])
+
+    def next_rows(self, t: int) -> np.ndarray:
+        """Makes the particles that are not finished the rows; of each, the row of the last batch that it continues."""
+        place = np.zeros(len(self._alive), int)
         place[self.rows] = np.arange(len(self.rows))
         self.rows = np.flatnonzero(self._alive)
         return place[self._parents[t, self.rows]]

@@ -23,6 +23,16 @@ class Policy:
     variant: Variant | None = None
     value_scale: float = 1.0
 
+    @property
+    def twisted(self) -> bool:
+        """Whether V says which of several unfinished sequences promise more, so that resampling by it helps.
+
+        The V = 0 of a prior does: the rewards so far are all that is known. A policy tuned without a V of every state
+        knows more: where it is the optimum, p(tau) exp(r(tau) / c) / pi(tau) has one value for all whole sequences, but
+        for prefixes it has not, so that only whole sequences can be compared.
+        """
+        return self.variant is None or self.variant.learns_value
+
     def initial_state(self, batch: int | tf.Tensor) -> State:
         """The state before any input, of the prior and then of the tuned network."""
         state = self.prior.initial_state(batch)

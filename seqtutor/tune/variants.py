@@ -37,7 +37,7 @@ class Variant:
       adds_to_prior: logits are a correction to the prior's (G), not a policy of their own.
       from_prior: the networks start from the prior's weights; else from random ones.
       on_policy: each sequence drawn is learned from once, at once; else from a replay.
-      learns_value: the loss or the target moves V; else V is 0.
+      learns_value: V of every state is learned; else that of the first state at the most, and V counts as 0.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Variant:
 
         For action values Q it is logsumexp_a Q(s, a), for G logsumexp_a [log p(a | s) + G(s, a)]. The Q here are V plus
         normalised logits, so that their soft value is V itself: value_scale times the network's value, as it is for the
-        variants without action values. It is 0 where no value is learned.
+        variants without action values. It is 0 where it is not learned in every state.
         """
         if not self.learns_value:
             return tf.zeros_like(scores.value)
@@ -96,7 +96,7 @@ VARIANTS = {
         Variant("psi", "psi-learning: soft values, log prior in the reward", targets.psi_target),
         Variant("g", "G-learning: soft values weighted by the prior", targets.g_target, adds_to_prior=True),
         Variant("pcl", "path consistency on sub-paths of a sequence", loss=_pcl),
-        Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb),
+        Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb, learns_value=False),
         Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True, learns_value=False),
         Variant("pg", "policy gradient with the KL term in the return", loss=_pg, on_policy=True),
         Variant("rl-only", "Q-learning without any prior: the control", targets.rl_only_target, from_prior=False),

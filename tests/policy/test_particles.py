@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from seqtutor.domains.base import PrefixReward
 from seqtutor.domains.chain import Chain
 from seqtutor.errors import UserError
 from seqtutor.kl_control import smc
+from seqtutor.load import load_run
 from seqtutor.model import Scores, SequenceModel
 from seqtutor.particles import ParticleSampler, Populations, Uniforms
 from seqtutor.policy import Policy
@@ -49,7 +51,7 @@ def tuned(domain, variant="pcl"):
 
 def sampler_of(policy, domain, reward=None, c=C):
     reward = reward or domain.reward({domain.default_reward: 1.0})
-    return ParticleSampler(policy.valued_step, policy.initial_state, domain, reward, c)
+    return ParticleSampler(policy, domain, reward, c)
 
 
 def draw(sampler, populations, particles, length, primers=None, given=None, seed=0) -> Populations:
@@ -207,7 +209,7 @@ def test_the_twist_is_the_soft_value_of_the_variant(name):
     logits, prior_logits, value = rng.normal(size=(5, 3)), rng.normal(size=(5, 3)), rng.normal(size=5)
     scores = Scores(tf.constant(logits), tf.constant(value))
     found = variant.state_value(scores, tf.constant(prior_logits), 2.0).numpy()
-    if name == "dap":
+    if name in ("tb", "dap"):  # they learn no V of every state
         assert not found.any()
     elif variant.target:
         q = variant.values(scores, 2.0).numpy()
@@ -215,6 +217,16 @@ def test_the_twist_is_the_soft_value_of_the_variant(name):
         np.testing.assert_allclose(found, np.logaddexp.reduce(log_p + q, axis=1))
     else:
         np.testing.assert_allclose(found, 2.0 * value)
+
+
+@pytest.mark.parametrize("name", ["tb", "dap"])
+def test_without_a_value_of_every_state_only_whole_sequences_are_compared(name, monkeypatch):
+    monkeypatch.setattr(smc, "systematic_ancestors", None)
+    policy = tuned(CHAIN, name)
+    found = draw(sampler_of(policy, CHAIN), 500, 8, CHAIN.length)
+    gain = (found.log_prior - found.log_prob + found.reward / C).sum(axis=2, dtype=float)
+    np.testing.assert_allclose(found.log_z, smc.log_mean(gain), atol=1e-4)
+    np.testing.assert_allclose(found.log_weights, smc.normalised(gain), atol=1e-4)
 
 
 def test_the_optimal_policy_with_its_value_has_equal_weights_and_the_exact_z():
@@ -243,7 +255,8 @@ def test_the_optimal_policy_with_its_value_has_equal_weights_and_the_exact_z():
     def start(n):
         return tf.zeros([n], tf.int32), tf.zeros([n], tf.int32)
 
-    sampler = ParticleSampler(step, start, CHAIN, CHAIN.reward({"random": 1.0}), C)
+    policy = SimpleNamespace(valued_step=step, initial_state=start, twisted=True)
+    sampler = ParticleSampler(policy, CHAIN, CHAIN.reward({"random": 1.0}), C)
     for particles in (1, 7):
         found = draw(sampler, 50, particles, length)
         np.testing.assert_allclose(found.log_weights, -np.log(particles), atol=1e-5)
@@ -374,3 +387,12 @@ def test_a_population_is_resampled_when_half_its_size_is_left(monkeypatch):
     draw(sampler_of(tuned(CHAIN), CHAIN), 100, 8, CHAIN.length)
     assert 0 < len(sizes) < CHAIN.length  # never after the last token
     assert 2 < np.concatenate(sizes).max() < 4
+
+
+def test_a_run_draws_populations(make_run):
+    run = load_run(make_run("psi", "psi", value_scale=3.0))
+    assert run.policy.value_scale == 3.0
+    sampler = run.particle_sampler(run.domain.reward({"a": 1.0}), c=0.5)
+    found = draw(sampler, 3, 4, run.domain.length)
+    assert found.tokens.shape == (3, 4, run.domain.length)
+    assert np.isfinite(found.log_z).all()
