@@ -161,10 +161,10 @@ class ParticleSampler:
             known = np.repeat(earned, particles, axis=0)
             reward = np.concatenate([known, reward], axis=1)
         log_weights = run.log_weights + run.owed + known.sum(axis=1, dtype=np.float64) / self._c
-        whole = (tokens, lengths, log_prob, log_prior, reward, log_weights)
-        *whole, log_weights = (each.reshape(run.populations, particles, *each.shape[1:]) for each in whole)
+        log_weights, whole = log_weights.reshape(-1, particles), (run.populations, particles, tokens.shape[1])
         return Populations(
-            *whole, smc.normalised(log_weights), smc.pick(log_weights, uniforms.picking),
+            tokens.reshape(whole), lengths.reshape(whole[:2]), log_prob.reshape(whole), log_prior.reshape(whole),
+            reward.reshape(whole), smc.normalised(log_weights), smc.pick(log_weights, uniforms.picking),
             run.start_value + smc.log_mean(log_weights),
         )  # fmt: skip
 
