@@ -132,8 +132,8 @@ def subjects_of(several: Sequence[Run | str | Path], runs: Mapping[Any, Run], do
     from seqtutor.evaluation.evaluate import Subject
 
     several = list(dict.fromkeys(several))
-    names = [runs[each].name if each in runs else Path(each).name for each in several]  # type: ignore[arg-type]
-    paths = [runs[each].path if each in runs else Path(each) for each in several]  # type: ignore[arg-type]
+    paths = [each.path if isinstance(each, Run) else Path(each) for each in several]
+    names = [runs[each].name if each in runs else path.name for path, each in zip(paths, several, strict=True)]
     labels = [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
     return [
         Subject(label, runs[each] if each in runs else SequenceFile(domain, path, own_vocabulary=True))

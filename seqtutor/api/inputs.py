@@ -152,4 +152,4 @@ def name_of(config: configs.Source | None) -> str:
     """What a config's runs are named after: its file or preset, or its domain."""
     if isinstance(config, str | Path):
         return Path(config).stem
-    return configs.load(config or {}).domain["name"]
+    return str(configs.load(config or {}).domain["name"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,7 +198,7 @@ def _histogram(lengths: np.ndarray) -> str:
     return _table([("tokens", "sequences", ""), *rows])
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     """Columns two spaces apart; numbers flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     numeric = [all(row[i].replace(",", "").isdigit() or not row[i] for row in rows[1:]) for i in range(len(widths))]

@@ -164,7 +164,7 @@ def _key(domain: Domain, content: str) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 
 
-class _Numbers(dict):
+class _Numbers(dict[str, int]):
     """Gives each new symbol the next number."""
 
     def __missing__(self, symbol: str) -> int:
@@ -181,7 +181,10 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
     for record in domain.prepare(path):
         if progress is not None:
             progress(1)
-        item = _tokenize(domain, record, end) if isinstance(record, Record) else record
+        if isinstance(record, Rejected):
+            rejected.append(record)
+            continue
+        item = _tokenize(domain, record, end)
         if isinstance(item, Rejected):
             rejected.append(item)
             continue
@@ -196,10 +199,10 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
             blocks.append(np.array(block, _smallest(len(numbers))))
             block = array("L")
     blocks.append(np.array(block, _smallest(len(numbers))))
-    symbols = ([] if end is None else [end]) + sorted(set(numbers) - {end})
-    table = np.empty(len(numbers), _smallest(len(symbols)))
-    table[[numbers[symbol] for symbol in symbols]] = np.arange(len(symbols))
-    return _Parsed(symbols, _joined(blocks, table), np.array(lengths, np.int64), names, rejected, dropped)
+    ordered = ([] if end is None else [end]) + sorted(set(numbers) - {end})
+    table = np.empty(len(numbers), _smallest(len(ordered)))
+    table[[numbers[symbol] for symbol in ordered]] = np.arange(len(ordered))
+    return _Parsed(ordered, _joined(blocks, table), np.array(lengths, np.int64), names, rejected, dropped)
 
 
 def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
@@ -261,7 +264,7 @@ def _refuse_mostly_rejected(path: Path, parsed: _Parsed) -> None:
     used, rejected = len(parsed.lengths), parsed.rejected
     if used + rejected.faults == 0:
         raise UserError(f"no sequences in {path}; is it the right file?")
-    if rejected.faults > used:
+    if rejected.first is not None and rejected.faults > used:
         raise UserError(
             f"{path}: {rejected.faults} of {used + rejected.faults} sequences cannot be used "
             f"({rejected.reasons(duplicates=False)}), {rejected.first.name} the first of them; "

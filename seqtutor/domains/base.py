@@ -198,7 +198,12 @@ class Domain(ABC):
     default_reward: ClassVar[str]
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
-        """Args: options override `defaults` (unknown names were refused before); vocabulary as in a checkpoint."""
+        """Args: options override `defaults` (unknown names were refused before); vocabulary as in a checkpoint.
+
+        Raises ValueError for a vocabulary without the end token that the domain has.
+        """
+        if vocabulary is not None and vocabulary.end is None and self.end_symbol is not None:
+            raise ValueError(f"the vocabulary of domain '{self.name}' has no end token")
         self.options = {**self.defaults, **(options or {})}
         self._vocabulary = vocabulary or self.fixed_vocabulary
 
@@ -227,7 +232,7 @@ class Domain(ABC):
         """Splits text into symbols, without the end symbol. Raises ValueError with the reason if it cannot."""
 
     @abstractmethod
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The text of one sequence's tokens (the row up to its length; the end token may be there or not)."""
 
     def encode(self, text: str) -> np.ndarray:

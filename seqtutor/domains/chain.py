@@ -62,7 +62,7 @@ class Chain(Domain):
             raise ValueError(f"{len(text)} letters instead of {self.length}")
         return list(text)
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The word of tokens [t]."""
         return "".join(self.vocabulary.symbols[i] for i in tokens)
 

@@ -166,6 +166,7 @@ def _execute(path: Path) -> ModuleType:
     if not os.path.isfile(path):
         raise UserError(f"no reward file {path}; give it as path/to/file.py:function")
     spec = importlib.util.spec_from_file_location(f"seqtutor_reward_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # the file's name ends with .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickling look a module up by its name
     try:
@@ -176,7 +177,7 @@ def _execute(path: Path) -> ModuleType:
 
 
 def _find(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
-    found = getattr(module, name, None)
+    found: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(found):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         if not functions:

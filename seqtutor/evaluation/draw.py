@@ -39,7 +39,7 @@ class DrawnBatch(NamedTuple):
 
     primers: np.ndarray
     sequences: Rollout
-    count: np.ndarray
+    drawn_lengths: np.ndarray
 
 
 def draw(run: Run, how: Draw) -> Iterator[DrawnBatch]:

@@ -99,7 +99,7 @@ class Sums:
         for name, values in (
             ("kl_token", of.kl), ("entropy", of.entropy), ("nll_policy", -of.log_prob), ("nll_prior", -of.log_prior),
         ):  # fmt: skip
-            self._sums[name].add(values.sum(axis=1), drawn.count)
+            self._sums[name].add(values.sum(axis=1), drawn.drawn_lengths)
         self._bound.add(total / self._c + (of.log_prior - of.log_prob).sum(axis=1, dtype=np.float64))
 
     def result(self) -> dict[str, Estimate]:
@@ -131,14 +131,15 @@ def _measured(subject: Subject, study: Study, c: float | None, quiet: bool) -> d
     sums = Sums(c if run else None)
     statistics = subject.domain.statistics(study.reference, study.seed)
     try:
-        with study.reward(subject.domain) as reward, Progress(run and study.num, "sequence", quiet) as progress:
+        count = study.num if run else None
+        with study.reward(subject.domain) as reward, Progress(count, "sequence", quiet) as progress:
             for tokens, lengths, drawn in _sequences(subject, study):
                 totals = sums.add(tokens, lengths, reward, drawn)
                 if study.watch is not None:
                     study.watch(subject.label, tokens, lengths, totals)
                 statistics.update(tokens, lengths)
                 progress.advance(by=len(tokens))
-            exact = _exact(run, reward, c) if run else {}
+            exact = _exact(run, reward, c) if run and c is not None else {}
         return {**sums.result(), **exact, **statistics.result()}
     finally:
         statistics.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ def rows(run: Run, how: Draw, reward: Reward, quiet: bool = False) -> Iterator[d
     """Draws sequences and gives a row of samples.csv for each; see `write`."""
     with Progress(how.num, "sequence", quiet) as progress:
         for batch in draw(run, how):
-            yield from _rows(run.domain, batch, reward, [None] * len(batch.count))
-            progress.advance(by=len(batch.count))
+            yield from _rows(run.domain, batch, reward, [None] * len(batch.drawn_lengths))
+            progress.advance(by=len(batch.drawn_lengths))
 
 
 def write(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
@@ -54,9 +54,11 @@ def write(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: b
         table = stack.enter_context(csv_file(path, tuple(dict.fromkeys(columns))))
         for batch in draw(run, how):
             tokens, lengths = batch.sequences[:2]
-            with writing(folder):
-                files = writer(tokens, lengths, folder, first) if writer else [None] * len(tokens)
-            names = [file and file.relative_to(folder).as_posix() for file in files]
+            files: Sequence[Path | None] = [None] * len(tokens)
+            if writer:
+                with writing(folder):
+                    files = writer(tokens, lengths, folder, first)
+            names = [None if file is None else file.relative_to(folder).as_posix() for file in files]
             for row in _rows(run.domain, batch, reward, names):
                 table.add(row)
             if kind == "npz":
@@ -77,7 +79,7 @@ def find_writer(domain: Domain, kind: str) -> Writer | None:
 
 def _rows(domain: Domain, batch: DrawnBatch, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:
     """The rows of samples.csv for one batch."""
-    drawn, kept = batch.sequences, batch.sequences.lengths - batch.count
+    drawn, kept = batch.sequences, batch.sequences.lengths - batch.drawn_lengths
     scored = reward(drawn.tokens, drawn.lengths)
     sums = {
         "log_prior": drawn.log_prior.sum(axis=1), "log_prob": drawn.log_prob.sum(axis=1),

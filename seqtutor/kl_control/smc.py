@@ -38,24 +38,26 @@ def log_weight_gain(
       reward: r_t / c.
       value, next_value: V(s_t), and V(s_{t+1}), which is 0 where a_t is the last token.
     """
-    return np.asarray(log_prior, np.float64) - log_prob + reward + next_value - value
+    gain: np.ndarray = np.asarray(log_prior, np.float64) - log_prob + reward + next_value - value
+    return gain
 
 
 def log_mean(log_weights: np.ndarray) -> np.ndarray:
     """log (1/K sum_k w_k) of each population, [M] of log weights [M, K]."""
-    top = log_weights.max(axis=1)
-    return top + np.log(np.exp(log_weights - top[:, None]).mean(axis=1))
+    top: np.ndarray = log_weights.max(axis=1)
+    mean: np.ndarray = top + np.log(np.exp(log_weights - top[:, None]).mean(axis=1))
+    return mean
 
 
 def normalised(log_weights: np.ndarray) -> np.ndarray:
     """Log weights [M, K] whose weights add up to 1 in each population."""
-    below = log_weights - log_weights.max(axis=1, keepdims=True)  # first, so that no size costs digits
-    return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    below: np.ndarray = log_weights - log_weights.max(axis=1, keepdims=True)  # first, so that no size costs digits
+    return np.asarray(below - np.log(np.exp(below).sum(axis=1, keepdims=True)))
 
 
 def effective_sizes(log_weights: np.ndarray) -> np.ndarray:
     """The effective sample size of each population, [M] of log weights [M, K]: (sum w)^2 / sum w^2, from 1 to K."""
-    return 1.0 / np.exp(2.0 * normalised(log_weights)).sum(axis=1)
+    return np.asarray(1.0 / np.exp(2.0 * normalised(log_weights)).sum(axis=1))
 
 
 def systematic_ancestors(log_weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
@@ -88,7 +90,9 @@ def conditional_ancestors(log_weights: np.ndarray, uniforms: np.ndarray) -> np.n
 def pick(log_weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     """One particle of each population by its weight, int [M]; log_weights [M, K], uniforms [M] in [0, 1)."""
     below = np.cumsum(np.exp(normalised(log_weights)), axis=1) <= uniforms[:, None]
-    return np.minimum(below.sum(axis=1), log_weights.shape[1] - 1)  # rounding may leave the whole sum just under u
+    return np.asarray(
+        np.minimum(below.sum(axis=1), log_weights.shape[1] - 1)
+    )  # rounding may leave the whole sum just under u
 
 
 def _at_grid(weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -50,16 +50,20 @@ class Policy:
         if self.tuned is None:
             return prior.logits, prior.logits, tf.zeros_like(prior.value), prior_state
         scores, tuned_state = self.tuned.step(tokens, state[split:])
-        logits = self.variant.policy_logits(scores.logits, prior.logits)
+        assert self.variant is not None  # it comes with the tuned network
         value = self.variant.state_value(scores.logits, self.value_scale * scores.value, prior.logits)
-        return logits, prior.logits, value, prior_state + tuned_state
+        return self._logits(scores.logits, prior.logits), prior.logits, value, prior_state + tuned_state
 
     def unroll(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Policy logits and prior logits [B, T, A] after each of the inputs [B, T]."""
         prior = self.prior.unroll(inputs).logits
         if self.tuned is None:
             return prior, prior
-        return self.variant.policy_logits(self.tuned.unroll(inputs).logits, prior), prior
+        return self._logits(self.tuned.unroll(inputs).logits, prior), prior
+
+    def _logits(self, tuned: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
+        assert self.variant is not None  # it comes with the tuned network
+        return self.variant.policy_logits(tuned, prior)
 
     def log_probs(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """log pi(a_t | primer, a_1 .. a_{t-1}) and log p of the same, both [B, T]; tokens [B, T], primers [B, P]."""

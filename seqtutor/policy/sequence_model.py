@@ -84,7 +84,9 @@ class SequenceModel:
     def step(self, tokens: tf.Tensor, state: State) -> tuple[Scores, State]:
         """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state."""
         per_layer = 2 if self._lstm else 1
-        hidden, after = None, []
+        hidden: tf.Tensor = None
+        after: list[tf.Tensor] = []
+        new: tuple[tf.Tensor, ...]
         for i in range(self.config.layers):
             kernel, recurrent, bias = self._layer(i)
             old = state[i * per_layer : (i + 1) * per_layer]
@@ -95,7 +97,7 @@ class SequenceModel:
                 new = (rnn_cells.gru_cell(projected, recurrent, old[0]),)
             if not self.config.reads_begin:
                 read = (tokens != self.actions)[:, None]
-                new = [tf.where(read, *pair) for pair in zip(new, old, strict=True)]
+                new = tuple(tf.where(read, *pair) for pair in zip(new, old, strict=True))
             hidden = new[0]
             after.extend(new)
         return self._heads(hidden), tuple(after)

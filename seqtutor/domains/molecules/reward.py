@@ -61,7 +61,7 @@ REWARD_NAMES = tuple(
     for kind in _KINDS
 )
 
-Decode = Callable[[Sequence[int]], str]
+Decode = Callable[[Sequence[int] | np.ndarray], str]
 
 
 class Part(NamedTuple):
@@ -174,7 +174,9 @@ class MoleculeReward(Reward):
         """Components by name, float64 [N] each; nan where a molecule is not valid."""
         found = [dict(molecule.extra) for molecule in molecules]
         values = {name: [of.get(name) for of in found] for name in self._extra}
-        seen = {} if self._memory is None else {SEEN: self._memory.seen(values.pop(SEEN))}
+        seen = {}
+        if self._memory is not None:
+            seen[SEEN] = self._memory.seen(None if name is None else str(name) for name in values.pop(SEEN))
         return {name: np.array(column, np.float64) for name, column in values.items()} | seen
 
     def state(self) -> dict[str, np.ndarray]:

@@ -52,7 +52,7 @@ class Music(Domain):
         """The symbols of a text."""
         return text.split()
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The text of tokens [t]."""
         return reader.as_text(tokens)
 

@@ -73,7 +73,9 @@ def parse_lines(text: str) -> Tune:
     lines = [_DIRECTIVE.sub("I:", line) for line in text.split("\n")]  # they mean the same
     lines = [line for line in lines if not line.lstrip().startswith("%")]
     end = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
-    header, body, in_text = [], [], False
+    header: list[tuple[str, str]] = []
+    body: list[tuple[str, str]] = []
+    in_text = False
     for line in map(_without_remark, lines[:end]):
         field = None if body and _BAR_AFTER_NOTE.match(line) else _FIELD.fullmatch(line)
         if field:

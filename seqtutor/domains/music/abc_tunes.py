@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from fractions import Fraction
 
 from seqtutor.domains.music.abc_fields import (
     FREE,
@@ -70,7 +71,7 @@ def parse_abc(text: str) -> Piece:
     dropped = first.dropped + reader.dropped
     dropped["notes of other voices"] += sum(voice.notes for voice in others)
     line = single_line(notes, dropped, "notes shorter than a sixteenth")
-    return Piece(line, line[-1].end, first.sharps, dropped)
+    return Piece(line, int(line[-1].end), first.sharps, dropped)
 
 
 class _Reader:
@@ -84,7 +85,8 @@ class _Reader:
     def __init__(self, tune: Tune):
         self.voices: dict[str, Voice] = {}
         self.dropped = Counter[str]()
-        self._key, self._time, self._unit, self._shift = NO_KEY, FREE, None, 0
+        self._key, self._time, self._shift = NO_KEY, FREE, 0
+        self._unit: Fraction | None = None
         self._hold = "pitch"
         self._voice: Voice | None = None
         self._declared: dict[str, int | None] = {}  # the shift of each voice of the header, where it has its own
@@ -161,6 +163,7 @@ class _Reader:
             if found is None:
                 raise Unusable(f"broken ABC: {_WRONG.get(line[at], repr(line[at]))}")
             at, kind, text = found.end(), found.lastgroup, found[0]
+            assert kind is not None  # every alternative of the pattern has a name
             if kind in _SILENT:
                 continue
             if kind == "field":

@@ -205,7 +205,9 @@ class Voice:
 
 @lru_cache(4096)
 def _written(text: str) -> _Written:
-    accidental, letter, octave, *duration = _NOTE.fullmatch(text).groups()
+    match = _NOTE.fullmatch(text)
+    assert match is not None  # the token was found by it
+    accidental, letter, octave, *duration = match.groups()
     octaves = octave.count("'") - octave.count(",") + letter.islower()
     return _Written(accidental, letter.upper(), octaves, length(*duration))
 
@@ -216,4 +218,6 @@ def _place(written: _Written) -> str:
 
 
 def _factor(text: str) -> Fraction:
-    return length(*_LENGTH.fullmatch(text).groups())
+    match = _LENGTH.fullmatch(text)
+    assert match is not None  # so was this one
+    return length(*match.groups())

@@ -144,7 +144,7 @@ def normalised(piece: Piece) -> Piece:
     moved = [Note(n.start - first, n.end - first, int(p)) for n, p in zip(notes, pitches, strict=True)]
     octaves = pitches - shifted
     dropped = Counter({"notes moved by an octave": int(np.sum(octaves != np.median(octaves)))})
-    return Piece(moved, moved[-1].end, dropped=dropped + Counter(piece.dropped))
+    return Piece(moved, int(moved[-1].end), dropped=dropped + Counter(piece.dropped))
 
 
 def transposed(tokens: np.ndarray, semitones: int) -> np.ndarray:

@@ -58,7 +58,7 @@ def read_midi(path: Path) -> Piece:
         raise Unusable("no notes")
     melody = _melody(song, parts)
     sharps = min(song.keys, key=itemgetter(0))[1] if song.keys else None
-    return Piece(melody, max([*marks[-1:], *(note.end for note in melody[-1:])]), sharps, song.dropped)
+    return Piece(melody, int(max([*marks[-1:], *(note.end for note in melody[-1:])])), sharps, song.dropped)
 
 
 def written_ends(notes: list[Note], tick: float) -> list[Note]:
