@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,14 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
 
     if bad := len(Primer(domain, spec).rejected):
         LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
+
+
+def check_particles(particles: int, c: float | None) -> None:
+    """Raises UserError for a number of particles below 1, and for a temperature that is not positive."""
+    if particles < 1:
+        raise UserError(f"particles is {particles}; give 1, for draws from the policy itself, or more")
+    if c is not None and not 0 < c < math.inf:
+        raise UserError(f"c is {c}; give a positive number")
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,6 +148,10 @@ class Reward(ABC):
         """
         return None
 
+    def most(self, length: int) -> float | None:
+        """A bound on the reward of every sequence of at most `length` tokens; None, as here, where none is known."""
+        return None
+
     def state(self) -> dict[str, np.ndarray]:
         """What earlier calls have changed, as arrays by name, for checkpoints; empty where a reward is pure."""
         return {}

@@ -143,6 +143,12 @@ class MoleculeReward(Reward):
         self._decode, self._end, self._pool = decode, end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))
 
+    def most(self, length: int) -> float | None:
+        """The sum of the greatest w_k f_k; None with `published`, whose parts have no bounds."""
+        if self._published:
+            return None
+        return sum(max(part.weight * part.low, part.weight * part.high) for part in self._parts)
+
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32 [N, T]."""
         return self.start(tokens, lengths)()
