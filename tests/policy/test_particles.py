@@ -306,7 +306,11 @@ def solved(domain, reward):
 
 @pytest.mark.parametrize("kind", ["one length", *REWARDS])
 def test_the_optimal_policy_with_its_value_has_equal_weights_and_the_exact_z(kind):
-    domain, reward = (CHAIN, CHAIN.reward({"random": 1.0})) if kind == "one length" else (TOY, REWARDS[kind](TOY, AB))
+    domain, reward = (
+        (CHAIN, CHAIN.reward({"random": 1.0}))
+        if kind == "one length"
+        else (TOY, REWARDS[kind](TOY, {"a": 9.0, "b": -6.0}))
+    )
     policy, log_z = solved(domain, reward)
     for particles in (1, 7):
         found = draw(sampler_of(policy, domain, reward), 200, particles, domain.length)
