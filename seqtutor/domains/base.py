@@ -129,6 +129,7 @@ class Reward(ABC):
     """Scores batches of sequences. Use it as a context manager where it may hold worker processes."""
 
     names: tuple[str, ...]  # the components it reports, in order
+    on_last_token: bool = False  # whether a sequence is rewarded on its last token alone
 
     @abstractmethod
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:

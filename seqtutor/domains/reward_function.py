@@ -67,6 +67,7 @@ class FunctionReward(Reward):
         except (Exception, SystemExit) as error:
             raise _blame(error, self._path, self.names[0]) from error
         values = self._numbers(returned, tokens.shape)
+        self.on_last_token = values.ndim == 1
         total = np.zeros(tokens.shape, np.float32)
         if values.ndim == 1:
             rows = np.flatnonzero(lengths)

@@ -82,7 +82,11 @@ class Populations(NamedTuple):
 
 
 class ParticleSampler:
-    """Draws populations for one policy, reward and c. Compiles two graphs, for any sizes, once."""
+    """Draws populations for one policy, reward and c. Compiles two graphs, for any sizes, once.
+
+    Populations are resampled where weights before the end mean something: if the policy is `twisted`, and the rewards
+    so far are known, be it that there are none before the last token. Else particles are compared once they are whole.
+    """
 
     def __init__(self, policy: Proposal, domain: Domain, reward: Reward, c: float):
         """Args: policy: the proposal, its prior and V; reward: it counts r / c."""
@@ -140,7 +144,7 @@ class ParticleSampler:
             token, (log_prob, log_prior, value) = token.numpy(), values.numpy().T
             reward = prefix.step(token) if prefix else np.zeros(len(token), np.float32)
             run.add(t, token, log_prob, log_prior, reward, value, self._c)
-            if self._policy.twisted:
+            if self._policy.twisted and (prefix or self._reward.on_last_token):
                 run.resample(t, uniforms.resampling[:, t], conditional)
             index = run.next_rows(t)
             if not len(index):

@@ -96,6 +96,14 @@ def test_conditional_resampling_keeps_the_first_and_the_order_round_the_circle(r
     assert (np.diff(np.append(found, 0)) < 0).sum() <= 1  # ascending, then perhaps copies of the first
 
 
+def test_the_kept_particle_is_any_one_of_its_copies():
+    """Which is known by where the others are, round the circle."""
+    rows = np.tile(np.log([0.75, 0.1, 0.1, 0.05]), (len(GRID), 1))
+    found = conditional_ancestors(rows, GRID)
+    after = (found[:, ::-1] != 0).argmax(axis=1)  # copies of the first that come last
+    np.testing.assert_allclose(np.bincount(after) / len(GRID), [1 / 3] * 3, atol=1e-3)
+
+
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_a_particle_is_picked_by_its_weight(weights):
     found = pick(np.tile(np.log(weights) - 500.0, (len(GRID), 1)), GRID)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from seqtutor.config import ModelConfig
-from seqtutor.domains.base import PrefixReward
+from seqtutor.domains.base import PrefixReward, Rewards
 from seqtutor.domains.chain import Chain
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
@@ -229,40 +229,6 @@ def test_without_a_value_of_every_state_only_whole_sequences_are_compared(name, 
     np.testing.assert_allclose(found.log_weights, smc.normalised(gain), atol=1e-4)
 
 
-def test_the_optimal_policy_with_its_value_has_equal_weights_and_the_exact_z():
-    """Both solved backwards in tables: V(s) = log sum_a p(a | s) exp(r / c + V(s'))."""
-    letters, length, (tokens, _) = 3, CHAIN.length, every(CHAIN)
-    first = np.cumsum([0] + [letters**t for t in range(length)])  # of the prefixes of t letters
-    states = np.stack([first[t] + tokens[:, :t] @ letters ** np.arange(t)[::-1] for t in range(length)], 1).astype(int)
-    log_p = np.log(np.random.default_rng(3).dirichlet(np.ones(letters), first[-1]))
-    reward, value, q = np.zeros_like(log_p), np.zeros(first[-1] + letters**length), np.zeros_like(log_p)
-    reward[states, tokens] = CHAIN.reward(terms({"random": 1.0}))(tokens, None).total / C
-    for t in reversed(range(length)):
-        of = np.arange(first[t], first[t] + letters**t)
-        after = first[t + 1] + letters * (of - first[t])[:, None] + np.arange(letters)
-        q[of] = log_p[of] + reward[of] + value[after]
-        value[of] = np.logaddexp.reduce(q[of], axis=1)
-
-    def step(token, state):
-        depth, number = state
-        start = token == letters
-        depth = tf.where(start, 0, depth + 1)
-        number = tf.where(start, 0, number * letters + token)
-        row = tf.minimum(tf.gather(tf.constant(first, tf.int32), depth) + number, len(q) - 1)
-        tables = (q, log_p, value[: len(q)])
-        return *(tf.gather(tf.constant(table, tf.float32), row) for table in tables), (depth, number)
-
-    def start(n):
-        return tf.zeros([n], tf.int32), tf.zeros([n], tf.int32)
-
-    policy = SimpleNamespace(valued_step=step, initial_state=start, twisted=True)
-    sampler = ParticleSampler(policy, CHAIN, CHAIN.reward(terms({"random": 1.0})), C)
-    for particles in (1, 7):
-        found = draw(sampler, 50, particles, length)
-        np.testing.assert_allclose(found.log_weights, -np.log(particles), atol=1e-5)
-        np.testing.assert_allclose(found.log_z, value[0], atol=1e-5)
-
-
 # --- sequences of different lengths, primers ---
 
 
@@ -282,19 +248,81 @@ class GrowingReward(LetterReward):
         return Prefix()
 
 
+class LastReward(LetterReward):
+    """Points for the last letter before the end, on the end token."""
+
+    on_last_token = True
+
+    def __call__(self, tokens, lengths):
+        total = np.zeros(tokens.shape, np.float32)
+        rows, last = np.arange(len(tokens)), np.maximum(lengths - 2, 0)
+        ends = (tokens[rows, lengths - 1] == 0) & (lengths > 1)
+        total[rows, lengths - 1] = np.where(ends, super().__call__(tokens, lengths).total[rows, last], -1.0)
+        return Rewards(total, {"a": total})
+
+
 class Stem(Toy):
     keeps_primer = True
 
 
 TOY, STEM = (cls({"length": 4}).with_vocabulary("ab") for cls in (Toy, Stem))
-REWARDS = {"at the end": LetterReward, "as it grows": GrowingReward}
+REWARDS = {"at the end": LetterReward, "as it grows": GrowingReward, "on the last token": LastReward}
+AB = terms({"a": 2.0, "b": -1.0})
+
+
+def solved(domain, reward):
+    """The optimum with its V(s) = log sum_a p(a | s) exp(r / c + V(s')), solved backwards in tables; and log Z."""
+    letters, length, end = domain.vocabulary.size, domain.length, domain.vocabulary.end
+    tokens = np.array(list(itertools.product(range(letters), repeat=length)), np.int32)
+    first = np.cumsum([0] + [letters**t for t in range(length)])  # of the prefixes of t tokens
+    states = np.stack([first[t] + tokens[:, :t] @ letters ** np.arange(t)[::-1] for t in range(length)], 1).astype(int)
+    log_p = np.log(np.random.default_rng(3).dirichlet(np.ones(letters), first[-1]))
+    r, value, q = np.zeros_like(log_p), np.zeros(first[-1] + letters**length), np.zeros_like(log_p)
+    for count in range(1, length + 1):  # the reward of a token that ends a sequence, or stands in a longer one
+        total = reward(tokens, np.full(len(tokens), count, np.int32)).total / C
+        last = (tokens[:, count - 1] == end) | (count == length)
+        r[states[last, count - 1], tokens[last, count - 1]] = total[last, count - 1]
+        if not reward.on_last_token:
+            r[states[:, count - 1], tokens[:, count - 1]] = total[:, count - 1]
+    for t in reversed(range(length)):
+        of = np.arange(first[t], first[t] + letters**t)
+        after = value[first[t + 1] + letters * (of - first[t])[:, None] + np.arange(letters)]
+        q[of] = log_p[of] + r[of] + np.where(np.arange(letters) == end, 0.0, after)
+        value[of] = np.logaddexp.reduce(q[of], axis=1)
+
+    def step(token, state):
+        depth, number = state
+        start = token == letters
+        depth, number = tf.where(start, 0, depth + 1), tf.where(start, 0, number * letters + token)
+        row = tf.minimum(tf.gather(tf.constant(first, tf.int32), depth) + number, len(q) - 1)
+        tables = (tf.gather(tf.constant(table, tf.float32), row) for table in (q, log_p, value[: len(q)]))
+        return *tables, (depth, number)
+
+    def start(n):
+        return tf.zeros([n], tf.int32), tf.zeros([n], tf.int32)
+
+    return SimpleNamespace(valued_step=step, initial_state=start, twisted=True), value[0]
+
+
+@pytest.mark.parametrize("kind", ["one length", *REWARDS])
+def test_the_optimal_policy_with_its_value_has_equal_weights_and_the_exact_z(kind):
+    domain, reward = (
+        (CHAIN, CHAIN.reward(terms({"random": 1.0})))
+        if kind == "one length"
+        else (TOY, REWARDS[kind](TOY, terms({"a": 9.0, "b": -6.0})))
+    )
+    policy, log_z = solved(domain, reward)
+    for particles in (1, 7):
+        found = draw(sampler_of(policy, domain, reward), 200, particles, domain.length)
+        np.testing.assert_allclose(found.log_weights, -np.log(particles), atol=1e-5)
+        np.testing.assert_allclose(found.log_z, log_z, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", REWARDS)
 @pytest.mark.parametrize("variant", ["", "psi"])
 def test_sequences_that_end_early_stay_in_their_population(kind, variant):
     policy = tuned(TOY, variant) if variant else prior_of(TOY)
-    reward = REWARDS[kind](TOY, terms({"a": 2.0, "b": -1.0}))
+    reward = REWARDS[kind](TOY, AB)
     log_z, best = optimum_of(policy, TOY, reward)
     found = draw(sampler_of(policy, TOY, reward), 6000, 8, TOY.length)
     assert_unbiased(found.log_z, log_z)
@@ -336,7 +364,7 @@ def test_a_primer_that_is_kept_is_part_of_the_sequence_and_of_its_reward(kind):
     assert_unbiased(found.log_z, np.logaddexp.reduce(tilted[begins].astype(float)))
     assert (found.tokens[..., :2] == primer).all() and (found.lengths > 2).all()
     assert not found.log_prob[..., :2].any()
-    assert (found.reward[..., 0] == 1).all()
+    assert (found.reward[..., 0] == (not reward.on_last_token)).all()
 
 
 def test_a_causal_function_is_called_on_prefixes_and_another_one_on_whole_sequences(tmp_path):

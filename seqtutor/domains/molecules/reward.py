@@ -139,6 +139,7 @@ class MoleculeReward(Reward):
         self._parts = parts_of(terms)
         self._extra = tuple(dict.fromkeys(part.component for part in self._parts if part.component not in SCORES))
         self._published = sum(term.weight for term in terms if term.kind == "published")
+        self.on_last_token = not self._published
         self._memory = ScaffoldMemory() if SEEN in self._extra else None
         self._decode, self._end, self._pool = decode, end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))

@@ -200,7 +200,7 @@ class _Leaps(_Rule):
         opens = leap & ~is_open
         self.direction = np.where(opens, way, self.direction * ~(back | home))
         self.origin = np.where(opens, previous, self.origin)
-        self.quiet = np.where(leap, 0, self.quiet + 1) if melodies.count else self.quiet
+        self.quiet = np.where(leap, 0, self.quiet + 1)
         return np.float32(5) * (home | late) - np.float32(5) * onward
 
 
