@@ -110,6 +110,21 @@ class Rewards(NamedTuple):
     components: dict[str, np.ndarray]
 
 
+class PrefixReward(ABC):
+    """The rewards of N sequences while they grow, one token at a time; `Reward.prefix` makes one.
+
+    No token's reward depends on later ones: step by step come the columns of `Rewards.total`, to the bit.
+    """
+
+    @abstractmethod
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """Appends tokens int32 [N], one a sequence; returns the weighted total reward of each, float32 [N]."""
+
+    @abstractmethod
+    def select(self, index: np.ndarray) -> None:
+        """Keeps the sequences numbered in index, int [N'], in this order. Some may be left out, and some be copied."""
+
+
 class Reward(ABC):
     """Scores batches of sequences. Use it as a context manager where it may hold worker processes."""
 
@@ -125,6 +140,13 @@ class Reward(ABC):
         Arguments and rewards as of a call; the next batch is begun after the rewards of this one are there.
         """
         return lambda: self(tokens, lengths)
+
+    def prefix(self, n: int, length: int) -> PrefixReward | None:
+        """The rewards of n sequences that grow from nothing to at most `length` tokens.
+
+        None, as here, where a token's reward depends on later ones, or where it is known only at the end.
+        """
+        return None
 
     def state(self) -> dict[str, np.ndarray]:
         """What earlier calls have changed, as arrays by name, for checkpoints; empty where a reward is pure."""

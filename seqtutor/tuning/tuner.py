@@ -50,7 +50,7 @@ class Tuner:
                 "leave tune.exploration at boltzmann and tune.temperature at 1"
             )
         self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin)
-        self.policy = Policy(prior, self.learner.online, variant)
+        self.policy = Policy(prior, self.learner.online, variant, settings.value_scale)
         self._sampler = Sampler(
             self.policy.step, self.policy.initial_state, domain.vocabulary, domain.length, exploration(settings)
         )
