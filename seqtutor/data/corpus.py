@@ -26,7 +26,7 @@ from seqtutor.config import DataConfig
 from seqtutor.data import sources
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError
-from seqtutor.reading.records import Record, Rejected
+from seqtutor.reading.records import Rejected
 from seqtutor.reading.rejections import Packed, Rejections
 from seqtutor.stats.distinct import hashes
 from seqtutor.system.cache import cache_dir, cache_file
@@ -184,17 +184,17 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
         if isinstance(record, Rejected):
             rejected.append(record)
             continue
-        item = _tokenize(domain, record, end)
-        if isinstance(item, Rejected):
-            rejected.append(item)
+        try:
+            symbols = _tokenize(domain, record.text, end)
+        except ValueError as error:
+            rejected.append(Rejected(record.name, str(error)))
             continue
-        name, symbols = item
         for cause, count in record.dropped:
             total, sequences = dropped.get(cause, (0, 0))
             dropped[cause] = total + count, sequences + 1
         block.extend([numbers[symbol] for symbol in symbols] + tail)
         lengths.append(len(symbols) + len(tail))
-        names.append(name)
+        names.append(record.name)
         if len(block) >= BLOCK:
             blocks.append(np.array(block, _smallest(len(numbers))))
             block = array("L")
@@ -215,16 +215,14 @@ def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
     return joined
 
 
-def _tokenize(domain: Domain, record: Record, end: str | None) -> tuple[str, list[str]] | Rejected:
-    try:
-        symbols = domain.tokenize(record.text)
-    except ValueError as error:
-        return Rejected(record.name, str(error))
+def _tokenize(domain: Domain, text: str, end: str | None) -> list[str]:
+    """The symbols of a text. Raises ValueError with the reason where it has none, or the end token."""
+    symbols = domain.tokenize(text)
     if not symbols:
-        return Rejected(record.name, "empty")
+        raise ValueError("empty")
     if end in symbols:
-        return Rejected(record.name, f"the end token '{end}' inside")
-    return record.name, symbols
+        raise ValueError(f"the end token '{end}' inside")
+    return symbols
 
 
 def _renumber(parsed: _Parsed, vocabulary: Vocabulary) -> _Parsed:

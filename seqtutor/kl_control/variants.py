@@ -1,5 +1,5 @@
 """The table of KL-control variants. To add one, write its target (targets.py) or its loss (losses.py), a row here,
-and its name in config.py.
+and its name in config/sections.py.
 
 A network scores a state with logits [A] and a value. How these become action values and a policy is what a
 row says. For `q`, `psi` and `rl-only`:
