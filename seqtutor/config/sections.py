@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Count = Annotated[int, Field(le=10**9)]
 AtOnce = Annotated[int, Field(ge=1, le=2**16)]  # sequences in memory together
 WEIGHTS = 10**8  # of a network, at the most: what learns has six arrays of that size
-VariantName = Literal["q", "psi", "g", "pcl", "tb", "dap", "pg", "rl-only"]
+VariantName = Literal["q", "psi", "g", "pcl", "tb", "dap", "pg", "dpg", "rl-only"]
 VARIANT_NAMES: tuple[str, ...] = get_args(VariantName)
 
 
@@ -51,6 +51,10 @@ class ModelConfig(_Section):
     def sizes(self) -> tuple[int, ...]:
         """The units of each layer."""
         return (self.units,) * self.layers if isinstance(self.units, int) else self.units
+
+    def widened(self, units: int) -> ModelConfig:
+        """The same network with so many units in every layer; 0 leaves them as they are."""
+        return self.model_copy(update={"units": units}) if units else self
 
     @field_validator("units", mode="after")
     @classmethod
@@ -96,6 +100,10 @@ class TuneConfig(_Section):
     path_length: Count = Field(10, ge=1, description="tokens of a sub-path (pcl)")
     rounds: Count = Field(300, ge=1)
     batch: AtOnce = Field(128, description="sequences drawn a round")
+    particles: AtOnce = Field(1, description="K of each population that is drawn; 1: the policy's own draws")
+    units: Count = Field(
+        0, ge=0, description="units of each layer of the tuned network, no fewer than the prior's; 0: as many"
+    )
     minibatch: AtOnce = Field(64, description="sequences an update")
     replay_ratio: float = Field(2.0, gt=0, le=1e6, description="times each drawn sequence is learned from, on average")
     buffer: int = Field(4096, ge=1, le=10**6, description="sequences kept for replay")
@@ -115,6 +123,14 @@ class TuneConfig(_Section):
     primer: str = Field("start", description="start, random, or text tokens or a file to start from")
     evaluate_every: Count = Field(25, ge=1, description="rounds between checkpoints")
     best: int = Field(100, ge=0, le=100_000, description="distinct sequences kept in best.csv, of all rounds; 0: none")
+
+    @model_validator(mode="after")
+    def _whole_populations(self) -> TuneConfig:
+        if self.batch % self.particles:
+            raise ValueError(
+                f"tune.batch is {self.batch}: give a multiple of tune.particles, which is {self.particles}"
+            )
+        return self
 
 
 class SampleConfig(_Section):

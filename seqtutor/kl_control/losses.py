@@ -66,6 +66,21 @@ def pcl_loss(taken: Taken, discount: float, path_length: int, huber: float) -> L
     return LossOutput(huber_loss(error, taken.mask, taken.weight, huber), target, error)
 
 
+def dpg_loss(taken: Taken, discount: float, path_length: int, huber: float) -> LossOutput:
+    """Likelihood of sequences that are weighted to have the distribution of the optimum: the gradient of KL(pi* || pi).
+
+      loss = -sum_bt w_b log pi(a_t | s_t) / sum_bt mask_bt + the loss of V,   E[w f(tau)] = E_pi*[f(tau)]
+
+    (distributional policy gradient: Khalifa et al. 2021, Korbak et al. 2022, Go et al. 2023). V is learned by path
+    consistency, see `pcl_loss`, with no gradient to the policy; at pi = pi* it is the soft value, so it serves as a
+    twist. weight [B] has mean 1.
+    """
+    fixed = taken._replace(log_pi_t=tf.stop_gradient(taken.log_pi_t))
+    of_value = pcl_loss(fixed, discount, path_length, huber)
+    likelihood = tf.reduce_sum(taken.weight[:, None] * taken.mask * taken.log_pi_t) / tf.reduce_sum(taken.mask)
+    return LossOutput(of_value.loss - likelihood, of_value.target, of_value.td_error)
+
+
 def tb_loss(taken: Taken, huber: float) -> LossOutput:
     """Trajectory balance: error = r(tau) / c + log p(tau) - log pi(tau) - log Z, one a sequence, in its first place.
 

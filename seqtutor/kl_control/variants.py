@@ -36,6 +36,7 @@ class Variant:
       adds_to_prior: logits are a correction to the prior's (G), not a policy of their own.
       from_prior: the networks start from the prior's weights; else from random ones.
       on_policy: each sequence drawn is learned from once, at once; else from a replay.
+      weighted: learns from populations of particles by their weights, see `smc`; with one particle each, by importance.
       learns_value: V of every state is learned; else that of the first state at the most, and V counts as 0.
     """
 
@@ -47,6 +48,7 @@ class Variant:
     from_prior: bool = True
     on_policy: bool = False
     learns_value: bool = True
+    weighted: bool = False
 
     def action_values(self, logits: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
         """Action values [..., A] in nats, of a network's logits [..., A] and the state value V [...] in nats."""
@@ -84,6 +86,10 @@ def _dap(taken: Taken, config: TuneConfig) -> LossOutput:
     return losses.dap_loss(taken)
 
 
+def _dpg(taken: Taken, config: TuneConfig) -> LossOutput:
+    return losses.dpg_loss(taken, config.discount, config.path_length, config.huber)
+
+
 def _pg(taken: Taken, config: TuneConfig) -> LossOutput:
     return losses.pg_loss(taken, config.discount, config.huber)
 
@@ -98,6 +104,7 @@ VARIANTS = {
         Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb, learns_value=False),
         Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True, learns_value=False),
         Variant("pg", "policy gradient with the KL term in the return", loss=_pg, on_policy=True),
+        Variant("dpg", "likelihood of weighted populations: KL(pi* || pi)", loss=_dpg, weighted=True),
         Variant("rl-only", "Q-learning without any prior: the control", targets.rl_only_target, from_prior=False),
     )
 }

@@ -99,14 +99,14 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
         prior = _network(config, vocabulary, saved.group("prior"))
         if not saved.group("online"):
             return Run(path, config, domain, Policy(prior), saved.step)
-        tuned = _network(config, vocabulary, saved.group("online"))
+        tuned = _network(config, vocabulary, saved.group("online"), config.tune.units)
         policy = Policy(prior, tuned, VARIANTS[config.tune.variant], config.tune.value_scale)
         return Run(path, config, domain, policy, saved.step)
 
 
-def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray]) -> SequenceModel:
+def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray], units: int = 0) -> SequenceModel:
     from seqtutor.policy.sequence_model import SequenceModel
 
-    network = SequenceModel(config.model, vocabulary.size)
+    network = SequenceModel(config.model.widened(units), vocabulary.size)
     network.set(arrays)
     return network

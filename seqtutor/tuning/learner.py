@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.config import TuneConfig
+from seqtutor.errors import UserError
 from seqtutor.kl_control.losses import LossOutput, Taken
 from seqtutor.kl_control.targets import td_loss, with_trace
 from seqtutor.kl_control.variants import Variant
 from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right, side_by_side
+from seqtutor.policy.widening import widened
 
 
 class Learner:
@@ -27,10 +29,13 @@ class Learner:
         """Args: prior holds its weights already; seed is for the variants that do not start from it."""
         self._variant, self._config, self._begin = variant, config, begin
         self.prior = prior
-        self.online = SequenceModel(prior.config, prior.actions, seed)
-        self.target = SequenceModel(prior.config, prior.actions, seed)
+        model = prior.config.widened(config.units)
+        if min(new - old for new, old in zip(model.sizes, prior.config.sizes, strict=True)) < 0:
+            raise UserError(f"tune.units is {config.units}, but the prior has {max(prior.config.sizes)}; give no fewer")
+        self.online = SequenceModel(model, prior.actions, seed)
+        self.target = SequenceModel(model, prior.actions, seed)
         if variant.from_prior:
-            self.online.set(prior.get())
+            self.online.set(widened(prior, model, seed).get())
         if variant.adds_to_prior:
             self.online.zero_heads()
         self.target.set(self.online.get())

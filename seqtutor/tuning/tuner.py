@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from seqtutor.config import Config, TuneConfig
-from seqtutor.domains.base import Domain, Reward, Rewards
-from seqtutor.errors import Diverged, UserError
+from seqtutor.domains.base import Domain, Reward
+from seqtutor.errors import Diverged
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
-from seqtutor.policy.primers import Primer, with_primer
-from seqtutor.policy.sampler import Exploration, Rollout, Sampler
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
@@ -23,17 +21,7 @@ from seqtutor.runs.run import checkpoint_meta
 from seqtutor.tuning.best_sequences import BestSequences
 from seqtutor.tuning.learner import Learner
 from seqtutor.tuning.replay import Arrays, Replay
-
-
-class RoundDraw(NamedTuple):
-    """What a round draws: the sequences as the domain sees them, the primers [N, P] they were drawn after, how many
-    tokens of each primer are theirs, and the generator of the round's other random numbers.
-    """
-
-    whole: Rollout
-    primers: np.ndarray
-    kept: int
-    rng: np.random.Generator
+from seqtutor.tuning.round_draws import Drawer, RoundDraw, summarise
 
 
 class Tuner:
@@ -44,17 +32,10 @@ class Tuner:
         self._config, self._domain, self._reward = config, domain, reward
         settings = config.tune
         variant = self._variant = VARIANTS[settings.variant]
-        if variant.on_policy and (settings.exploration, settings.temperature) != ("boltzmann", 1.0):
-            raise UserError(
-                f"tune.variant {variant.name} learns from its own policy's sequences: "
-                "leave tune.exploration at boltzmann and tune.temperature at 1"
-            )
         self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin)
         self.policy = Policy(prior, self.learner.online, variant, settings.value_scale)
-        self._sampler = Sampler(
-            self.policy.step, self.policy.initial_state, domain.vocabulary, domain.length, exploration(settings)
-        )
-        self.primer = Primer(domain, settings.primer)
+        self._drawer = Drawer(config, domain, self.policy, reward)
+        self.primer = self._drawer.primer
         size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))
         self._replays: defaultdict[int, Replay] = defaultdict(  # by the length of the primers
             lambda: Replay(size, settings.priority)
@@ -67,18 +48,20 @@ class Tuner:
     def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
         settings, on_policy = self._config.tune, self._variant.on_policy
-        whole, primers, kept, rng = self._ahead or self._draw(number)
+        drawn = self._ahead or self._drawer.draw(number)
+        whole, primers, kept, rng, weights = drawn
         pending = self._reward.start(whole.tokens, whole.lengths)
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
         replay = self._replays[primers.shape[1]]
         learned = self._learn_from(replay, rng)
         goes_on = not on_policy and number + 1 < settings.rounds
-        self._ahead = self._draw(number + 1) if goes_on else None
+        self._ahead = self._drawer.draw(number + 1) if goes_on else None
         scored = pending()
         self.best.add(number + 1, whole, scored)
         rows = {
             "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
+            **({} if weights is None else {"weight": weights.learning}),
         }  # fmt: skip
         if on_policy:
             learned = [self._update(rows, np.ones(len(primers), np.float32))]
@@ -91,17 +74,8 @@ class Tuner:
             row[name] = float(np.mean([out[name] for out in learned])) if learned else float("nan")
         sums = {"sequence_reward": scored.total.sum(axis=1), "sequence_kl": whole.kl.sum(axis=1)}
         valid = self._domain.valid(whole.tokens, whole.lengths)
-        row |= summarise(whole, count, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
+        row |= summarise(drawn, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
         return row, {**sums, "sequence_length": whole.lengths}
-
-    def _draw(self, number: int) -> RoundDraw:
-        settings = self._config.tune
-        rng = np.random.default_rng([self._config.seed, 0x70E, number])
-        primers = self.primer.draw_equal(settings.batch, rng, number)
-        uniforms = rng.random((settings.batch, self._domain.length), np.float32)
-        whole, before = with_primer(self._sampler.draw(uniforms, primers), primers, self._domain)
-        kept = primers.shape[1] - before.shape[1]  # tokens of a scaffold: judged with the rest, but not chosen
-        return RoundDraw(whole, primers, kept, rng)
 
     def _updates(self) -> int:
         """How many minibatches make up the replay ratio this round, on the long average."""
@@ -121,7 +95,7 @@ class Tuner:
         return learned
 
     def _update(self, rows: Arrays, weight: np.ndarray) -> dict[str, tf.Tensor]:
-        longest = rows["lengths"].max()
+        longest, weight = rows["lengths"].max(), weight * rows.get("weight", np.float32(1))
         out = self.learner.update(
             rows["tokens"][:, :longest], rows["lengths"], rows["primer"], rows["reward"][:, :longest],
             rows["log_prior"][:, :longest], weight,
@@ -157,11 +131,6 @@ class Tuner:
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
 
 
-def exploration(settings: TuneConfig) -> Exploration:
-    """How the tuned policy is explored."""
-    return Exploration(settings.temperature, settings.epsilon if settings.exploration == "epsilon-greedy" else None)
-
-
 def learning_rate(settings: TuneConfig, number: int) -> float:
     """The rate of round `number`: a linear warm-up, then linear from learning_rate to final_rate times it.
 
@@ -171,22 +140,3 @@ def learning_rate(settings: TuneConfig, number: int) -> float:
     share = number / max(1, settings.rounds - 1)
     rise = min(1.0, (number + 1) / (settings.warmup + 1))
     return settings.learning_rate * rise * (1.0 - share * (1.0 - settings.final_rate))
-
-
-def summarise(drawn: Rollout, count: np.ndarray, scored: Rewards, c: float) -> dict[str, float]:
-    """What a round drew, as it stood before it learned. Rewards, KL and objective a sequence; the rest a token.
-
-    objective = E[r] / c - KL(pi || p) a sequence: what every variant with a prior maximises (discount 1). The
-    expectation is over the sequences drawn, so with another exploration than Boltzmann's at temperature 1 it is not
-    quite the policy's; `evaluate` draws from the policy itself. count [N]: tokens drawn of each sequence.
-    """
-    tokens = count.sum()
-    reward = float(scored.total.sum(axis=1).mean())
-    kl = float(drawn.kl.sum(axis=1).mean())
-    row = {
-        "reward": reward, "objective": reward / c - kl, "kl_sequence": kl, "kl": float(drawn.kl.sum() / tokens),
-        "log_prior": float(drawn.log_prior.sum() / tokens), "log_prob": float(drawn.log_prob.sum() / tokens),
-        "entropy": float(drawn.entropy.sum() / tokens), "length": float(drawn.lengths.mean()),
-        "distinct": len(np.unique(drawn.tokens, axis=0)) / len(drawn.tokens),
-    }  # fmt: skip
-    return row | {f"reward_{name}": float(part.sum(axis=1).mean()) for name, part in scored.components.items()}

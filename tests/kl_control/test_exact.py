@@ -97,9 +97,25 @@ def by_natural_gradient(variant, table, reward):
     return logits
 
 
+def by_weighted_likelihood(variant, table, reward):
+    """One natural step of the loss under weights of pi*, which leads from any policy to the frequencies it asks for."""
+    config = settings(variant.name, discount=1.0, huber=1e9).tune
+    log_p = sequence_log_prob(table)
+    best = np.exp(log_p + reward.sum(axis=1) - np.logaddexp.reduce(log_p + reward.sum(axis=1)))
+    logits, value = np.random.default_rng(0).normal(size=(ROWS, ACTIONS)), tf.zeros(ROWS, tf.float64)
+    variable = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        weight = tf.constant(best * EVERY.size)  # the loss is divided by the number of tokens
+        loss = variant.loss(taken_of(variable, value, table, reward, weight), config).loss
+    visits = np.zeros(ROWS)
+    np.add.at(visits, STATES, np.repeat(best[:, None], LENGTH, axis=1))
+    gradient = tf.convert_to_tensor(tape.gradient(loss, variable)).numpy()
+    return np.log(tf.nn.softmax(logits).numpy() - gradient / visits[:, None])
+
+
 SOLVERS = {
     "psi": by_targets, "g": by_targets, "pcl": by_least_squares, "tb": by_least_squares, "dap": by_natural_gradient,
-    "pg": by_natural_gradient,
+    "pg": by_natural_gradient, "dpg": by_weighted_likelihood,
 }  # fmt: skip
 
 
@@ -123,7 +139,16 @@ def test_every_variant_with_a_prior_is_tested_here():
 
 
 ON_POLICY = {"batch": 256, "rounds": 1000, "learning_rate": 0.02}
-TRAINED = {"psi": {}, "g": {}, "pcl": {"path_length": 2}, "tb": {}, "dap": ON_POLICY, "pg": ON_POLICY}
+POPULATIONS = {"particles": 4, "batch": 256, "rounds": 600}
+TRAINED = {
+    "psi": {},
+    "g": {},
+    "pcl": {"path_length": 2},
+    "tb": {},
+    "dap": ON_POLICY,
+    "pg": ON_POLICY,
+    "dpg": POPULATIONS,
+}
 
 
 @pytest.mark.slow

@@ -155,7 +155,7 @@ def test_a_restored_tuner_goes_on_to_the_bit(name):
 @pytest.mark.parametrize("name", ["dap", "pg"])
 @pytest.mark.parametrize("over", [{"temperature": 2.0}, {"exploration": "epsilon-greedy"}])
 def test_on_policy_variants_refuse_another_policy_to_explore_with(name, over):
-    with pytest.raises(UserError, match="learns from its own policy"):
+    with pytest.raises(UserError, match="needs its own policy"):
         Tuner(settings(name, **over), LINE, make_prior(), REWARD)
 
 
@@ -229,7 +229,40 @@ def test_learning_and_drawing_go_on_while_the_scorers_work(name, expected, monke
     events.clear()
     update = tuner.learner.update
     monkeypatch.setattr(tuner.learner, "update", lambda *batch: (events.append("update"), update(*batch))[1])
-    draw = tuner._sampler.draw
-    monkeypatch.setattr(tuner._sampler, "draw", lambda *batch: (events.append("draw"), draw(*batch))[1])
+    draw = tuner._drawer.draw
+    monkeypatch.setattr(tuner._drawer, "draw", lambda *batch: (events.append("draw"), draw(*batch))[1])
     tuner.round(1)
     assert " ".join(events) == expected
+
+
+def test_populations_keep_their_weights_in_the_replay():
+    tuner = Tuner(settings("dpg", particles=4, batch=16, minibatch=8), LINE, make_prior(), REWARD)
+    for number in range(2):
+        row, _ = tuner.round(number)
+    weight = tuner.snapshot(2).group("replay/0")["rows/weight"]
+    assert weight.shape == (32,)
+    np.testing.assert_allclose([weight[:16].mean(), weight[16:].mean()], 1.0, rtol=1e-5)
+    assert np.isfinite(list(row.values())).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "over", "says"),
+    [
+        ("pg", {"particles": 4}, "learns on-policy"),
+        ("psi", {"particles": 4, "temperature": 2.0}, "tune.particles needs"),
+        ("dpg", {"exploration": "epsilon-greedy"}, "dpg needs its own"),
+    ],
+)  # fmt: skip
+def test_populations_that_cannot_be(name, over, says):
+    with pytest.raises(UserError, match=says):
+        Tuner(settings(name, **over), LINE, make_prior(), REWARD)
+
+
+@pytest.mark.parametrize("name", ["pcl", "g"])
+def test_a_wider_network_starts_as_the_prior(name):
+    prior = make_prior()
+    tuner = Tuner(settings(name, units=40), LINE, prior, REWARD)
+    np.testing.assert_allclose(log_probs(tuner.policy), log_probs(Policy(prior)), atol=1e-5)
+    assert tuner.learner.online.config.sizes == (40,)
+    with pytest.raises(UserError, match=r"tune\.units is 8"):
+        Tuner(settings(name, units=8), LINE, prior, REWARD)
