@@ -19,11 +19,12 @@ from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
+from seqtutor.system.files import packaged
 
 LETTERS = "abcdefgh"
 MOST = 100_000  # words that are still listed
 SHA256 = "ea10da01263703f581b3da3399500bbe73bf8e67d3db005c7f6a55da8b87c8da"
-SAMPLE = Path(__file__).parents[2] / "data" / "chain" / "words.txt"
+SAMPLE = packaged("data", "chain", "words.txt")
 
 
 class Chain(Domain):

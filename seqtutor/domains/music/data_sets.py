@@ -14,9 +14,10 @@ from pathlib import Path
 from seqtutor.domains.base import DataSet
 from seqtutor.domains.music.abc_tunes import MISSING
 from seqtutor.errors import UserError
+from seqtutor.system.files import packaged
 
 FOLDERS = {"essen": "essenFolksong", "oneills": "oneills1850", "airds": "airdsAirs", "ryans": "ryansMammoth"}
-SAMPLE = Path(__file__).parents[3] / "data" / "melodies" / "tunes.csv"
+SAMPLE = packaged("data", "melodies", "tunes.csv")
 SAMPLE_SHA256 = "e822d3b22aa1afd12810da01b70381c607f426abf4d4b2acc0a0091a49408ee9"
 
 _ESSEN = "non-commercial use only, by permission of E. Dahlig-Turek and S. Shlien to music21; do not copy it elsewhere"
