@@ -80,7 +80,7 @@ class Chain(Domain):
 
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:
-        """The words in data/."""
+        """The words that come with seqtutor."""
         words = DataSet(
             "chain", "words of 6 letters out of 4, from a random Markov chain", "Apache-2.0", 4000, SHA256,
             lambda: SAMPLE if SAMPLE.exists() else None,
