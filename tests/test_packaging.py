@@ -2,7 +2,6 @@
 
 import configparser
 import re
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet

@@ -67,7 +67,7 @@ class Run(runs.Run):
 
     def _repr_html_(self) -> str:
         """What it is, and the last row of its history."""
-        last = self.history.iloc[-1] if RunFolder(self.path).history_file.exists() else {}
+        last = self.history.iloc[-1].to_dict() if RunFolder(self.path).history_file.exists() else {}
         cells = "".join(f"<tr><th>{name}</th><td>{last[name]:.4g}</td></tr>" for name in FIGURES if name in last)
         return f"<p><b>{escape(str(self.path))}</b>: {escape(self._kind)} step {self.step:,}</p><table>{cells}</table>"
 

@@ -122,9 +122,10 @@ class Samples(Sequence[str]):
 
 
 def sample(
-    run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str = "csv",
-    temperature: float | None = None, primer: str | None = None, reward: RewardLike | None = None,
-    seed: int | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
+    run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str = "csv", particles: int = 1,
+    c: float | None = None, temperature: float | None = None, primer: str | None = None,
+    reward: RewardLike | None = None, seed: int | None = None, settings: Mapping[str, Any] | None = None,
+    quiet: bool = False,
 ) -> Samples:  # fmt: skip
     """Draws sequences from a run's policy. The same seed draws the same sequences; fewer are the first of many.
 
@@ -132,6 +133,9 @@ def sample(
       num: how many.
       out: a folder to write to, batch by batch: samples.csv and, unless it is "csv", the format; then memory does not
         grow with num. Without it, the sequences are held in memory.
+      particles: K; above 1 every sequence is picked from a population of K particles, whose distribution nears the
+        optimum pi* = p exp(r / c) / Z as K grows; the run's policy is their proposal (twisted sequential Monte Carlo).
+      c: the temperature of pi*; by default the run's tune.c.
       temperature: below 1 sharpens the policy, above 1 flattens it.
       primer: what the sequences begin with: "start", "random", tokens as text, or a file.
       reward: as of `tune`; by default the one that the run was tuned for.
@@ -140,19 +144,23 @@ def sample(
     """
     if num < 1:
         raise UserError(f"num is {num}; draw at least 1 sequence")
+    inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
     run = inputs.as_run(run, changes)
-    from seqtutor.evaluation.draw import Draw
+    from seqtutor.evaluation.draw import Draw, Target
     from seqtutor.evaluation.sample import rows, write
 
     config = run.config
     how = Draw(
-        num, config.seed if seed is None else seed, config.sample.batch, config.sample.temperature, primer or run.primer
-    )
+        num, config.seed if seed is None else seed, config.sample.batch, config.sample.temperature,
+        primer or run.primer, particles,
+    )  # fmt: skip
+    how.check()
     folder = None if out is None else Path(out)
     inputs.check_primer(run.domain, how.primer, folder or Path())
     with make_reward(run.domain, run.reward_spec if reward is None else reward) as scores:
+        target = Target(scores, config.tune.c if c is None else c)
         if folder is None:
-            return Samples(run.domain, list(rows(run, how, scores, quiet)))
-        write(run, how, format, scores, folder, quiet)
+            return Samples(run.domain, list(rows(run, how, target, quiet)))
+        write(run, how, format, target, folder, quiet)
     return Samples(run.domain, None, folder)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Count = Annotated[int, Field(le=10**9)]
 AtOnce = Annotated[int, Field(ge=1, le=2**16)]  # sequences in memory together
 WEIGHTS = 10**8  # of a network, at the most: what learns has six arrays of that size
-VARIANT_NAMES = ("q", "psi", "g", "pcl", "tb", "dap", "pg", "rl-only")
+VariantName = Literal["q", "psi", "g", "pcl", "tb", "dap", "pg", "rl-only"]
+VARIANT_NAMES: tuple[str, ...] = get_args(VariantName)
 
 
 def _between(least: float, most: float) -> AfterValidator:
@@ -87,7 +88,7 @@ class PretrainConfig(_Section):
 class TuneConfig(_Section):
     """KL-control. One round draws a batch of sequences, scores it, stores it, then learns from the replay."""
 
-    variant: Literal[VARIANT_NAMES] = "psi"  # type: ignore[valid-type]
+    variant: VariantName = "psi"
     reward: str = Field("", description="built-in name, weighted sum (qed:2,sa:1) or file.py:function; empty: default")
     c: Positive = Field(1.0, description="temperature: rewards count r / c, in nats")
     discount: float = Field(1.0, ge=0, le=1, description="a token")

@@ -12,7 +12,7 @@ from seqtutor.stats.estimate import Estimate, p_value
 from seqtutor.system.files import write_text
 from seqtutor.system.tables import aligned, csv_file
 
-Results = dict[str, dict[str, Estimate]]  # of each subject by its label, in order
+Results = Mapping[str, Mapping[str, Estimate]]  # of each subject by its label, in order
 
 
 SIGNIFICANT = 0.05

@@ -1,5 +1,5 @@
 """The table of KL-control variants. To add one, write its target (targets.py) or its loss (losses.py), a row here,
-and its name in config.py.
+and its name in config/sections.py.
 
 A network scores a state with logits [A] and a value. How these become action values and a policy is what a
 row says. For `q`, `psi` and `rl-only`:
@@ -36,6 +36,7 @@ class Variant:
       adds_to_prior: logits are a correction to the prior's (G), not a policy of their own.
       from_prior: the networks start from the prior's weights; else from random ones.
       on_policy: each sequence drawn is learned from once, at once; else from a replay.
+      learns_value: V of every state is learned; else that of the first state at the most, and V counts as 0.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Variant:
     adds_to_prior: bool = False
     from_prior: bool = True
     on_policy: bool = False
+    learns_value: bool = True
 
     def action_values(self, logits: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
         """Action values [..., A] in nats, of a network's logits [..., A] and the state value V [...] in nats."""
@@ -53,6 +55,21 @@ class Variant:
     def policy_logits(self, logits: tf.Tensor, prior_logits: tf.Tensor) -> tf.Tensor:
         """Logits [..., A] of the policy pi, of a network's logits and those of the prior in the same states."""
         return prior_logits + logits if self.adds_to_prior else logits
+
+    def state_value(self, logits: tf.Tensor, value: tf.Tensor, prior_logits: tf.Tensor) -> tf.Tensor:
+        """The soft value V(s) [...] in nats: the reward still to come, which twists `kl_control.smc`.
+
+        For action values Q it is logsumexp_a Q(s, a), for G logsumexp_a [log p(a | s) + G(s, a)]. The Q here are V plus
+        normalised logits, so their soft value is V itself, as it is for the variants without action values. It is 0
+        where it is not learned in every state.
+
+        Args: logits [..., A] and value [...] (V, in nats) of the network; prior_logits [..., A].
+        """
+        if not self.learns_value:
+            return tf.zeros_like(value)
+        if self.adds_to_prior:
+            value += tf.reduce_logsumexp(tf.nn.log_softmax(prior_logits) + logits, axis=-1)
+        return value
 
 
 def _pcl(taken: Taken, config: TuneConfig) -> LossOutput:
@@ -78,8 +95,8 @@ VARIANTS = {
         Variant("psi", "psi-learning: soft values, log prior in the reward", targets.psi_target),
         Variant("g", "G-learning: soft values weighted by the prior", targets.g_target, adds_to_prior=True),
         Variant("pcl", "path consistency on sub-paths of a sequence", loss=_pcl),
-        Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb),
-        Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True),
+        Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb, learns_value=False),
+        Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True, learns_value=False),
         Variant("pg", "policy gradient with the KL term in the return", loss=_pg, on_policy=True),
         Variant("rl-only", "Q-learning without any prior: the control", targets.rl_only_target, from_prior=False),
     )
