@@ -3,10 +3,12 @@
 import configparser
 import re
 
+import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+import seqtutor
 from tests.support.places import ROOT
 
 SETUP = configparser.ConfigParser()
@@ -34,3 +36,10 @@ def test_the_pythons_that_are_named_are_those_that_are_allowed():
     assert inside == classified == tried.split()
     for script in ("README.md", "scripts/environment"):
         assert f"Python {inside[0]} to {inside[-1]}" in (ROOT / script).read_text()
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    released = re.findall(r"^## \[(\S+)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert (citation["version"], citation["date-released"]) == released[0]
+    assert citation["version"] == seqtutor.__version__
