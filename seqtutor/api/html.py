@@ -1,0 +1,48 @@
+"""Pieces of HTML for notebooks: they take the colours of the page around them, and need nothing from a network."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+_CARDS = "display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start"
+_CARD = "margin:0;width:22rem;max-width:100%"
+
+
+def cards(figures: Iterable[tuple[str, str]]) -> str:
+    """Pictures side by side, each HTML already, with a line of text below."""
+    each = "".join(
+        f'<figure style="{_CARD}">{figure}<figcaption><small>{escape(line)}</small></figcaption></figure>'
+        for figure, line in figures
+    )
+    return f'<div style="{_CARDS}">{each}</div>'
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the first row and the first column being names; numbers flush right."""
+    head, *body = rows
+    lines = [f"<tr>{''.join(_cell('th', cell, i) for i, cell in enumerate(head))}</tr>"]
+    for name, *cells in body:
+        rest = "".join(_cell("td", cell, 1) for cell in cells)
+        lines.append(f"<tr>{_cell('th', name, 0)}{rest}</tr>")
+    return f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
+
+
+def picture(path: Path) -> str:
+    """A PNG file, inside the page; nothing if it is not there."""
+    if not path.exists():
+        return ""
+    return (
+        f'<img style="max-width:100%;width:40rem" src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">'
+    )
+
+
+def paragraph(*lines: str) -> str:
+    """Lines of text."""
+    return f"<p>{'<br>'.join(map(escape, lines))}</p>"
+
+
+def _cell(tag: str, text: str, place: int) -> str:
+    return f'<{tag} style="text-align:{"right" if place else "left"}">{escape(text)}</{tag}>'
