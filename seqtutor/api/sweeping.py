@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +144,7 @@ def _check(engine: str, seeds: int, reward: RewardLike | None, grid: Mapping[str
     for key, values in grid.items():
         if key in OWN:
             raise UserError(f"the grid has {key}; give it as {OWN[key]}")
-        if isinstance(values, str) or not values:
+        if isinstance(values, str) or not isinstance(values, Iterable) or not list(values):
             raise UserError(f"the grid has {key} = {values!r}; give a list of values")
 
 

@@ -1,7 +1,5 @@
 """pretrain and tune from Python: where a config comes from, rewards that are functions, resuming, what is refused."""
 
-import logging
-
 import numpy as np
 import pytest
 import yaml
@@ -100,8 +98,7 @@ def test_a_reward_a_token_is_as_one_a_sequence_where_its_sum_is_seen(prior, tmp_
         assert all(close) == same
 
 
-def test_a_tuned_run_draws_with_its_function_one_that_was_loaded_asks_for_it(tuned, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("seqtutor"), "propagate", True)  # which commands of other tests have set
+def test_a_tuned_run_draws_with_its_function_one_that_was_loaded_asks_for_it(tuned, caplog):
     table = tuned.sample(4, quiet=True).to_pandas()
     assert table["count_a"].tolist() == table["total"].tolist() == [text.count("a") for text in table["text"]]
     assert not caplog.messages
