@@ -63,8 +63,8 @@ class Run(runs.Run):
 
     def _repr_html_(self) -> str:
         """What it is, and the last figures of its history."""
-        history = self.history if RunFolder(self.path).history_file.exists() else ()
-        last = history.iloc[-1] if len(history) else {}
+        history = self.history.tail(1).to_dict("records") if RunFolder(self.path).history_file.exists() else []
+        last = history[0] if history else {}
         rows = [[name, f"{last[name]:.4g}"] for name in FIGURES if name in last]
         return html.paragraph(str(self)) + (html.table([["at the end", ""], *rows]) if rows else "")
 

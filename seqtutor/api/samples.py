@@ -101,7 +101,7 @@ class Samples(Sequence[str]):
         if kind == "csv":
             with csv_file(path, ("file", *self._table.columns.drop("file", errors="ignore"))) as table:
                 for row in self._table.to_dict("records"):
-                    table.add(row)
+                    table.add({str(name): value for name, value in row.items()})
         if writer is None:
             return [path]
         with writing(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:

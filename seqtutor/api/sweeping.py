@@ -91,8 +91,9 @@ def sweep(
     _check(engine, seeds, reward, grid or {})
     named = None if reward is None else written(reward)
     changes = {**(settings or {}), **inputs.given({"tune.reward": named, "evaluate.num": num, "seed": seed})}
-    loaded_early = None if config is not None else inputs.as_run(prior)
-    source = config if loaded_early is None else inputs.config_of(loaded_early, changes.get("tune.reward"))
+    loaded = inputs.as_run(prior) if config is None else None  # else later: it is slow, and checks come first
+    source = inputs.config_of(loaded, changes.get("tune.reward")) if loaded else config
+    assert source is not None
     base = configs.load(source, changes)
     numbers = range(base.seed, base.seed + seeds)
     points = grids.grid(_tuple(variants) or (base.tune.variant,), _tuple(c) or (base.tune.c,), numbers, grid or {})
@@ -105,7 +106,7 @@ def sweep(
         raise UserError(f"--out {folder}: the prior's own folder would be written to; choose another")
     if (folder / "summary.csv").exists() and not (resume or force):
         raise UserError(f"{folder} holds a sweep already; use --resume, --force or another --out")
-    loaded = loaded_early or inputs.as_run(prior)
+    loaded = loaded or inputs.as_run(prior)
     begin = begin or (lambda points: _warn_of_diverged)
     return _run(plan, folders, loaded, reward, folder, where, engine, begin, (resume, force, quiet))
 

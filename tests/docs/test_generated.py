@@ -1,14 +1,17 @@
 """Pages made from the program are as it is now, every setting is explained, and the schema refuses what is wrong."""
 
 import json
+import re
 import sys
 
 import jsonschema
 import pytest
 import yaml
 
+import seqtutor as st
+from seqtutor.api.inputs import named_domain
 from seqtutor.cli.main import commands
-from seqtutor.config import VARIANT_NAMES, VARIANT_SUMMARIES, Config, load, presets, to_tree
+from seqtutor.config import VARIANT_NAMES, VARIANT_SUMMARIES, Config, assignments, load, presets, to_tree
 from seqtutor.domains import domain_class
 from seqtutor.kl_control.variants import VARIANTS
 from tests.support.places import ROOT
@@ -68,3 +71,26 @@ def test_the_schema_refuses_what_the_config_refuses(tree):
     assert not CHECK.is_valid(tree)
     CHECK.validate({"extends": "music"})
     CHECK.validate({"domain": {"name": "towns", "length": 3}})  # the options of a domain of a user's own are not known
+
+
+TAKES = {
+    "pretrain": lambda settings, run: load("music", settings),
+    "tune": lambda settings, run: st.tune(run, settings={**settings, "tune.rounds": 1}, quiet=True),
+    "sweep": lambda settings, run: st.tune(run, settings={**settings, "tune.rounds": 1}, quiet=True),
+    "sample": lambda settings, run: st.sample(run, 1, settings=settings, quiet=True),
+    "evaluate": lambda settings, run: st.evaluate(run, num=2, settings=settings, quiet=True),
+    "score": lambda settings, run: named_domain("music", settings),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKES)
+def test_the_setting_in_a_help_text_is_one_that_the_command_takes(name, make_run):
+    """The calls are what the command makes of its options."""
+    command = commands.get_command(None, name)
+    (text,) = (option.help for option in command.params if "--set" in option.opts)
+    TAKES[name](assignments([re.search(r"e\.g\. (\S+);", text)[1]]), make_run())
+
+
+def test_every_command_with_settings_is_among_these():
+    listed = {name: commands.get_command(None, name) for name in commands.list_commands(None)}
+    assert {name for name, one in listed.items() if any("--set" in option.opts for option in one.params)} == set(TAKES)
