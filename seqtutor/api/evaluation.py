@@ -66,6 +66,9 @@ class Evaluation(Mapping[str, Mapping[str, Estimate]]):
 
         return as_text(self._results, self.c)
 
+    def __repr__(self) -> str:
+        return f"<Evaluation of {', '.join(self)}>"
+
     def _repr_html_(self) -> str:
         """The table that the command prints."""
         from seqtutor.evaluation.results import as_rows, notes

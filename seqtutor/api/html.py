@@ -30,13 +30,12 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
 
 
-def picture(path: Path) -> str:
-    """A PNG file, inside the page; nothing if it is not there."""
+def picture(path: Path, says: str) -> str:
+    """A PNG file, inside the page, with a text for those who do not see it; nothing if it is not there."""
     if not path.exists():
         return ""
-    return (
-        f'<img style="max-width:100%;width:40rem" src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">'
-    )
+    data = b64encode(path.read_bytes()).decode()
+    return f'<img alt="{escape(says)}" style="max-width:100%;width:40rem" src="data:image/png;base64,{data}">'
 
 
 def paragraph(*lines: str) -> str:

@@ -29,7 +29,7 @@ ENGINES = ("local", "ray")
 OWN = {"tune.variant": "variants", "tune.c": "c", "tune.reward": "reward, one for all", "seed": "seed and seeds"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sweep:
     """What a sweep found.
 
@@ -53,9 +53,12 @@ class Sweep:
         """The means across seeds, with half the width of their 95 % intervals."""
         return aligned(self._means())
 
+    def __repr__(self) -> str:
+        return f"<Sweep {self.folder}: {len(self.rows) - 1} points>"
+
     def _repr_html_(self) -> str:
         """frontier.png, and below it the means."""
-        return html.picture(self.folder / "frontier.png") + html.table(self._means())
+        return html.picture(self.folder / "frontier.png", "reward against KL") + html.table(self._means())
 
     def _means(self) -> list[list[str]]:
         from seqtutor.sweeps import frontier

@@ -96,6 +96,7 @@ def test_evaluate_refuses(prior, make_run, tmp_path):
 
 def test_a_notebook_shows_the_table(prior, tuned):
     found = st.evaluate([prior, tuned], num=16, quiet=True)
+    assert repr(found) == f"<Evaluation of {prior.name}, {tuned.name}>"
     page = found._repr_html_()
     assert page.count("<tr>") == 1 + len({name for metrics in found.values() for name in metrics})
     assert f">{tuned.name}</th>" in page and "objective with c = 1" in page

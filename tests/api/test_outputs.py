@@ -45,24 +45,24 @@ def test_a_point_of_a_sweep_is_the_run_of_tune(found, prior, tmp_path):
     assert_same_run(found.folder / found.to_pandas()["folder"][2], alone.path)
 
 
+@pytest.mark.slow
 def test_the_command_and_the_function_sweep_the_same(prior, tmp_path):
     settings = [part for key, value in FEW.items() for part in ("--set", f"{key}={value}")]
-    args = ["sweep", "chain", "--prior", str(prior.path), "--variants", "psi", "--c", "1,2", "--num", "8", "--quiet"]
+    args = ["sweep", "chain", "--prior", str(prior.path), "--variants", "psi", "--c", "1", "--num", "8", "--quiet"]
     assert command([*args, *settings, "--out", str(tmp_path / "command")]) == 0
-    made = st.sweep(
-        prior, "chain", variants="psi", c=[1, 2], num=8, settings=FEW, out=tmp_path / "function", quiet=True
-    )
+    made = st.sweep(prior, "chain", variants="psi", c=1, num=8, settings=FEW, out=tmp_path / "function", quiet=True)
     tables = [pd.read_csv(tmp_path / name / "summary.csv") for name in ("command", "function")]
     pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in tables), check_exact=True)
     csv = "frontier.csv"
     assert (tmp_path / "command" / csv).read_bytes() == (tmp_path / "function" / csv).read_bytes()
-    again = st.sweep(prior, "chain", variants="psi", c=[1, 2, 4], num=8, settings=FEW, out=made.folder, resume=True)
-    assert len(again.rows) == 4
+    again = st.sweep(prior, "chain", variants="psi", c=[1, 2], num=8, settings=FEW, out=made.folder, resume=True)
+    assert len(again.rows) == 3
 
 
 def test_a_notebook_shows_the_frontier(found):
     page = found._repr_html_()
     assert 'src="data:image/png;base64,iVBOR' in page
+    assert repr(found) == f"<Sweep {found.folder}: 4 points>"
     assert page.count("<tr>") == 6
     assert str(found).splitlines()[0].split() == [
         "variant", "c", "tune.learning_rate", "seeds", "reward", "kl_sequence", "objective",

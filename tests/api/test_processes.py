@@ -59,6 +59,7 @@ def test_names_that_there_are_not():
     assert all(getattr(st, name) is not None for name in st.__all__)
 
 
+@pytest.mark.slow
 def test_a_whole_experiment_in_a_thread(prior, tuned, tmp_path):
     """And twice in one process: the bits are those of the first, which ran in the main thread."""
     made, failed = [], []
@@ -82,6 +83,7 @@ def test_a_whole_experiment_in_a_thread(prior, tuned, tmp_path):
     assert list(made[3]) == list(tuned.sample(3, quiet=True))
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_checkpoint_and_the_rest_is_as_if_nothing_had_been(prior, tuned, tmp_path):
     """A script that calls `tune` gets SIGINT in its third round, finishes it, saves, and raises KeyboardInterrupt."""
     out = tmp_path / "psi"
