@@ -77,7 +77,8 @@ class Evaluation(Mapping[str, Mapping[str, Estimate]]):
 
 
 def evaluate(
-    what: Run | str | Path | Sequence[Run | str | Path], *, num: int | None = None, reference: str | None = None,
+    what: Run | str | Path | Sequence[Run | str | Path], *, num: int | None = None, particles: int = 1,
+    c: float | None = None, reference: str | None = None,
     domain: str | None = None, reward: RewardLike | None = None, seed: int | None = None,
     out: str | Path | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
 ) -> Evaluation:  # fmt: skip
@@ -86,6 +87,8 @@ def evaluate(
     Args:
       what: runs, folders of runs, files or folders of files; one or several.
       num: sequences drawn from each run; by default evaluate.num of the first.
+      particles: K; above 1 every sequence is picked from a population of K particles, near the optimum pi*.
+      c: the temperature of objectives; by default that of the first tuned run.
       reference: the data that novelty is measured against; by default the first run's data set.
       domain: what the files hold, where no run says so.
       reward: as of `tune`; by default the domain's, whatever the runs were tuned for.
@@ -96,6 +99,7 @@ def evaluate(
     several = inputs.several(what)
     inputs.at_least(2, num=num)
     inputs.at_least(0, seed=seed)
+    inputs.check_particles(particles, c)
     inputs.check_paths([each for each in several if not isinstance(each, Run)])
     tensorflow_setup.setup()
     from seqtutor.data.sequence_files import SequenceFile
@@ -112,10 +116,12 @@ def evaluate(
         seed if seed is not None else first.config.seed if first else 0,
         lambda of: make_reward(of, reward or ""),
         _reference(of, reference or defaults.reference, first, quiet),
+        particles=particles,
+        c=c,
     )
     folder = None if out is None else make_folder(Path(out))
     try:
-        results = Evaluation(measure(subjects, study, quiet), common_c(subjects))
+        results = Evaluation(measure(subjects, study, quiet), common_c(subjects) if c is None else c)
     finally:
         files = [subject.what for subject in subjects if isinstance(subject.what, SequenceFile)]
         if files and folder:  # else rejected.csv is that of the run's own data
@@ -139,8 +145,8 @@ def subjects_of(several: Sequence[Run | str | Path], runs: Mapping[Any, Run], do
     from seqtutor.evaluation.evaluate import Subject
 
     several = list(dict.fromkeys(several))
-    names = [runs[each].name if each in runs else Path(each).name for each in several]  # type: ignore[arg-type]
-    paths = [runs[each].path if each in runs else Path(each) for each in several]  # type: ignore[arg-type]
+    paths = [each.path if isinstance(each, Run) else Path(each) for each in several]
+    names = [runs[each].name if each in runs else path.name for path, each in zip(paths, several, strict=True)]
     labels = [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
     return [
         Subject(label, runs[each] if each in runs else SequenceFile(domain, path, own_vocabulary=True))

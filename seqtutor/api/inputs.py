@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -133,9 +134,8 @@ def refuse_of_the_prior(settings: Settings) -> None:
     """Raises UserError for a setting that the prior's run has settled."""
     for key, value in settings.items():
         if key.partition(".")[0] in OF_THE_PRIOR:
-            raise UserError(
-                f"--set {key}={value}: {', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]} are the prior's"
-            )
+            sections = f"{', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]}"
+            raise UserError(f"--set {key}={value}: {sections} are the prior's")
 
 
 def tell_of_prior(config: Config, prior: Run, where: str) -> None:
@@ -161,6 +161,14 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
         LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
 
 
+def check_particles(particles: int, c: float | None) -> None:
+    """Raises UserError for a number of particles below 1, and for a temperature that is not positive."""
+    if particles < 1:
+        raise UserError(f"particles is {particles}; give 1, for draws from the policy itself, or more")
+    if c is not None and not 0 < c < math.inf:
+        raise UserError(f"c is {c}; give a positive number")
+
+
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are not None."""
     return {key: value for key, value in values.items() if value is not None}
@@ -175,4 +183,4 @@ def name_of(config: configs.Source | None) -> str:
     """What a config's runs are named after: its file or preset, or its domain."""
     if isinstance(config, str | Path):
         return Path(config).stem
-    return configs.load(config or {}).domain["name"]
+    return str(configs.load(config or {}).domain["name"])

@@ -47,7 +47,7 @@ class Samples(Sequence[str]):
         else:
             assert self.folder is not None
             table = pd.read_csv(self.folder / "samples.csv", dtype=dict.fromkeys(TEXTS, str), keep_default_na=False)
-            table = table.astype({name: np.float32 for name in table if name not in TEXTS})
+        table = table.astype({name: np.float32 for name in table if name not in TEXTS})
         return table if table["file"].any() else table.drop(columns="file")
 
     def to_pandas(self) -> pd.DataFrame:
@@ -125,9 +125,10 @@ class Samples(Sequence[str]):
 
 
 def sample(
-    run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str | None = None,
-    temperature: float | None = None, primer: str | None = None, reward: RewardLike | None = None,
-    seed: int | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
+    run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str | None = None, particles: int = 1,
+    c: float | None = None, temperature: float | None = None, primer: str | None = None,
+    reward: RewardLike | None = None, seed: int | None = None, settings: Mapping[str, Any] | None = None,
+    quiet: bool = False,
 ) -> Samples:  # fmt: skip
     """Draws sequences from a run's policy. The same seed draws the same sequences; fewer are the first of many.
 
@@ -136,6 +137,9 @@ def sample(
       out: a folder to write samples.csv into, batch by batch, so that memory does not grow with num. Without it, the
         sequences are held in memory.
       format: what else is written there: "npz", or a format of the domain, as "mid".
+      particles: K; above 1 every sequence is picked from a population of K particles, whose distribution nears the
+        optimum pi* = p exp(r / c) / Z as K grows; the run's policy is their proposal (twisted sequential Monte Carlo).
+      c: the temperature of pi*; by default the run's tune.c.
       temperature: below 1 sharpens the policy, above 1 flattens it.
       primer: what the sequences begin with: "start", "random", tokens as text, or a file.
       reward: as of `tune`; by default the one that the run was tuned for.
@@ -146,19 +150,23 @@ def sample(
     inputs.at_least(0, seed=seed)
     if out is None and format is not None:
         raise UserError(f"format is '{format}', but no folder is given; give out=, or save the samples afterwards")
+    inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
     run = inputs.as_run(run, changes)
-    from seqtutor.evaluation.draw import Draw
+    from seqtutor.evaluation.draw import Draw, Target
     from seqtutor.evaluation.sample import rows, write
 
     config = run.config
     how = Draw(
-        num, config.seed if seed is None else seed, config.sample.batch, config.sample.temperature, primer or run.primer
-    )
+        num, config.seed if seed is None else seed, config.sample.batch, config.sample.temperature,
+        primer or run.primer, particles,
+    )  # fmt: skip
+    how.check()
     folder = None if out is None else Path(out)
     inputs.check_primer(run.domain, how.primer, folder or Path())
     with make_reward(run.domain, run.reward_spec if reward is None else reward) as scores:
+        target = Target(scores, config.tune.c if c is None else c)
         if folder is None:
-            return Samples(run.domain, list(rows(run, how, scores, quiet)))
-        write(run, how, format or "csv", scores, folder, quiet)
+            return Samples(run.domain, list(rows(run, how, target, quiet)))
+        write(run, how, format or "csv", target, folder, quiet)
     return Samples(run.domain, None, folder)

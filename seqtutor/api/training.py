@@ -101,7 +101,7 @@ def tune(
     inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
     with make_reward(loaded.domain, chosen, resolved.tune.batch) as scores:
         _tell_longer(run.create(resolved, inputs.about_tuned(loaded.path), resume, force, TUNED_LONGER))
-        if asked is not None:
+        if asked is not None and config is not None:
             inputs.tell_of_prior(asked, loaded, inputs.where(config))
         learn(resolved, loaded, scores, run, resume, quiet)
     return Run.of(replace(runs.load_run(run.path), reward=chosen))

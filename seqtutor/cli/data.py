@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,9 +170,14 @@ def _describe(corpus: Corpus) -> str:
     counts = token_counts(corpus)
     frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
     why = f": {corpus.rejected.reasons()}" if corpus.rejected else ""
+    left_out = [
+        f"{count:,} {cause} in {sequences:,} sequence{'s' * (sequences != 1)}"
+        for cause, (count, sequences) in sorted(corpus.dropped.items(), key=lambda item: -item[1][0])
+    ]
     rows = [
         ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens; a vocabulary of {len(symbols)}"),
         ("rejected", f"{len(corpus.rejected):,}{why}"),
+        ("left out", "; ".join(left_out) or "nothing"),
         ("length", f"{lengths.min()} to {lengths.max()} tokens, mean {lengths.mean():.1f}"),
         ("frequent", ", ".join(f"{symbols[i]} {counts[i] / counts.sum():.1%}" for i in frequent)),
     ]
@@ -192,7 +198,7 @@ def _histogram(lengths: np.ndarray) -> str:
     return _table([("tokens", "sequences", ""), *rows])
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     """Columns two spaces apart; numbers flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     numeric = [all(row[i].replace(",", "").isdigit() or not row[i] for row in rows[1:]) for i in range(len(widths))]

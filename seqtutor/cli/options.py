@@ -124,6 +124,15 @@ def training(example: str) -> Callable[[Command], Command]:
     )
 
 
+def particles(default: str) -> Callable[[Command], Command]:
+    """--particles and --c. `default` says which temperature counts without it."""
+    text = "Pick each sequence from a population of K particles, nearer to the optimum than the policy is."
+    return _all(
+        click.option("--particles", metavar="K", type=click.IntRange(1), default=1, show_default=True, help=text),
+        click.option("--c", type=float, help=f"Temperature of the optimum; default: {default}."),
+    )
+
+
 def reward(default: str) -> Callable[[Command], Command]:
     """--reward. `default` says which reward counts without it."""
     text = (

@@ -1,6 +1,6 @@
 """One experiment, one config: sections of settings, read from YAML, checked, changed, written back."""
 
-from seqtutor.config.files import assignments, changed, from_tree, load, locate, presets, to_tree
+from seqtutor.config.files import Source, assignments, changed, from_tree, load, locate, presets, to_tree
 from seqtutor.config.sections import (
     VARIANT_NAMES,
     VARIANT_SUMMARIES,
@@ -15,5 +15,6 @@ from seqtutor.config.sections import (
 
 __all__ = [
     "VARIANT_NAMES", "VARIANT_SUMMARIES", "Config", "DataConfig", "EvaluateConfig", "ModelConfig", "PretrainConfig",
-    "SampleConfig", "TuneConfig", "assignments", "changed", "from_tree", "load", "locate", "presets", "to_tree",
+    "SampleConfig", "Source", "TuneConfig", "assignments", "changed", "from_tree", "load", "locate", "presets",
+    "to_tree",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import json
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -26,13 +26,13 @@ from seqtutor.config import DataConfig
 from seqtutor.data import sources
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.errors import UserError
-from seqtutor.reading.records import Record, Rejected
+from seqtutor.reading.records import Rejected
 from seqtutor.reading.rejections import Packed, Rejections
 from seqtutor.stats.distinct import hashes
 from seqtutor.system.cache import cache_dir, cache_file
 from seqtutor.system.files import read_arrays
 
-PARSER = 2  # raise it when parsing changes what it makes of a file
+PARSER = 3  # raise it when parsing changes what it makes of a file
 BLOCK = 1 << 20  # tokens held as Python numbers while parsing
 
 
@@ -48,6 +48,7 @@ class Corpus:
       offsets: int64 [N + 1]; sequence i is tokens[offsets[i]:offsets[i + 1]].
       rejected: what could not be used, and why.
       cached_at: the cache's file.
+      dropped: by cause, how many things the sequences leave out of their originals, and how many sequences do.
     """
 
     domain: Domain
@@ -58,6 +59,7 @@ class Corpus:
     rejected: Rejections
     cached_at: Path
     _names: Packed  # a million strings would weigh more than their tokens
+    dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -95,6 +97,7 @@ class _Parsed(NamedTuple):
     lengths: np.ndarray
     names: Packed
     rejected: Rejections
+    dropped: dict[str, tuple[int, int]]
 
 
 def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | None = None) -> Corpus:
@@ -123,7 +126,8 @@ def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | No
     parsed = _renumber(parsed, vocabulary)
     _refuse_mostly_rejected(source.path, parsed)
     offsets = np.concatenate([[0], np.cumsum(parsed.lengths, dtype=np.int64)])
-    return Corpus(domain, name_or_path, sha256, parsed.tokens, offsets, parsed.rejected, file, parsed.names)
+    last = parsed.rejected, file, parsed.names, parsed.dropped
+    return Corpus(domain, name_or_path, sha256, parsed.tokens, offsets, *last)
 
 
 def split(corpus: Corpus, config: DataConfig, seed: int) -> dict[str, np.ndarray]:
@@ -160,7 +164,7 @@ def _key(domain: Domain, content: str) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 
 
-class _Numbers(dict):
+class _Numbers(dict[str, int]):
     """Gives each new symbol the next number."""
 
     def __missing__(self, symbol: str) -> int:
@@ -173,27 +177,32 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
     end, numbers = domain.end_symbol, _Numbers()
     tail = [] if end is None else [numbers[end]]
     block, blocks, lengths = array("L"), deque[np.ndarray](), array("I")
-    names, rejected = Packed(), Rejections()
-    for item in domain.prepare(path):
+    names, rejected, dropped = Packed(), Rejections(), dict[str, tuple[int, int]]()
+    for record in domain.prepare(path):
         if progress is not None:
             progress(1)
-        if isinstance(item, Record):
-            item = _tokenize(domain, item, end)
-        if isinstance(item, Rejected):
-            rejected.append(item)
+        if isinstance(record, Rejected):
+            rejected.append(record)
             continue
-        name, symbols = item
+        try:
+            symbols = _tokenize(domain, record.text, end)
+        except ValueError as error:
+            rejected.append(Rejected(record.name, str(error)))
+            continue
+        for cause, count in record.dropped:
+            total, sequences = dropped.get(cause, (0, 0))
+            dropped[cause] = total + count, sequences + 1
         block.extend([numbers[symbol] for symbol in symbols] + tail)
         lengths.append(len(symbols) + len(tail))
-        names.append(name)
+        names.append(record.name)
         if len(block) >= BLOCK:
             blocks.append(np.array(block, _smallest(len(numbers))))
             block = array("L")
     blocks.append(np.array(block, _smallest(len(numbers))))
-    symbols = ([] if end is None else [end]) + sorted(set(numbers) - {end})
-    table = np.empty(len(numbers), _smallest(len(symbols)))
-    table[[numbers[symbol] for symbol in symbols]] = np.arange(len(symbols))
-    return _Parsed(symbols, _joined(blocks, table), np.array(lengths, np.int64), names, rejected)
+    ordered = ([] if end is None else [end]) + sorted(set(numbers) - {end})
+    table = np.empty(len(numbers), _smallest(len(ordered)))
+    table[[numbers[symbol] for symbol in ordered]] = np.arange(len(ordered))
+    return _Parsed(ordered, _joined(blocks, table), np.array(lengths, np.int64), names, rejected, dropped)
 
 
 def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
@@ -206,16 +215,14 @@ def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
     return joined
 
 
-def _tokenize(domain: Domain, record: Record, end: str | None) -> tuple[str, list[str]] | Rejected:
-    try:
-        symbols = domain.tokenize(record.text)
-    except ValueError as error:
-        return Rejected(record.name, str(error))
+def _tokenize(domain: Domain, text: str, end: str | None) -> list[str]:
+    """The symbols of a text. Raises ValueError with the reason where it has none, or the end token."""
+    symbols = domain.tokenize(text)
     if not symbols:
-        return Rejected(record.name, "empty")
+        raise ValueError("empty")
     if end in symbols:
-        return Rejected(record.name, f"the end token '{end}' inside")
-    return record.name, symbols
+        raise ValueError(f"the end token '{end}' inside")
+    return symbols
 
 
 def _renumber(parsed: _Parsed, vocabulary: Vocabulary) -> _Parsed:
@@ -255,7 +262,7 @@ def _refuse_mostly_rejected(path: Path, parsed: _Parsed) -> None:
     used, rejected = len(parsed.lengths), parsed.rejected
     if used + rejected.faults == 0:
         raise UserError(f"no sequences in {path}; is it the right file?")
-    if rejected.faults > used:
+    if rejected.first is not None and rejected.faults > used:
         raise UserError(
             f"{path}: {rejected.faults} of {used + rejected.faults} sequences cannot be used "
             f"({rejected.reasons(duplicates=False)}), {rejected.first.name} the first of them; "
@@ -265,7 +272,7 @@ def _refuse_mostly_rejected(path: Path, parsed: _Parsed) -> None:
 
 def _write_cache(file: Path, parsed: _Parsed) -> None:
     counts, rejected = parsed.rejected.state()
-    words = json.dumps([parsed.symbols, counts]).encode()
+    words = json.dumps([parsed.symbols, counts, parsed.dropped]).encode()
     with cache_file(file, "wb") as stream:
         np.savez(
             stream,
@@ -281,11 +288,12 @@ def _read_cache(file: Path) -> _Parsed | None:
     """The cached corpus; None if it is not there or damaged (the archive carries a checksum of each array)."""
     try:
         arrays = read_arrays(file)
-        symbols, counts = json.loads(arrays["words"].tobytes())
+        symbols, counts, dropped = json.loads(arrays["words"].tobytes())
+        dropped = {cause: (total, sequences) for cause, (total, sequences) in dropped.items()}
         rejected = Rejections.restored(counts, arrays["rejected"].tobytes())
         lengths, names = arrays["lengths"].astype(np.int64), Packed(arrays["names"].tobytes())
-        parsed = _Parsed(symbols, arrays["tokens"], lengths, names, rejected)
-    except (UserError, ValueError, KeyError, TypeError):
+        parsed = _Parsed(symbols, arrays["tokens"], lengths, names, rejected, dropped)
+    except (UserError, ValueError, KeyError, TypeError, AttributeError):
         return None
     whole = parsed.lengths.sum() == len(parsed.tokens) and parsed.tokens.max(initial=0) < max(1, len(symbols))
     return parsed if whole else None

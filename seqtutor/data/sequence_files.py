@@ -81,8 +81,8 @@ class SequenceFile:
     def _judge(self, total: int) -> None:
         if total == 0:
             raise UserError(f"{self.path} holds no sequence")
-        if 2 * len(self.rejected) > total:
-            first = self.rejected.first
+        first = self.rejected.first
+        if first is not None and 2 * len(self.rejected) > total:
             raise UserError(
                 f"{self.path}: {len(self.rejected)} of {total} sequences are bad; the first is {first.name}: "
                 f"{first.reason} (all are in rejected.csv)"

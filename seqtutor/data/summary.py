@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def properties(corpus: Corpus, seed: int) -> list[Property]:
 
 def quartiles(found: Sequence[Property]) -> str:
     """A line a property: its smallest value, quartiles and largest."""
-    rows = [("property", "min", "25 %", "median", "75 %", "max")]
+    rows: list[tuple[str, ...]] = [("property", "min", "25 %", "median", "75 %", "max")]
     for each in found:
         rows.append((each.name, *(_number(value, each) for value in _percentiles(each, 0, 25, 50, 75, 100))))
     return aligned(rows)
@@ -93,7 +93,7 @@ def _draw_histogram(axes: Axes, panel: Property) -> None:
     axes.axvline(median, color=_MIDDLE, lw=1.5)
     beyond = len(panel.values) - counts.sum()
     said = f"median {_number(median, panel)}" + (f", {beyond:,} beyond" if beyond else "")
-    axes.xaxis.get_major_locator().set_params(integer=_whole(panel.values))
+    axes.locator_params("x", integer=_whole(panel.values))
     named = list(panel.ticks.items())[:: -(-len(panel.ticks) // TICKS) or 1]
     if named:
         axes.set_xticks(*zip(*named, strict=True))
@@ -119,7 +119,7 @@ def _whole(values: np.ndarray) -> bool:
     return bool(np.equal(values, np.round(values)).all())
 
 
-def _style(axes: Axes, name: str, said: str, shares: str) -> None:
+def _style(axes: Axes, name: str, said: str, shares: Literal["x", "y"]) -> None:
     """Titles at both ends, and percent on the axis `shares`."""
     axes.set_title(name, loc="left", color=INK, fontsize=10)
     axes.set_title(said, loc="right", color=INK, fontsize=8)

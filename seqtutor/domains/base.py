@@ -110,10 +110,26 @@ class Rewards(NamedTuple):
     components: dict[str, np.ndarray]
 
 
+class PrefixReward(ABC):
+    """The rewards of N sequences while they grow, one token at a time; `Reward.prefix` makes one.
+
+    No token's reward depends on later ones: step by step come the columns of `Rewards.total`, to the bit.
+    """
+
+    @abstractmethod
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """Appends tokens int32 [N], one a sequence; returns the weighted total reward of each, float32 [N]."""
+
+    @abstractmethod
+    def select(self, index: np.ndarray) -> None:
+        """Keeps the sequences numbered in index, int [N'], in this order. Some may be left out, and some be copied."""
+
+
 class Reward(ABC):
     """Scores batches of sequences. Use it as a context manager where it may hold worker processes."""
 
     names: tuple[str, ...]  # the components it reports, in order
+    on_last_token: bool = False  # whether a sequence is rewarded on its last token alone
 
     @abstractmethod
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
@@ -125,6 +141,17 @@ class Reward(ABC):
         Arguments and rewards as of a call; the next batch is begun after the rewards of this one are there.
         """
         return lambda: self(tokens, lengths)
+
+    def prefix(self, n: int, length: int) -> PrefixReward | None:
+        """The rewards of n sequences that grow from nothing to at most `length` tokens.
+
+        None, as here, where a token's reward depends on later ones, or where it is known only at the end.
+        """
+        return None
+
+    def most(self, length: int) -> float | None:
+        """A bound on the reward of every sequence of at most `length` tokens; None, as here, where none is known."""
+        return None
 
     def state(self) -> dict[str, np.ndarray]:
         """What earlier calls have changed, as arrays by name, for checkpoints; empty where a reward is pure."""
@@ -177,7 +204,12 @@ class Domain(ABC):
     default_reward: ClassVar[str]
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
-        """Args: options override `defaults` (unknown names were refused before); vocabulary as in a checkpoint."""
+        """Args: options override `defaults` (unknown names were refused before); vocabulary as in a checkpoint.
+
+        Raises ValueError for a vocabulary without the end token that the domain has.
+        """
+        if vocabulary is not None and vocabulary.end is None and self.end_symbol is not None:
+            raise ValueError(f"the vocabulary of domain '{self.name}' has no end token")
         self.options = {**self.defaults, **(options or {})}
         self._vocabulary = vocabulary or self.fixed_vocabulary
 
@@ -206,7 +238,7 @@ class Domain(ABC):
         """Splits text into symbols, without the end symbol. Raises ValueError with the reason if it cannot."""
 
     @abstractmethod
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The text of one sequence's tokens (the row up to its length; the end token may be there or not)."""
 
     def encode(self, text: str) -> np.ndarray:
@@ -235,6 +267,13 @@ class Domain(ABC):
         Text files of one text a line, `.csv` and `.npz` go through here too. Raises UserError if the path
         is missing or of no known kind; a single bad file or line becomes a Rejected.
         """
+
+    def trim_primer(self, tokens: list[int]) -> list[int]:
+        """A sequence of a file as a primer: without a beginning that says nothing, such as silence. Here all of it.
+
+        Raises ValueError if nothing is left.
+        """
+        return tokens
 
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
         """Reads training data: like `read`, with the domain's normalisation (key, canonical form), in parallel."""

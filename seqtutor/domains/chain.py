@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Reward, Rewards, Statistics, Vocabulary, Writer
+from seqtutor.domains.base import DataSet, Domain, PrefixReward, Reward, Rewards, Statistics, Vocabulary, Writer
 from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
@@ -67,7 +67,7 @@ class Chain(Domain):
             raise ValueError(f"{len(text)} letters instead of {self.length}")
         return list(text)
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The word of tokens [t]."""
         return "".join(self.vocabulary.symbols[i] for i in tokens)
 
@@ -122,6 +122,28 @@ class RandomReward(Reward):
             part[:, t] = table[prefix]
         counts = np.ones(tokens.shape, bool)  # all words have T letters
         return Rewards(weighted_sum(self._terms, {"random": part}, counts), {"random": part})
+
+    def prefix(self, n: int, length: int) -> PrefixReward:
+        """Every letter is rewarded by the letters up to it."""
+        return _RandomPrefix(self._tables, self._letters, self._terms, n)
+
+
+class _RandomPrefix(PrefixReward):
+    """The rewards of growing words; each is a number in base A."""
+
+    def __init__(self, tables: list[np.ndarray], letters: int, terms: Sequence[Term], n: int):
+        self._tables, self._letters, self._terms = iter(tables), letters, terms
+        self._prefix = np.zeros(n, np.int64)
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """See `PrefixReward`."""
+        self._prefix = self._prefix * self._letters + tokens
+        part = next(self._tables)[self._prefix].astype(np.float32)
+        return weighted_sum(self._terms, {"random": part}, np.ones(part.shape, bool))
+
+    def select(self, index: np.ndarray) -> None:
+        """See `PrefixReward`."""
+        self._prefix = self._prefix[index]
 
 
 class WordStatistics(Statistics):

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Reward, Rewards
+from seqtutor.domains.base import Domain, PrefixReward, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.progress import LOG
 
 TRIAL = 8  # random sequences that a user's function is tried on before a run
-
-
+CUTS = 9  # lengths at which the trial cuts the sequences of a function that says it is causal
 SLOW = 10.0  # seconds; scoring a round for longer is worth a word
 
 
@@ -30,6 +29,9 @@ class FunctionReward(Reward):
     tokens is int32 [N, T], padded behind each sequence's end; texts is the N sequences as text. It returns one number
     a sequence, [N], which counts as the reward of its last token, or one a token, [N, T], of which those behind the
     end do not count.
+
+    A function whose reward of a token depends on the tokens up to it alone may say so by `function.causal = True`.
+    Then it must return [N, T], and it is also called on sequences that are still growing: tokens [N, t] with t < T.
     """
 
     def __init__(self, domain: Domain, function: Callable[..., Any], name: str, path: Path | None = None):
@@ -41,9 +43,11 @@ class FunctionReward(Reward):
     def try_out(self, batch: int) -> None:
         """Calls the function on TRIAL random sequences, and says so if `batch` of them would take longer than SLOW.
 
-        Raises UserError for what would stop a run later.
+        Raises UserError for what would stop a run later, and for a function that says it is causal and is not.
         """
         tokens, lengths = trial(self._domain)
+        if self.causal:
+            self._check_causal(tokens, lengths)
         for _ in range(2):  # what looks slow is timed again: the first call may have had to load something
             start = time.perf_counter()
             self(tokens, lengths)
@@ -63,6 +67,7 @@ class FunctionReward(Reward):
         except (Exception, SystemExit) as error:
             raise _blame(error, self._path, self.names[0]) from error
         values = self._numbers(returned, tokens.shape)
+        self.on_last_token = values.ndim == 1
         total = np.zeros(tokens.shape, np.float32)
         if values.ndim == 1:
             rows = np.flatnonzero(lengths)
@@ -78,6 +83,29 @@ class FunctionReward(Reward):
             )
         return Rewards(total, {self.names[0]: total})
 
+    def prefix(self, n: int, length: int) -> PrefixReward | None:
+        """The function on growing sequences, if it says that it is causal."""
+        return _FunctionPrefix(self, n, length) if self.causal else None
+
+    @property
+    def causal(self) -> bool:
+        """Whether the function says that a token's reward depends on no later token."""
+        return getattr(self._function, "causal", False) is True
+
+    def _check_causal(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
+        """Raises UserError if tokens are rewarded otherwise where the sequences are cut after them."""
+        whole = self(tokens, lengths).total
+        for count in np.unique(np.linspace(1, tokens.shape[1], CUTS).astype(int)):
+            cut = self(tokens[:, :count], np.minimum(lengths, count)).total
+            wrong = np.argwhere(~np.isclose(cut, whole[:, :count], rtol=1e-4, atol=1e-4))
+            if len(wrong):
+                row, place = wrong[0]
+                raise UserError(
+                    f"{self._where} says that it is causal, but it gives token {place + 1} of a sequence "
+                    f"{cut[row, place]:g} while {count} are there and {whole[row, place]:g} later; "
+                    "leave `causal` out, or let no token's reward depend on later ones"
+                )
+
     def _numbers(self, returned: Any, shape: tuple[int, int]) -> np.ndarray:
         """What the function returned as float32 [N] or [N, T]. Raises UserError if it is anything else."""
         wanted = f"return numbers of shape ({shape[0]},), one a sequence, or {shape}, one a token"
@@ -88,9 +116,31 @@ class FunctionReward(Reward):
                 values = np.asarray(returned, np.float32)
         except (TypeError, ValueError) as error:
             raise UserError(f"{self._where} returned what is no array of numbers ({error}); {wanted}") from None
+        if self.causal and values.shape != shape:
+            raise UserError(
+                f"{self._where} says that it is causal, so it must return shape {shape}, one number a token"
+            )
         if values.shape not in (shape[:1], shape):
             raise UserError(f"{self._where} returned shape {values.shape} for {shape[0]} sequences; {wanted}")
         return values
+
+
+class _FunctionPrefix(PrefixReward):
+    """A causal function called on the whole prefixes at each token; only the last column is new."""
+
+    def __init__(self, reward: FunctionReward, n: int, length: int):
+        self._reward, self._count = reward, 0
+        self._tokens = np.zeros((n, length), np.int32)
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """See `PrefixReward`. Raises UserError as `FunctionReward` does."""
+        self._tokens[:, self._count] = tokens
+        self._count += 1
+        return self._reward(self._tokens[:, : self._count], np.full(len(tokens), self._count)).total[:, -1]
+
+    def select(self, index: np.ndarray) -> None:
+        """See `PrefixReward`."""
+        self._tokens = self._tokens[index]
 
 
 def trial(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
@@ -117,6 +167,7 @@ def _execute(path: Path) -> ModuleType:
     if not os.path.isfile(path):
         raise UserError(f"no reward file {path}; give it as path/to/file.py:function")
     spec = importlib.util.spec_from_file_location(f"seqtutor_reward_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # the file's name ends with .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickling look a module up by its name
     try:
@@ -127,7 +178,7 @@ def _execute(path: Path) -> ModuleType:
 
 
 def _find(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
-    found = getattr(module, name, None)
+    found: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(found):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         if not functions:

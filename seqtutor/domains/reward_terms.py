@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +26,8 @@ _TERM = re.compile(_NAME + r"(?:@(?P<transform>[^:]*))?(?::(?P<weight>.*))?", re
 
 def clip(x: np.ndarray, low: float, high: float) -> np.ndarray:
     """f(x) = min(max(x, low), high)."""
-    return np.clip(x, low, high)
+    clipped: np.ndarray = np.clip(x, low, high)
+    return clipped
 
 
 def sigmoid(x: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -47,7 +47,8 @@ def step(x: np.ndarray, at: float) -> np.ndarray:
 TRANSFORMS: dict[str, Callable[..., np.ndarray]] = {function.__name__: function for function in (clip, sigmoid, step)}
 
 
-class Transform(NamedTuple):
+@dataclass(frozen=True)
+class Transform:
     """A transform with its numbers, as in `clip/0/5`."""
 
     name: str
@@ -63,7 +64,10 @@ class Transform(NamedTuple):
     @property
     def bounds(self) -> tuple[float, float]:
         """The least and the greatest value it can return."""
-        return self.numbers if self.name == "clip" else (0.0, 1.0)
+        if self.name != "clip":
+            return 0.0, 1.0
+        low, high = self.numbers
+        return low, high
 
 
 @dataclass(frozen=True)

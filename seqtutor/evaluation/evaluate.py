@@ -7,8 +7,13 @@ Of every sequence tau of length T, in nats:
     objective      r(tau) / c - kl_sequence, c being one for all; what every variant with a prior maximises
     nll_prior      -log p a token;  nll_policy: -log pi a token;  entropy: of pi, a token
     length         tokens, the end token included
-    log_z_bound    a lower bound on the objective of the best policy, from the sequences drawn (`kl_control.optimum`)
-    effective      the effective sample size behind it, as a share
+    log_z_bound    a lower bound of log Z, the objective of the best policy pi* (`kl_control.optimum`)
+    log_z_upper    an upper bound, where exact draws from pi* can be had
+    effective      the effective sample size of the lower bound, as a share of the draws; no interval under 100 draws
+    gap            log Z - objective = KL(pi || pi*), for the largest lower bound of log Z that is known: so at least
+
+With K particles (`kl_control.smc`) a sequence is picked from each population. Then `objective` is E[log Z-hat], a lower
+bound of the picked sequences' own, and `kl_sequence` an upper bound of their KL; figures of the policy are left out.
 
 "A token" is a ratio of sums over the tokens that were drawn. Then follow the domain's own statistics.
 Where all sequences can be listed, also log_z, the best objective there is, and kl_optimum = KL(pi || pi*), exactly.
@@ -26,9 +31,10 @@ import numpy as np
 
 from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.base import Domain, Reward
-from seqtutor.evaluation.draw import Draw, DrawnBatch, draw
+from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
+from seqtutor.evaluation.exact_draws import upper_bound
 from seqtutor.evaluation.results import Results
-from seqtutor.kl_control.optimum import LogZBound, kl, optimum
+from seqtutor.kl_control.optimum import LogZBound, gap, kl, mean_of_bounds, optimum
 from seqtutor.runs.run import Run
 from seqtutor.stats.estimate import Estimate, RatioSums
 from seqtutor.system.progress import Progress
@@ -61,6 +67,8 @@ class Study:
       reward: makes the reward, with the token numbers of the domain given; used as a context manager.
       reference: the training data, as the domain's `reference` makes it; None leaves out what needs it.
       watch: sees the sequences, if it is given.
+      particles: K of each run; above 1 every sequence is picked from a population of K.
+      c: the temperature of every objective; None: see `common_c`.
     """
 
     num: int
@@ -68,6 +76,8 @@ class Study:
     reward: Callable[[Domain], AbstractContextManager[Reward]]
     reference: Any | None
     watch: Watch | None = None
+    particles: int = 1
+    c: float | None = None
 
 
 class Sums:
@@ -77,7 +87,7 @@ class Sums:
         """Args: c: the run's temperature; None for a file, which has neither policy nor prior."""
         self._c = c
         self._sums: dict[str, RatioSums] = defaultdict(RatioSums)
-        self._bound = LogZBound()
+        self._bounds: dict[bytes, LogZBound] = defaultdict(LogZBound)  # of each primer
 
     def add(self, tokens: np.ndarray, lengths: np.ndarray, reward: Reward, drawn: DrawnBatch | None) -> np.ndarray:
         """Adds sequences: tokens [N, T], lengths [N], and for a run how they were drawn. Returns r(tau) of each [N]."""
@@ -86,28 +96,54 @@ class Sums:
         self._sums["reward"].add(total)
         for name, values in scored.components.items():
             self._sums[f"reward_{name}"].add(values.sum(axis=1))
-        if drawn is not None:
-            self._add_policy(total, drawn)
+        if drawn is not None and self._c is not None:
+            (self._add_policy if drawn.log_z is None else self._add_picked)(total / self._c, drawn)
         self._sums["length"].add(lengths)
         return total
 
-    def _add_policy(self, total: np.ndarray, drawn: DrawnBatch) -> None:
+    def _add_policy(self, reward: np.ndarray, drawn: DrawnBatch) -> None:
+        """Adds draws from the policy; reward [N] is r / c."""
         of = drawn.sequences
         kl = of.kl.sum(axis=1, dtype=np.float64)
-        self._sums["objective"].add(total / self._c - kl)
+        self._sums["objective"].add(reward - kl)
         self._sums["kl_sequence"].add(kl)
         for name, values in (
             ("kl_token", of.kl), ("entropy", of.entropy), ("nll_policy", -of.log_prob), ("nll_prior", -of.log_prior),
         ):  # fmt: skip
-            self._sums[name].add(values.sum(axis=1), drawn.count)
-        self._bound.add(total / self._c + (of.log_prior - of.log_prob).sum(axis=1, dtype=np.float64))
+            self._sums[name].add(values.sum(axis=1), drawn.drawn_lengths)
+        self._add_weights(reward + (of.log_prior - of.log_prob).sum(axis=1, dtype=np.float64), drawn)
+
+    def _add_picked(self, reward: np.ndarray, drawn: DrawnBatch) -> None:
+        """Adds picked particles. E[log Z-hat] is a lower bound of their objective, so the KL is at most the rest."""
+        assert drawn.log_z is not None
+        self._sums["objective"].add(drawn.log_z)
+        self._sums["kl_sequence"].add(reward - drawn.log_z)
+        self._sums["nll_prior"].add(-drawn.sequences.log_prior.sum(axis=1), drawn.drawn_lengths)
+        self._add_weights(drawn.log_z, drawn)
+
+    def _add_weights(self, log_weights: np.ndarray, drawn: DrawnBatch) -> None:
+        primers, place = np.unique(_beginnings(drawn), axis=0, return_inverse=True)
+        for i, primer in enumerate(primers):
+            self._bounds[primer.tobytes()].add(log_weights[place.ravel() == i])
 
     def result(self) -> dict[str, Estimate]:
         """Every figure by name."""
         found = {name: sums.estimate() for name, sums in self._sums.items()}
         if self._c is None:
             return found
-        return found | {"log_z_bound": self._bound.estimate(), "effective": self._bound.effective()}
+        bounds = list(self._bounds.values())
+        size = sum(bound.effective().value * bound.estimate().n for bound in bounds)
+        n = sum(bound.estimate().n for bound in bounds)
+        return found | {"log_z_bound": mean_of_bounds(bounds), "effective": Estimate(size / n, None, None, n)}
+
+
+def _beginnings(drawn: DrawnBatch) -> np.ndarray:
+    """What each sequence began with, int [N, P]: its primer, or the beginning that was not drawn."""
+    tokens, lengths = drawn.sequences.tokens, drawn.sequences.lengths
+    kept = lengths - drawn.drawn_lengths
+    if not kept.any():
+        return drawn.primers
+    return np.where(np.arange(kept.max()) < kept[:, None], tokens[:, : kept.max()], -1)
 
 
 def common_c(subjects: Sequence[Subject]) -> float | None:
@@ -119,11 +155,40 @@ def common_c(subjects: Sequence[Subject]) -> float | None:
 
 def measure(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> Results:
     """Every subject's figures and statistics, by label. Memory grows by the 8 bytes a sequence that `unique` takes."""
-    c = common_c(subjects)
-    return {
+    c = common_c(subjects) if study.c is None else study.c
+    found: Results = {
         subject.label: _measured(subject, replace(study, seed=study.seed + place), c, quiet)
         for place, subject in enumerate(subjects)
     }
+    return {**found, **with_gaps(subjects, found)}
+
+
+def with_gaps(subjects: Sequence[Subject], found: Results) -> Results:
+    """The results of the runs, each with its `gap` to log Z.
+
+    log Z is exact where it is known. Else it is the largest lower bound among the runs of one prior and primer, so the
+    gaps are at least what they are said to be.
+    """
+    groups: dict[tuple[bytes, str], list[str]] = defaultdict(list)
+    for subject in subjects:
+        if isinstance(subject.what, Run):
+            groups[subject.what.policy.prior.digest(), subject.what.primer].append(subject.label)
+    gaps: dict[str, dict[str, Estimate]] = {}
+    for labels in groups.values():
+        best = max(labels, key=lambda label: _certain(found[label]["log_z_bound"]))
+        for label in labels:
+            metrics = found[label]
+            log_z = metrics.get("log_z", found[best]["log_z_bound"])
+            own = "log_z" not in metrics and label == best
+            shown = {"gap": gap(log_z, metrics["objective"], independent=not own)}
+            at = list(metrics).index("objective") + 1
+            gaps[label] = dict([*list(metrics.items())[:at], *shown.items(), *list(metrics.items())[at:]])
+    return gaps
+
+
+def _certain(bound: Estimate) -> tuple[bool, float]:
+    """Orders bounds: those with an interval first, by its lower end."""
+    return bound.low is not None, bound.value if bound.low is None else bound.low
 
 
 def _measured(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
@@ -131,20 +196,26 @@ def _measured(subject: Subject, study: Study, c: float | None, quiet: bool) -> d
     sums = Sums(c if run else None)
     statistics = subject.domain.statistics(study.reference, study.seed)
     try:
-        with study.reward(subject.domain) as reward, Progress(run and study.num, "sequence", quiet) as progress:
-            for tokens, lengths, drawn in _sequences(subject, study):
+        count = study.num if run else None
+        with study.reward(subject.domain) as reward, Progress(count, "sequence", quiet) as progress:
+            target = Target(reward, c) if c is not None else None
+            for tokens, lengths, drawn in _sequences(subject, study, target):
                 totals = sums.add(tokens, lengths, reward, drawn)
                 if study.watch is not None:
                     study.watch(subject.label, tokens, lengths, totals)
                 statistics.update(tokens, lengths)
                 progress.advance(by=len(tokens))
-            exact = _exact(run, reward, c) if run else {}
+            exact = (
+                _exact(run, reward, c, study.particles) or _upper(run, Target(reward, c), study)
+                if run and c is not None
+                else {}
+            )
         return {**sums.result(), **exact, **statistics.result()}
     finally:
         statistics.close()
 
 
-def _exact(run: Run, reward: Reward, c: float) -> dict[str, Estimate]:
+def _exact(run: Run, reward: Reward, c: float, particles: int) -> dict[str, Estimate]:
     """log Z and KL(pi || pi*) of a run whose sequences can all be listed, begun without a primer; else nothing."""
     every = run.domain.every()
     if every is None or run.primer != "start":
@@ -155,16 +226,27 @@ def _exact(run: Run, reward: Reward, c: float) -> dict[str, Estimate]:
     )
     total = reward(every, np.full(*every.shape)).total.sum(axis=1, dtype=np.float64)
     best = optimum(log_p, total, c)
-    exact = {"log_z": best.log_z, "kl_optimum": kl(log_pi, best.log_pi)}
+    exact = {"log_z": best.log_z}
+    if particles == 1:  # else the sequences that are judged are not the policy's
+        exact["kl_optimum"] = kl(log_pi, best.log_pi)
     return {name: Estimate(value, value, value, len(every), 0.0) for name, value in exact.items()}
 
 
-def _sequences(subject: Subject, study: Study) -> Iterator[tuple[np.ndarray, np.ndarray, DrawnBatch | None]]:
+def _upper(run: Run, target: Target, study: Study) -> dict[str, Estimate]:
+    """The upper bound of log Z, where exact draws from the optimum can be had for a run begun without a primer."""
+    bound = upper_bound(run, target, study.particles, study.seed) if run.primer == "start" else None
+    return {} if bound is None else {"log_z_upper": bound.estimate()}
+
+
+def _sequences(
+    subject: Subject, study: Study, target: Target | None
+) -> Iterator[tuple[np.ndarray, np.ndarray, DrawnBatch | None]]:
     """Tokens and lengths of every batch, and how it was drawn."""
     if isinstance(subject.what, SequenceFile):
         for batch in subject.what.batches():
             yield batch.tokens, batch.lengths, None
         return
     run = subject.what
-    for drawn in draw(run, Draw(study.num, study.seed, run.config.sample.batch, primer=run.primer)):
+    how = Draw(study.num, study.seed, run.config.sample.batch, primer=run.primer, particles=study.particles)
+    for drawn in draw(run, how, target):
         yield drawn.sequences.tokens, drawn.sequences.lengths, drawn

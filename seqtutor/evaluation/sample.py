@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
 from seqtutor.errors import unknown_name
-from seqtutor.evaluation.draw import Draw, DrawnBatch, draw
+from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
 from seqtutor.policy.primers import Primer
 from seqtutor.policy.sampler import Rollout
 from seqtutor.reading.rejections import write_rejected
@@ -23,22 +23,23 @@ from seqtutor.system.tables import csv_file, make_folder, write_arrays
 GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
 
 
-def rows(run: Run, how: Draw, reward: Reward, quiet: bool = False) -> Iterator[dict[str, Any]]:
+def rows(run: Run, how: Draw, target: Target, quiet: bool = False) -> Iterator[dict[str, Any]]:
     """Draws sequences and gives a row of samples.csv for each; see `write`."""
     with Progress(how.num, "sequence", quiet) as progress:
-        for batch in draw(run, how):
-            yield from _rows(run.domain, batch, reward, [None] * len(batch.count))
-            progress.advance(by=len(batch.count))
+        for batch in draw(run, how, target):
+            yield from _rows(run.domain, batch, target.reward, [None] * len(batch.drawn_lengths))
+            progress.advance(by=len(batch.drawn_lengths))
 
 
-def write(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: bool = False) -> None:
+def write(run: Run, how: Draw, kind: str, target: Target, folder: Path, quiet: bool = False) -> None:
     """Draws sequences and writes them in a format, and samples.csv with their log-probabilities and rewards.
 
     samples.csv has a row for each sequence: file (if there is one), text, the text of its primer (if there is one),
-    tokens, log_prior and log_prob (log p and log pi of the tokens drawn, nats), each component of the reward summed
-    over the sequence, and total. samples.npz (kind "npz", held in memory until the end) has tokens and per-token
-    log_prior and log_prob [N, T], lengths [N] and primer [N, P]. rejected.csv lists what was left out of a primer's
-    file, if anything.
+    tokens, log_prior and log_prob (log p and log pi of the tokens drawn, nats), with particles log_weight (log Z-hat of
+    the population it was picked from), each component of the reward summed over the sequence, and total.
+
+    samples.npz (kind "npz", held in memory until the end) has tokens and per-token log_prior and log_prob [N, T],
+    lengths [N] and primer [N, P]. rejected.csv lists what was left out of a primer's file, if anything.
 
     Raises:
       UserError: the domain cannot write the format, the primer cannot be used, or the folder cannot be written to.
@@ -46,18 +47,21 @@ def write(run: Run, how: Draw, kind: str, reward: Reward, folder: Path, quiet: b
     writer = find_writer(run.domain, kind)
     path = make_folder(folder) / "samples.csv"
     write_rejected(folder, Primer(run.domain, how.primer).rejected)
-    columns = ("file", "text", "primer", "tokens", "log_prior", "log_prob", *reward.names, "total")
+    weight = ("log_weight",) if how.particles > 1 else ()
+    columns = ("file", "text", "primer", "tokens", "log_prior", "log_prob", *weight, *target.reward.names, "total")
     kept: list[DrawnBatch] = []
     first = 0
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(how.num, "sequence", quiet))
         table = stack.enter_context(csv_file(path, tuple(dict.fromkeys(columns))))
-        for batch in draw(run, how):
+        for batch in draw(run, how, target):
             tokens, lengths = batch.sequences[:2]
-            with writing(folder):
-                files = writer(tokens, lengths, folder, first) if writer else [None] * len(tokens)
-            names = [file and file.relative_to(folder).as_posix() for file in files]
-            for row in _rows(run.domain, batch, reward, names):
+            files: Sequence[Path | None] = [None] * len(tokens)
+            if writer:
+                with writing(folder):
+                    files = writer(tokens, lengths, folder, first)
+            names = [None if file is None else file.relative_to(folder).as_posix() for file in files]
+            for row in _rows(run.domain, batch, target.reward, names):
                 table.add(row)
             if kind == "npz":
                 kept.append(batch)
@@ -77,10 +81,11 @@ def find_writer(domain: Domain, kind: str) -> Writer | None:
 
 def _rows(domain: Domain, batch: DrawnBatch, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:
     """The rows of samples.csv for one batch."""
-    drawn, kept = batch.sequences, batch.sequences.lengths - batch.count
+    drawn, kept = batch.sequences, batch.sequences.lengths - batch.drawn_lengths
     scored = reward(drawn.tokens, drawn.lengths)
+    weight = {} if batch.log_z is None else {"log_weight": batch.log_z}
     sums = {
-        "log_prior": drawn.log_prior.sum(axis=1), "log_prob": drawn.log_prob.sum(axis=1),
+        "log_prior": drawn.log_prior.sum(axis=1), "log_prob": drawn.log_prob.sum(axis=1), **weight,
         **{name: scored.components[name].sum(axis=1) for name in reward.names}, "total": scored.total.sum(axis=1),
     }  # fmt: skip
     for i, (file, tokens, length) in enumerate(zip(files, drawn.tokens, drawn.lengths, strict=True)):

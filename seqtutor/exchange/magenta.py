@@ -19,6 +19,7 @@ from seqtutor.errors import UserError
 EVENTS = 38  # tokens of the melody domain: note off, no event, 36 pitches
 FORGET_BIAS = 1.0
 _CELL = r"(?:^|/)(?:cell_?(?P<layer>\d+)/)?(?:basic_?)?lstm_?cell/(?:linear/)?"
+_Layers = dict[int, np.ndarray]  # an array for each layer
 _KERNEL = re.compile(_CELL + r"(?:w_0|matrix|weights|kernel)$", re.IGNORECASE)
 _BIAS = re.compile(_CELL + r"(?:b|bias|biases)$", re.IGNORECASE)
 _OUTPUT = re.compile(r"(?:^|/)fully_connected/(?:weights|kernel)$")
@@ -65,7 +66,8 @@ def convert(variables: Mapping[str, np.ndarray], exchange: bool = False) -> tupl
         parts = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"left over: {', '.join(left)}"] * bool(left)
         raise UserError(f"not a checkpoint of a one-hot melody LSTM; {'; '.join(parts)}")
     sizes = tuple(biases[i].size // 4 for i in range(layers))
-    weights, inputs = {}, EVENTS
+    weights: dict[str, np.ndarray] = {}
+    inputs = EVENTS
     for i, units in enumerate(sizes):
         _check(f"kernel of layer {i}", kernels[i], (inputs + units, 4 * units))
         _check(f"bias of layer {i}", biases[i], (4 * units,))
@@ -79,9 +81,9 @@ def convert(variables: Mapping[str, np.ndarray], exchange: bool = False) -> tupl
     return sizes, _exchange(weights) if exchange else weights
 
 
-def _sort(variables: Mapping[str, np.ndarray]) -> tuple[dict[int, np.ndarray], ...]:
+def _sort(variables: Mapping[str, np.ndarray]) -> tuple[_Layers, _Layers, _Layers, _Layers, list[str]]:
     """Kernels and biases by layer, output kernel and bias (at 0), and the names of what is none of these."""
-    found: tuple[dict[int, np.ndarray], ...] = ({}, {}, {}, {})
+    found: tuple[_Layers, _Layers, _Layers, _Layers] = ({}, {}, {}, {})
     left = []
     for name, array in variables.items():
         for group, pattern in zip(found, (_KERNEL, _BIAS, _OUTPUT, _OUTPUT_BIAS), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +90,11 @@ class Exported(tf.Module):
     def signatures(self) -> dict[str, Callable[..., Tensors]]:
         """Every function with the shapes and the names of its arguments."""
 
-        def graph(function: Callable[..., Tensors], **arguments: tuple[list[int | None], tf.DType]) -> Any:
+        def graph(function: Callable[..., Tensors], **arguments: tuple[Sequence[int | None], tf.DType]) -> Any:
             specs = [tf.TensorSpec(shape, kind, name) for name, (shape, kind) in arguments.items()]
             return tf.function(function, input_signature=specs, autograph=False)
 
-        rows, ids, temperature = ([None], tf.int32), ([None, None], tf.int32), ([], tf.float32)
+        rows, ids, temperature = ([None], tf.int32), ([None, None], tf.int32), ((), tf.float32)
         state, uniforms = ([None, self.state_size], tf.float32), ([None, None], tf.float32)
         return {
             "step": graph(self.step, tokens=rows, state=state),

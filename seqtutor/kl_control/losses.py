@@ -39,7 +39,7 @@ class LossOutput(NamedTuple):
     td_error: tf.Tensor
 
 
-def huber_loss(error, mask, weight, huber) -> tf.Tensor:
+def huber_loss(error: tf.Tensor, mask: tf.Tensor, weight: tf.Tensor, huber: float) -> tf.Tensor:
     """sum_bt weight_b h(error_bt) / sum_bt mask_bt; h(x) = x^2 / 2 for |x| <= huber, else huber (|x| - huber / 2).
 
     error [B, T] is 0 where mask [B, T] is; weight [B]; huber: positive number, nats. Where every error can become 0, h
@@ -107,7 +107,7 @@ def pg_loss(taken: Taken, discount: float, huber: float) -> LossOutput:
     return LossOutput(policy + huber_loss(error, taken.mask, taken.weight, huber), returns, error)
 
 
-def discounted_sums(terms, decay: float, most: int | None = None) -> tf.Tensor:
+def discounted_sums(terms: tf.Tensor, decay: float, most: int | None = None) -> tf.Tensor:
     """sum_{0 <= k < most} decay^k terms_{t+k}, [B, T] of terms [B, T]; most None: to the end."""
     steps = tf.range(tf.shape(terms)[1])
     ahead = steps[:, None] - steps[None, :]  # k at [t + k, t]

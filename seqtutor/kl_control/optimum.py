@@ -10,11 +10,12 @@ So the gap log Z - L(pi) is KL(pi || pi*) itself. Pure functions of numpy arrays
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.stats.estimate import Z95, Estimate
+from seqtutor.stats.estimate import Z95, Estimate, student95
 
 
 class Optimum(NamedTuple):
@@ -37,35 +38,88 @@ def kl(log_pi: np.ndarray, log_q: np.ndarray) -> float:
     return float(np.exp(log_pi) @ (log_pi - log_q))
 
 
+GROUPS = 20  # of draws, which the jackknife leaves out in turn
+ENOUGH = 100  # effective draws; an interval from fewer would be one of a handful of sequences
+
+
 class LogZBound:
-    """A lower bound on log Z from a policy's own sequences, batch by batch: log mean_i w_i,
+    """A bound on log Z by importance sampling, batch by batch: log mean_i w_i, of weights whose expectation is Z.
 
-        w_i = p(tau_i) exp(r(tau_i) / c) / pi(tau_i),   tau_i ~ pi.
+    For sequences tau_i drawn from a policy pi the weights are
 
-    E[w] = Z, so by Jensen's inequality the bound's expectation is at most log Z; it rises to log Z with the number
-    of sequences, fast where pi is near pi*. The effective sample size (sum w)^2 / sum w^2 says how far to trust it.
+        w_i = p(tau_i) exp(r(tau_i) / c) / pi(tau_i),
+
+    and for populations of particles they are Z-hat (see `smc`). By Jensen's inequality E[log mean w] <= log Z: it is a
+    lower bound, which rises to log Z with the number of draws, fast where pi is near pi*. With `upper` the draws are
+    Z-hat of populations that hold an exact draw from pi* (conditional SMC). Then E[1 / Z-hat] = 1 / Z, and
+    -log mean (1 / w) is an upper bound.
+
+    The standard error is the jackknife's over GROUPS of draws (Efron 1982, section 2); the interval is Student's. The
+    effective sample size (sum w)^2 / sum w^2 (Kong 1992) says how far to trust it. It is no proof that the bound is
+    tight: what no draw has met has no weight.
     """
 
-    def __init__(self) -> None:
-        self._n, self._top, self._sum, self._squares = 0, -math.inf, 0.0, 0.0
+    def __init__(self, upper: bool = False) -> None:
+        self._sign, self._n = (-1.0 if upper else 1.0), 0
+        self._top = -math.inf  # the greatest log weight so far; sums are of exp(log w - top)
+        self._counts, self._sums, self._squares = np.zeros(GROUPS, int), np.zeros(GROUPS), 0.0
 
     def add(self, log_weights: np.ndarray) -> None:
-        """Adds log w [N] = r / c + log p - log pi, sums over each sequence, in nats."""
-        log_weights = np.asarray(log_weights, np.float64)
-        top = max(self._top, float(log_weights.max()))
+        """Adds log w [N], nats: r / c + log p - log pi summed over each sequence, or log Z-hat of each population."""
+        log_weights = self._sign * np.asarray(log_weights, np.float64)
+        top = max(self._top, float(log_weights.max(initial=-math.inf)))
         scale = math.exp(self._top - top) if self._n else 0.0
         weights = np.exp(log_weights - top)
-        self._sum, self._squares = self._sum * scale + weights.sum(), self._squares * scale**2 + (weights**2).sum()
+        group = (self._n + np.arange(len(weights))) % GROUPS
+        self._counts += np.bincount(group, minlength=GROUPS)
+        self._sums = self._sums * scale + np.bincount(group, weights, minlength=GROUPS)
+        self._squares = self._squares * scale**2 + float((weights**2).sum())
         self._top, self._n = top, self._n + log_weights.size
 
     def estimate(self) -> Estimate:
-        """The bound; its interval is the delta method's for the logarithm of a mean."""
-        mean = self._sum / self._n
-        variance = max(0.0, self._squares / self._n - mean**2)
-        error = math.sqrt(variance / self._n) / mean
-        value = self._top + math.log(mean)
-        return Estimate(value, value - Z95 * error, value + Z95 * error, self._n, error)
+        """The bound with its interval; without one where fewer than ENOUGH draws count, see `effective`."""
+        if self._n == 0:
+            return Estimate(math.nan, None, None, 0)
+        value = self._sign * (self._top + math.log(self._sums.sum() / self._n))
+        if self._n < 2 * GROUPS or self.effective().value * self._n < ENOUGH:
+            return Estimate(value, None, None, self._n)
+        without = np.log((self._sums.sum() - self._sums) / (self._n - self._counts))
+        error = math.sqrt((GROUPS - 1) * float(without.var()))
+        half = student95(GROUPS - 1) * error
+        return Estimate(value, value - half, value + half, self._n, error)
 
     def effective(self) -> Estimate:
-        """The effective sample size as a share of the sequences, in (0, 1]."""
-        return Estimate(self._sum**2 / self._squares / self._n, None, None, self._n)
+        """The effective sample size as a share of the draws, in (0, 1]."""
+        if self._n == 0:
+            return Estimate(math.nan, None, None, 0)
+        return Estimate(float(self._sums.sum()) ** 2 / self._squares / self._n, None, None, self._n)
+
+
+def mean_of_bounds(bounds: Sequence[LogZBound]) -> Estimate:
+    """The mean of log Z over the draws of several problems, one bound each, as where sequences begin with primers.
+
+    It is weighted by the number of draws. There is an interval where every bound has one, and for a single bound it is
+    that one's own.
+    """
+    each = [bound.estimate() for bound in bounds]
+    n = sum(estimate.n for estimate in each)
+    if len(each) == 1 or n == 0:
+        return each[0] if each else Estimate(math.nan, None, None, 0)
+    value = sum(estimate.n * estimate.value for estimate in each) / n
+    if any(estimate.error is None for estimate in each):
+        return Estimate(value, None, None, n)
+    error = math.sqrt(sum((estimate.n * (estimate.error or 0.0)) ** 2 for estimate in each)) / n
+    return Estimate(value, value - Z95 * error, value + Z95 * error, n, error)
+
+
+def gap(log_z: Estimate, objective: Estimate, independent: bool = True) -> Estimate:
+    """log Z - L(pi) = KL(pi || pi*), in nats; where log_z is a lower bound, the gap is at least this.
+
+    Args: independent: whether the two come from different draws; else their errors are added, which is the worst case.
+    The interval is missing where one of the two has none.
+    """
+    value = log_z.value - objective.value
+    if log_z.error is None or objective.error is None:
+        return Estimate(value, None, None, objective.n)
+    error = math.hypot(log_z.error, objective.error) if independent else log_z.error + objective.error
+    return Estimate(value, value - Z95 * error, value + Z95 * error, objective.n, error)

@@ -36,6 +36,7 @@ class Variant:
       adds_to_prior: logits are a correction to the prior's (G), not a policy of their own.
       from_prior: the networks start from the prior's weights; else from random ones.
       on_policy: each sequence drawn is learned from once, at once; else from a replay.
+      learns_value: V of every state is learned; else that of the first state at the most, and V counts as 0.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Variant:
     adds_to_prior: bool = False
     from_prior: bool = True
     on_policy: bool = False
+    learns_value: bool = True
 
     def action_values(self, logits: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
         """Action values [..., A] in nats, of a network's logits [..., A] and the state value V [...] in nats."""
@@ -52,6 +54,21 @@ class Variant:
     def policy_logits(self, logits: tf.Tensor, prior_logits: tf.Tensor) -> tf.Tensor:
         """Logits [..., A] of the policy pi, of a network's logits and those of the prior in the same states."""
         return prior_logits + logits if self.adds_to_prior else logits
+
+    def state_value(self, logits: tf.Tensor, value: tf.Tensor, prior_logits: tf.Tensor) -> tf.Tensor:
+        """The soft value V(s) [...] in nats: the reward still to come, which twists `kl_control.smc`.
+
+        For action values Q it is logsumexp_a Q(s, a), for G logsumexp_a [log p(a | s) + G(s, a)]. The Q here are V plus
+        normalised logits, so their soft value is V itself, as it is for the variants without action values. It is 0
+        where it is not learned in every state.
+
+        Args: logits [..., A] and value [...] (V, in nats) of the network; prior_logits [..., A].
+        """
+        if not self.learns_value:
+            return tf.zeros_like(value)
+        if self.adds_to_prior:
+            value += tf.reduce_logsumexp(tf.nn.log_softmax(prior_logits) + logits, axis=-1)
+        return value
 
 
 def _pcl(taken: Taken, config: TuneConfig) -> LossOutput:
@@ -77,8 +94,8 @@ VARIANTS = {
         Variant("psi", targets.psi_target),
         Variant("g", targets.g_target, adds_to_prior=True),
         Variant("pcl", loss=_pcl),
-        Variant("tb", loss=_tb),
-        Variant("dap", loss=_dap, on_policy=True),
+        Variant("tb", loss=_tb, learns_value=False),
+        Variant("dap", loss=_dap, on_policy=True, learns_value=False),
         Variant("pg", loss=_pg, on_policy=True),
         Variant("rl-only", targets.rl_only_target, from_prior=False),
     )

@@ -12,11 +12,26 @@ from seqtutor.policy.sequence_model import SequenceModel, State, shift_right, si
 
 @dataclass(frozen=True)
 class Policy:
-    """A prior, and where it was tuned the network tuned from it and the variant that says how to read it."""
+    """A prior, and where it was tuned the network tuned from it and the variant that says how to read it.
+
+    Attributes:
+      value_scale: nats a unit of the tuned network's value, as it was tuned with.
+    """
 
     prior: SequenceModel
     tuned: SequenceModel | None = None
     variant: Variant | None = None
+    value_scale: float = 1.0
+
+    @property
+    def twisted(self) -> bool:
+        """Whether V says which of several unfinished sequences promise more, so that resampling by it helps.
+
+        The V = 0 of a prior does: the rewards so far are all that is known. A policy tuned without a V of every state
+        knows more: where it is the optimum, p(tau) exp(r(tau) / c) / pi(tau) has one value for all whole sequences, but
+        for prefixes it has not, so that only whole sequences can be compared.
+        """
+        return self.variant is None or self.variant.learns_value
 
     def initial_state(self, batch: int | tf.Tensor) -> State:
         """The state before any input, of the prior and then of the tuned network."""
@@ -25,19 +40,30 @@ class Policy:
 
     def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
         """One token further: tokens int32 [B] -> policy logits [B, A], prior logits [B, A], state."""
+        logits, prior_logits, _, state = self.valued_step(tokens, state)
+        return logits, prior_logits, state
+
+    def valued_step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """As `step`, with V [B] before the state: the variant's soft value in nats, and 0 for a prior."""
         split = len(self.prior.initial_state(0))
         prior, prior_state = self.prior.step(tokens, state[:split])
         if self.tuned is None:
-            return prior.logits, prior.logits, prior_state
+            return prior.logits, prior.logits, tf.zeros_like(prior.value), prior_state
         scores, tuned_state = self.tuned.step(tokens, state[split:])
-        return self.variant.policy_logits(scores.logits, prior.logits), prior.logits, prior_state + tuned_state
+        assert self.variant is not None  # it comes with the tuned network
+        value = self.variant.state_value(scores.logits, self.value_scale * scores.value, prior.logits)
+        return self._logits(scores.logits, prior.logits), prior.logits, value, prior_state + tuned_state
 
     def unroll(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Policy logits and prior logits [B, T, A] after each of the inputs [B, T]."""
         prior = self.prior.unroll(inputs).logits
         if self.tuned is None:
             return prior, prior
-        return self.variant.policy_logits(self.tuned.unroll(inputs).logits, prior), prior
+        return self._logits(self.tuned.unroll(inputs).logits, prior), prior
+
+    def _logits(self, tuned: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
+        assert self.variant is not None  # it comes with the tuned network
+        return self.variant.policy_logits(tuned, prior)
 
     def log_probs(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """log pi(a_t | primer, a_1 .. a_{t-1}) and log p of the same, both [B, T]; tokens [B, T], primers [B, P]."""

@@ -66,7 +66,7 @@ class Primer:
         for item in domain.read(path):
             try:
                 if isinstance(item, Record):
-                    rows.append(_ids(domain, item.text))
+                    rows.append(domain.trim_primer(_ids(domain, item.text)))
                 else:
                     self.rejected.append(item)
             except ValueError as error:

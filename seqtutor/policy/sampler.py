@@ -134,8 +134,8 @@ class Sampler:
 
     def _run_chunk(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
         """Draws as many tokens as uniforms [n, t] has columns: tokens [n, t], values [n, t, 4], and where it stands."""
-        drawn, values, token, *state = side_by_side(self._draw, token, uniforms, *state)
-        return drawn, values, token, tuple(state)
+        drawn, values, token, *after = side_by_side(self._draw, token, uniforms, *state)
+        return drawn, values, token, tuple(after)
 
     def _draw(self, token: tf.Tensor, uniforms: tf.Tensor, *state: tf.Tensor) -> tuple[tf.Tensor, ...]:
         steps, by_time = tf.shape(uniforms)[1], tf.transpose(uniforms)

@@ -6,6 +6,7 @@ stepping its input product is a row of a table.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -72,6 +73,13 @@ class SequenceModel:
         for name, variable in self.weights.items():
             variable.assign(arrays[name])
 
+    def digest(self) -> bytes:
+        """What tells networks apart: a SHA-256 of every weight."""
+        total = hashlib.sha256()
+        for name, array in self.get().items():
+            total.update(name.encode() + array.tobytes())
+        return total.digest()
+
     def zero_heads(self) -> None:
         """Sets both heads to zero, so that every logit and value is 0 whatever the state."""
         for name in ("logits/kernel", "logits/bias", "value/kernel", "value/bias"):
@@ -84,7 +92,9 @@ class SequenceModel:
     def step(self, tokens: tf.Tensor, state: State) -> tuple[Scores, State]:
         """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state."""
         per_layer = 2 if self._lstm else 1
-        hidden, after = None, []
+        hidden: tf.Tensor = None
+        after: list[tf.Tensor] = []
+        new: tuple[tf.Tensor, ...]
         for i in range(self.config.layers):
             kernel, recurrent, bias = self._layer(i)
             old = state[i * per_layer : (i + 1) * per_layer]
@@ -95,7 +105,7 @@ class SequenceModel:
                 new = (rnn_cells.gru_cell(projected, recurrent, old[0]),)
             if not self.config.reads_begin:
                 read = (tokens != self.actions)[:, None]
-                new = [tf.where(read, *pair) for pair in zip(new, old, strict=True)]
+                new = tuple(tf.where(read, *pair) for pair in zip(new, old, strict=True))
             hidden = new[0]
             after.extend(new)
         return self._heads(hidden), tuple(after)

@@ -53,7 +53,8 @@ class Trainer:
         self.total_steps = max(1, round(self.settings.epochs * len(self._train)))
         self.total_tokens = round(self.settings.epochs * self._train.tokens)
         self.step, self.tokens_seen = 0, 0
-        self.best, self._best_step, self._losses = math.inf, 0, []
+        self.best, self._best_step = math.inf, 0
+        self._losses: list[tf.Tensor | float] = []  # of the steps since the last validation
 
     def steps(self) -> Iterator[int]:
         """Trains step by step from where it is until it is over; yields the number of tokens of each."""

@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """One sequence read from a file. `name` says where it stood: "tune.mid", "mols.smi:12"."""
+    """One sequence read from a file. `name` says where it was: "tune.mid", "mols.smi:12".
+
+    `dropped` counts by cause what the text leaves out of the original: (("grace notes", 3), ...).
+    """
 
     name: str
     text: str
+    dropped: tuple[tuple[str, int], ...] = ()
 
 
 class Rejected(NamedTuple):

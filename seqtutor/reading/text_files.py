@@ -133,10 +133,10 @@ def _opened(path: Path, newline: str | None) -> Iterator[io.TextIOWrapper]:
             zipped = path.suffix.lower() == ".gz" or raw.peek(2)[:2] == _GZIP
             data = gzip.GzipFile(fileobj=raw) if zipped else raw
             # Bytes that are not UTF-8 pass as surrogates: they spoil a line only if they stand in what is read of it.
-            how = {"encoding": "utf-8-sig", "errors": "surrogateescape"}
+            encoding, errors = "utf-8-sig", "surrogateescape"
             if data.peek(2)[:2] in _UTF16:
-                how = {"encoding": "utf-16", "errors": "replace"}
-            yield io.TextIOWrapper(data, newline=newline, **how)
+                encoding, errors = "utf-16", "replace"
+            yield io.TextIOWrapper(data, encoding, errors, newline)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"'{path}' is damaged ({error}): get or compress it again") from None
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
 
@@ -39,7 +40,8 @@ class Point(NamedTuple):
     y: Estimate
 
 
-class _Axis(NamedTuple):
+@dataclass(frozen=True)
+class _Axis:
     """Values low .. high on the pixels first .. last."""
 
     low: float
@@ -176,7 +178,9 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def _bounds(estimate: Estimate) -> tuple[float, float]:
-    return (estimate.value, estimate.value) if estimate.low is None else (estimate.low, estimate.high)
+    if estimate.low is None or estimate.high is None:
+        return estimate.value, estimate.value
+    return estimate.low, estimate.high
 
 
 def _mark(point: Point, x: _Axis, y: _Axis, height: float) -> list[str]:

@@ -18,6 +18,7 @@ from seqtutor.domains.base import Domain
 from seqtutor.domains.neighbours import Neighbour
 from seqtutor.evaluation.evaluate import Study, Subject, common_c, measure
 from seqtutor.evaluation.results import Results
+from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
 
 FIRST = 16  # sequences of all runs together that are shown as they were drawn, but LEAST of each
@@ -142,9 +143,11 @@ def collect(subjects: Sequence[Subject], study: Study, reward: str, missing: str
         _story(subject, pictures, every[:count], top, [next(near) for _ in top] if found else [])
         for subject, every, top in zip(subjects, drawn, best, strict=True)
     ]
+    c = common_c(subjects)
+    assert c is not None  # they are runs
     return Report(
         domain.name, stories, results, study.num, study.seed, min(study.num, POOL), reward or domain.default_reward,
-        common_c(subjects), how,
+        c, how,
     )  # fmt: skip
 
 
@@ -161,8 +164,8 @@ def read_history(path: Path) -> dict[str, np.ndarray]:
 
 def _number(text: str | None) -> float:
     try:
-        return float(text)
-    except (TypeError, ValueError):
+        return float(text or "")
+    except ValueError:
         return math.nan
 
 
@@ -184,7 +187,9 @@ def _story(
     subject: Subject, pictures: dict[str, str], first: list[Shown], best: list[Shown], near: list[Near | None]
 ) -> Story:
     run, folder = subject.what, RunFolder(subject.what.path)
+    assert isinstance(run, Run)
+    first, best = ([shown._replace(figure=pictures[shown.text]) for shown in every] for every in (first, best))
     return Story(
         subject.label, run.path, run.step, folder.about(), to_tree(run.config), read_history(folder.history_file),
-        *([shown._replace(figure=pictures[shown.text]) for shown in every] for every in (first, best)), near,
+        first, best, near,
     )  # fmt: skip

@@ -157,7 +157,7 @@ def _cell(estimate: Estimate | None, first: Estimate | None) -> str:
     p = None if first is None else p_value(first, estimate)
     mark = ' <span class="mark">*</span>' if p is not None and p < SIGNIFICANT else ""
     low, high = estimate.low, estimate.high
-    interval = "" if low is None else f"<small>{number(low, 3)} to {number(high, 3)}</small>"
+    interval = "" if low is None or high is None else f"<small>{number(low, 3)} to {number(high, 3)}</small>"
     return f"<td>{number(estimate.value)}{mark}{interval}</td>"
 
 

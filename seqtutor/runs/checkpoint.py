@@ -75,7 +75,7 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
     temporary.mkdir()
     try:
         with open(temporary / "arrays.npz", "wb") as file:
-            np.savez(file, **checkpoint.arrays)
+            np.savez(file, **checkpoint.arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
             _flush(file)
         sha256 = _sha256(temporary / "arrays.npz")
         meta = {"format": FORMAT, "step": checkpoint.step, "sha256": sha256, **checkpoint.meta}

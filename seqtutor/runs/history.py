@@ -39,18 +39,19 @@ class History:
         Rows with a step beyond keep_until are dropped, and so is a last line that a killed run left unfinished.
         Raises UserError if the file is damaged otherwise.
         """
-        self._path, self._columns = path, None
+        self._path = path
+        self._columns: list[str] | None = None
         if path.exists():
             text = path.read_text(encoding="utf-8", errors="replace")
             lines = text[: text.rfind("\n") + 1].splitlines()
             if lines:
                 self._columns = next(csv.reader(lines[:1]))
-                lines = [lines[0], *self._up_to(keep_until, lines[1:])]
+                lines = [lines[0], *self._up_to(self._columns, keep_until, lines[1:])]
             write_text(path, "".join(f"{line}\n" for line in lines))
 
-    def _up_to(self, step: int, rows: list[str]) -> list[str]:
+    def _up_to(self, columns: list[str], step: int, rows: list[str]) -> list[str]:
         try:
-            at = self._columns.index("step")
+            at = columns.index("step")
             return [row for row in rows if int(row.split(",")[at]) <= step]
         except (ValueError, IndexError):
             raise UserError(f"{self._path} is damaged; delete it to resume without the rows so far") from None

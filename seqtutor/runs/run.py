@@ -10,7 +10,7 @@ import numpy as np
 
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.domains import make_domain
-from seqtutor.domains.base import Domain, Vocabulary
+from seqtutor.domains.base import Domain, Reward, Vocabulary
 from seqtutor.domains.reward_spec import RewardLike, built_in, handed_over
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint
@@ -19,6 +19,7 @@ from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
 
 if TYPE_CHECKING:
+    from seqtutor.policy.particles import ParticleSampler
     from seqtutor.policy.policy import Policy
     from seqtutor.policy.sampler import Sampler
     from seqtutor.policy.sequence_model import SequenceModel
@@ -70,6 +71,12 @@ class Run:
             Exploration(temperature),
         )  # fmt: skip
 
+    def particle_sampler(self, reward: Reward, c: float) -> ParticleSampler:
+        """Draws populations of particles nearer to the optimum of KL-control for a reward and c than the policy is."""
+        from seqtutor.policy.particles import ParticleSampler
+
+        return ParticleSampler(self.policy, self.domain, reward, c)
+
 
 def checkpoint_meta(config: Config, domain: Domain) -> dict[str, Any]:
     """The part of a checkpoint's meta that `load_run` rebuilds a run from, and the versions that wrote it."""
@@ -101,7 +108,7 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
         if not saved.group("online"):
             return Run(path, config, domain, Policy(prior), saved.step)
         tuned = _network(config, vocabulary, saved.group("online"))
-        policy = Policy(prior, tuned, VARIANTS[config.tune.variant])
+        policy = Policy(prior, tuned, VARIANTS[config.tune.variant], config.tune.value_scale)
         return Run(path, config, domain, policy, saved.step)
 
 

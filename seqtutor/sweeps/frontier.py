@@ -26,7 +26,7 @@ PRIOR = "prior"  # stands where the others have their variant
 FIGURES = ("reward", "kl_sequence", "objective")  # whose means are taken
 BOUND = "log_z_bound"
 _MARKERS = "osD^vPX*"
-_HOLLOW = {"ms": 9, "mfc": "#ffffffcc", "mew": 1.5}
+_HOLLOW: dict[str, Any] = {"ms": 9, "mfc": "#ffffffcc", "mew": 1.5}
 
 
 def interval(name: str, value: float | None, low: float | None, high: float | None) -> Row:

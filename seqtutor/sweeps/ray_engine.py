@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -31,7 +31,7 @@ def engine(prior: Path) -> Iterator[Engine]:
         ray.shutdown()
 
 
-def _spread(ray: ModuleType, prior: Path, jobs: Sequence[Job]) -> Iterator[Job]:
+def _spread(ray: ModuleType, prior: Path, jobs: Sequence[Job]) -> Generator[Job, None, None]:
     """Runs the unfinished jobs wherever there is a core, or a GPU where the cluster has some."""
     share = {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {"num_cpus": 1}
     task = ray.remote(max_retries=DEATHS, **share)(_finish)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,7 @@ class Job:
 
 
 # Finishes the jobs that are not finished, and gives each as soon as it is.
-Engine = Callable[[Sequence[Job]], Iterator[Job]]
+Engine = Callable[[Sequence[Job]], Generator[Job, None, None]]
 
 
 def prepare(jobs: Sequence[Job], prior: Run, reward: Reward, about: dict[str, Any], resume: bool, force: bool) -> None:
@@ -92,7 +92,7 @@ def sweep(
 
 def _in_turn(
     prior: Run, reward: Reward, fresh: Mapping[str, np.ndarray], quiet: bool, jobs: Sequence[Job]
-) -> Iterator[Job]:
+) -> Generator[Job, None, None]:
     """The engine that runs one after the other. `fresh`: the state of an unused reward."""
     for job in jobs:
         if not job.finished:

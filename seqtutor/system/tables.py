@@ -37,7 +37,7 @@ def csv_file(path: Path, columns: Sequence[str]) -> Iterator[Table]:
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes a compressed .npz, whole or not at all."""
     with whole_file(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
 
 
 def make_folder(path: Path) -> Path:

@@ -45,7 +45,10 @@ class Learner:
             self._update_graph, autograph=False, input_signature=[ints, lengths, ints, floats, floats, vector]
         )
 
-    def update(self, tokens, lengths, primer, reward, log_prior, weight) -> dict[str, tf.Tensor]:
+    def update(
+        self, tokens: np.ndarray, lengths: np.ndarray, primer: np.ndarray, reward: np.ndarray, log_prior: np.ndarray,
+        weight: np.ndarray,
+    ) -> dict[str, tf.Tensor]:  # fmt: skip
         """One step of gradient descent and of the target network.
 
         Args:
@@ -72,7 +75,10 @@ class Learner:
         mean = tf.reduce_sum(tf.abs(output.td_error)) / tf.reduce_sum(mask)
         return {"loss": output.loss, "td_error": mean, "td_error_by_sequence": by_sequence}
 
-    def loss(self, tokens, mask, primer, reward, log_prior, weight) -> LossOutput:
+    def loss(
+        self, tokens: tf.Tensor, mask: tf.Tensor, primer: tf.Tensor, reward: tf.Tensor, log_prior: tf.Tensor,
+        weight: tf.Tensor,
+    ) -> LossOutput:  # fmt: skip
         """The variant's loss of a minibatch. Only the online network has a gradient."""
         variant, config, r_t = self._variant, self._config, reward / self._config.c
         if variant.loss:
@@ -91,6 +97,7 @@ class Learner:
     def _values(self, mask, primer, tokens, r_t, log_prior) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Of the tokens taken, [B, T]: the online and the target network's values, and the variant's target."""
         variant, config = self._variant, self._config
+        assert variant.target is not None  # `loss` asks only for those that have one
         inputs = shift_right(tokens, self._begin, primer)
         online, slow = self._online(inputs, primer), _after(primer, self.target.unroll(inputs))
         q, slow_q = (variant.action_values(of.logits, config.value_scale * of.value) for of in (online, slow))

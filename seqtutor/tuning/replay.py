@@ -42,7 +42,7 @@ class Replay:
         """Draws n rows with replacement: their indices [n], their arrays, and importance weights float32 [n]."""
         if self._alpha == 0.0:
             at = rng.integers(0, self._count, n)
-            weight = np.ones(n, np.float32)
+            weight: np.ndarray = np.ones(n, np.float32)
         else:
             p = self._priority[: self._count] ** self._alpha
             p /= p.sum()

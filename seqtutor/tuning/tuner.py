@@ -43,20 +43,22 @@ class Tuner:
         """Args: prior: the frozen prior with its weights; config, domain and reward as in `tune`."""
         self._config, self._domain, self._reward = config, domain, reward
         settings = config.tune
-        variant = VARIANTS[settings.variant]
+        variant = self._variant = VARIANTS[settings.variant]
         if variant.on_policy and (settings.exploration, settings.temperature) != ("boltzmann", 1.0):
             raise UserError(
                 f"tune.variant {variant.name} learns from its own policy's sequences: "
                 "leave tune.exploration at boltzmann and tune.temperature at 1"
             )
         self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin)
-        self.policy = Policy(prior, self.learner.online, variant)
+        self.policy = Policy(prior, self.learner.online, variant, settings.value_scale)
         self._sampler = Sampler(
             self.policy.step, self.policy.initial_state, domain.vocabulary, domain.length, exploration(settings)
         )
         self.primer = Primer(domain, settings.primer)
         size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))
-        self._replays = defaultdict(lambda: Replay(size, settings.priority))  # by the length of the primers
+        self._replays: defaultdict[int, Replay] = defaultdict(  # by the length of the primers
+            lambda: Replay(size, settings.priority)
+        )
         self.best = BestSequences(settings.best)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
         self._tokens = 0  # drawn so far
@@ -64,7 +66,7 @@ class Tuner:
 
     def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
-        settings, on_policy = self._config.tune, self.policy.variant.on_policy
+        settings, on_policy = self._config.tune, self._variant.on_policy
         whole, primers, kept, rng = self._ahead or self._draw(number)
         pending = self._reward.start(whole.tokens, whole.lengths)
         self.learner.optimizer.learning_rate = learning_rate(settings, number)

@@ -39,6 +39,15 @@ def test_the_rows_in_memory_are_those_in_the_folder(tuned, tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "samples.csv").read_bytes()
 
 
+def test_particles(tuned, tmp_path):
+    """The rows have the weight of each population; see evaluation.sample."""
+    how = {"particles": 4, "c": 0.5, "quiet": True}
+    held, written = tuned.sample(9, **how), tuned.sample(9, out=tmp_path, **how)
+    pd.testing.assert_frame_equal(held.to_pandas(), written.to_pandas(), check_exact=True)
+    assert "log_weight" in held.to_pandas()
+    assert list(held) != list(tuned.sample(9, quiet=True))
+
+
 @pytest.mark.parametrize("run", ["prior", "tuned"])
 def test_the_command_and_the_function_write_the_same(run, request, tmp_path):
     path = request.getfixturevalue(run).path

@@ -44,7 +44,7 @@ def test_figures_are_those_of_the_draws(make_run):
     run = load_run(make_run(variant="psi", domain="stems", c=0.5, primer="da"))
     result = measure([Subject("t", run)], study(num=40), quiet=True)["t"]
     batches = list(draw(run, Draw(40, 3, 16, primer=run.primer)))
-    count = np.concatenate([batch.count for batch in batches])
+    count = np.concatenate([batch.drawn_lengths for batch in batches])
     sums = {
         name: np.concatenate([getattr(batch.sequences, name).sum(axis=1) for batch in batches])
         for name in ("log_prob", "log_prior", "kl", "entropy")

@@ -16,7 +16,7 @@ from seqtutor.runs.run import load_run
 def joined(run, how):
     """All batches of a draw as one: primers, tokens, lengths, log_prob, log_prior, kl, entropy, counts."""
     batches = list(draw(run, how))
-    arrays = [(batch.primers, *batch.sequences, batch.count) for batch in batches]
+    arrays = [(batch.primers, *batch.sequences, batch.drawn_lengths) for batch in batches]
     return [np.concatenate(parts) for parts in zip(*arrays, strict=True)]
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from seqtutor.kl_control.optimum import LogZBound, kl, optimum
+from seqtutor.kl_control.optimum import LogZBound, gap, kl, mean_of_bounds, optimum
+from seqtutor.stats.estimate import Estimate
 
 A, T = 3, 4
 
@@ -92,6 +93,49 @@ def test_the_interval_covers_log_z():
         estimate = bound.estimate()
         hits += estimate.low <= best.log_z <= estimate.high
     assert 0.92 < hits / 400 < 0.98
+
+
+def test_no_interval_from_a_handful_of_effective_draws():
+    """A few draws carry nearly all the weight: the value is still a bound, and says nothing of its error."""
+    weights = np.random.default_rng(0).normal(size=5000) * 4
+    bound = LogZBound()
+    bound.add(weights)
+    assert bound.effective().value * 5000 < 100
+    assert (bound.estimate().low, bound.estimate().error) == (None, None)
+    assert bound.estimate().value == pytest.approx(np.log(np.exp(weights).mean()))
+
+
+def test_the_error_is_that_of_the_delta_method():
+    """The jackknife over groups agrees with the direct formula where weights are tame."""
+    weights = np.random.default_rng(0).normal(size=20_000) * 0.5
+    bound = LogZBound()
+    bound.add(weights)
+    w = np.exp(weights)
+    direct = w.std() / w.mean() / np.sqrt(len(w))
+    assert bound.estimate().error == pytest.approx(direct, rel=0.4)  # 20 groups: the error of the error is a sixth
+
+
+def test_an_upper_bound_of_reciprocals():
+    values = np.array([1.0, 2.0, 4.0] * 100)
+    bound = LogZBound(upper=True)
+    bound.add(np.log(values))
+    assert bound.estimate().value == pytest.approx(-np.log((1 / values).mean()))
+    assert bound.estimate().low < bound.estimate().value < bound.estimate().high
+
+
+def test_bounds_of_several_primers_are_averaged():
+    one, two = LogZBound(), LogZBound()
+    one.add(np.full(300, 1.0))
+    two.add(np.full(100, 3.0))
+    assert mean_of_bounds([one, two]).value == pytest.approx(1.5)
+    assert mean_of_bounds([one]) == one.estimate()
+
+
+def test_the_gap_and_its_error():
+    high, low = Estimate(5.0, 4.8, 5.2, 9, 0.3), Estimate(4.0, 3.9, 4.1, 7, 0.4)
+    assert (gap(high, low).value, gap(high, low).error) == (1.0, pytest.approx(0.5))
+    assert gap(high, low, independent=False).error == pytest.approx(0.7)
+    assert gap(Estimate(5.0, None, None, 9), low).low is None
 
 
 def test_batches_add_up_and_large_weights_do_not_overflow():

@@ -72,7 +72,9 @@ def test_every_scaffold_is_drawn_from_as_if_it_were_alone(make_run, tmp_path):
     (mixed,) = draw(run, Draw(16, 3, 16, primer=word_list(tmp_path, *STEMS)))
     for number, stem in enumerate(STEMS):
         (alone,) = draw(run, Draw(16, 3, 16, primer=stem))
-        for many, few in zip((*mixed.sequences, mixed.count), (*alone.sequences, alone.count), strict=True):
+        for many, few in zip(
+            (*mixed.sequences, mixed.drawn_lengths), (*alone.sequences, alone.drawn_lengths), strict=True
+        ):
             np.testing.assert_allclose(many[number::4], few[number::4], atol=1e-6)
     assert mixed.primers.shape == (16, 0)
 

@@ -8,6 +8,7 @@ import pytest
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
+from seqtutor.runs.run import load_run
 
 
 def made(step, value=0.0):
@@ -96,3 +97,12 @@ def test_discard_after(tmp_path):
     checkpoint.discard_after(tmp_path, 1)
     assert [path.name for path in tmp_path.glob("step-*")] == ["step-00000001"]
     assert checkpoint.load_best(tmp_path).step == 1
+
+
+def test_a_vocabulary_without_the_end_token_that_its_domain_has(make_run):
+    path = make_run()
+    saved = checkpoint.load_best(path / "checkpoints")
+    saved.meta["vocabulary"]["end"] = None
+    checkpoint.save(path / "checkpoints", saved, best=True)
+    with pytest.raises(UserError, match="has no end token"):
+        load_run(path)

@@ -18,6 +18,7 @@ from tests.support.places import CONFIGS, DATA
 from tests.tuning.test_resume import last_arrays
 
 OLD = DATA / "runs-0.1.0"
+RESUMMED = ("log_z_bound", "effective")
 LONGER = {
     "tune.rounds": 18, "tune.batch": 16, "tune.minibatch": 16, "tune.evaluate_every": 6, "tune.replay_ratio": 1,
     "tune.buffer": 64, "tune.best": 10,
@@ -59,17 +60,19 @@ def test_they_load(old):
 
 
 def test_they_evaluate_to_the_same_numbers(old):
+    """Later versions find more figures. Of the bound on log Z they give no interval, and sum its weights otherwise."""
     assert command(["evaluate", "runs/old/prior", "runs/old/psi", "--num", "500", "--out", "new", "--quiet"]) == 0
-    texts = [(folder / "evaluation.json").read_text() for folder in (OLD / "psi", Path("new"))]
-    was, now = map(json.loads, texts)
-    if same_kind():
-        assert texts[0] == texts[1]
+    was, now = (json.loads((folder / "evaluation.json").read_text()) for folder in (OLD / "psi", Path("new")))
     assert list(was) == list(now) == ["old/prior", "old/psi"]
     for label, metrics in was.items():
-        assert list(metrics) == list(now[label])
+        assert [name for name in now[label] if name in metrics] == list(metrics)
         for name, figure in metrics.items():
-            for part, number in figure.items():  # of some there is no interval
-                assert now[label][name][part] == (number and pytest.approx(number, rel=1e-6, abs=1e-6)), name
+            for part, number in figure.items():
+                if name in RESUMMED and part != "value":
+                    continue
+                exact = number is None or (same_kind() and name not in RESUMMED)
+                expected = number if exact else pytest.approx(number, rel=1e-6, abs=1e-6)
+                assert now[label][name][part] == expected, (name, part)
 
 
 def test_they_resume_to_the_same_arrays(old):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seqtutor.config import ModelConfig, TuneConfig
+from seqtutor.domains.reward_terms import Term
 from seqtutor.errors import UserError
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
@@ -221,7 +222,9 @@ def test_learning_and_drawing_go_on_while_the_scorers_work(name, expected, monke
 
             return wait
 
-    tuner = Tuner(settings(name, batch=8, minibatch=8, replay_ratio=1), LINE, make_prior(), Slow(LINE, {"random": 1.0}))
+    tuner = Tuner(
+        settings(name, batch=8, minibatch=8, replay_ratio=1), LINE, make_prior(), Slow(LINE, [Term("random")])
+    )
     tuner.round(0)
     events.clear()
     update = tuner.learner.update

@@ -53,7 +53,7 @@ class Molecules(Domain):
         """Splits a SMILES into atoms, bonds, brackets and ring closures. Raises ValueError with reason and position."""
         return smiles.tokenize(text)
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The SMILES before the first end token."""
         return smiles.decode(tokens, self.vocabulary)
 
@@ -80,13 +80,18 @@ class Molecules(Domain):
         """Worker processes and their cache, shared by rewards and statistics; they start when first needed."""
         return Pool()
 
+    @property
+    def _end(self) -> int:
+        assert self.vocabulary.end is not None  # see Domain.__init__
+        return self.vocabulary.end
+
     def reward(self, terms: Sequence[Term]) -> Reward:
         """See `reward.MoleculeReward`."""
-        return MoleculeReward(terms, self.decode, self.vocabulary.end, self._pool)
+        return MoleculeReward(terms, self.decode, self._end, self._pool)
 
     def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Which sequences ended and are molecules to RDKit."""
-        found = molecules_of(tokens, lengths, self.decode, self.vocabulary.end, self._pool)()
+        found = molecules_of(tokens, lengths, self.decode, self._end, self._pool)()
         return np.array([molecule.valid for molecule in found], bool)
 
     def reference(self, texts: Iterable[str]) -> Reference:
@@ -95,7 +100,7 @@ class Molecules(Domain):
 
     def statistics(self, reference: Reference | None, seed: int) -> Statistics:
         """See `statistics.MoleculeStatistics`."""
-        return MoleculeStatistics(reference, seed, self.decode, self.vocabulary.end, self._pool)
+        return MoleculeStatistics(reference, seed, self.decode, self._end, self._pool)
 
     def nearest(self, texts: Sequence[str], reference: Reference) -> Neighbours:
         """See `statistics.nearest_molecules`."""

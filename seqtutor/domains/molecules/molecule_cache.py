@@ -9,7 +9,9 @@ class MoleculeCache:
     """Molecules by SMILES. Holds two generations of at most size / 2; a full one replaces the older."""
 
     def __init__(self, size: int):
-        self._half, self._young, self._old = size // 2, {}, {}
+        self._half = size // 2
+        self._young: dict[str, Molecule] = {}
+        self._old: dict[str, Molecule] = {}
 
     def get(self, smiles: str) -> Molecule | None:
         """The molecule, or None. One found in the older generation moves to the younger."""

@@ -27,10 +27,16 @@ def _has(molecule: Molecule, extra: tuple[str, ...]) -> bool:
     return not molecule.valid or set(extra) <= {name for name, _ in molecule.extra}
 
 
+Sent = list[tuple[list[str], Future[list[Molecule]]]]  # chunks of SMILES, and their molecules when these are done
+
+
 class Pending:
     """Molecules under way, as `Pool.submit` returns them."""
 
-    def __init__(self, smiles: list[str], found: dict[str, Molecule], jobs: list[tuple], finish: Callable):
+    def __init__(
+        self, smiles: list[str], found: dict[str, Molecule], jobs: Sent,
+        finish: Callable[[list[str], list[Molecule]], None],
+    ):  # fmt: skip
         self._smiles, self._found, self._jobs, self._finish = smiles, found, jobs, finish
 
     def done(self) -> bool:
@@ -60,15 +66,15 @@ class Pool:
         self._count, self._limit, self._module = workers, limit, module
         self._cache, self._lock = MoleculeCache(cache), threading.Lock()
         self._crew: Processes | Tasks | None = None  # None: no workers
-        self._end: Callable = lambda: None
+        self._end: Callable[[], object] = lambda: None
         self.failures: defaultdict[str, list[str]] = defaultdict(list)
 
     def submit(self, smiles: Iterable[str], extra: tuple[str, ...] = ()) -> Pending:
         """Starts work on the molecules that are not in the cache with all of `extra`, and returns at once."""
         smiles = list(smiles)
         with self._lock:
-            found = {text: self._cache.get(text) for text in smiles}
-            missing = [text for text, molecule in found.items() if molecule is None or not _has(molecule, extra)]
+            found = {text: molecule for text in smiles if (molecule := self._cache.get(text)) is not None}
+            missing = [text for text in dict.fromkeys(smiles) if text not in found or not _has(found[text], extra)]
             return Pending(smiles, found, self._send(missing, (True, extra)), self._remember)
 
     def map(self, smiles: Iterable[str], extra: tuple[str, ...] = ()) -> list[Molecule]:
@@ -93,7 +99,7 @@ class Pool:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _send(self, smiles: list[str], what: What) -> list[tuple[list[str], Future]]:
+    def _send(self, smiles: list[str], what: What) -> Sent:
         """Queues chunks, small enough to keep all workers busy; starts the workers if there are none."""
         if not smiles:
             return []

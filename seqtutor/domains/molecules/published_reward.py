@@ -30,14 +30,14 @@ SHORTISH, SHORTISH_PENALTY = 27, -25.0  # the published bound, 2 standard deviat
 def property_sum(molecules: Sequence[Molecule]) -> np.ndarray:
     """S of each molecule, float64 [N]; nan where it is not valid."""
     values = columns(molecules)
-    return sum(weight * values[name] for name, weight in WEIGHTS.items())
+    return sum((weight * values[name] for name, weight in WEIGHTS.items()), np.zeros(len(molecules)))
 
 
 def published_reward(
     tokens: np.ndarray,
     lengths: np.ndarray,
     whole: Sequence[Molecule],
-    decode: Callable[[Sequence[int]], str],
+    decode: Callable[[Sequence[int] | np.ndarray], str],
     pool: Pool,
 ) -> np.ndarray:
     """The published reward, float64 [N, T].

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import cache
+from typing import Any
 
 from seqtutor.domains.molecules.properties import Molecule
 from seqtutor.domains.molecules.workers import Processes, What
@@ -23,9 +24,9 @@ class Tasks:
         self._ray, self._module, self._limit = ray_cluster.connect(), module, limit
         self.size = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._task = self._ray.remote(num_cpus=1, max_retries=-1)(_examine)
-        self._sent: set = set()
+        self._sent: set[Any] = set()
 
-    def submit(self, what: What, chunk: Sequence[str]) -> Future:
+    def submit(self, what: What, chunk: Sequence[str]) -> Future[list[Molecule]]:
         """The chunk's molecules, in order, when they are done."""
         sent = self._task.remote(self._module, self._limit, what, chunk)
         future = sent.future()

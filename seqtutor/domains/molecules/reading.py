@@ -25,7 +25,7 @@ from seqtutor.system.tensorflow_setup import cores
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
 KINDS = (".smi", ".txt", *text_files.TABLES)  # each may be followed by .gz
-_FIRST = re.compile(r"[^\s,;]*")  # none of these is in a SMILES
+_AFTER = re.compile(r"[\s,;]")  # none of these is in a SMILES
 _HEADERS = frozenset(map(text_files.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
@@ -119,15 +119,18 @@ def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected
     return found if text_files.kind(path) in text_files.TABLES else _first_columns(found)
 
 
-def _first_columns(lines: Iterator[Record]) -> Iterator[Record | Rejected]:
+def _first_columns(lines: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]:
     """Of each line what stands before a blank, comma or semicolon; comments and a header are skipped."""
     first = True
-    for name, line in lines:
-        text = _FIRST.match(line)[0]
+    for item in lines:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        text = _AFTER.split(item.text, maxsplit=1)[0]
         if text.startswith("#"):
             continue
         if not (first and text_files.plain(text) in _HEADERS):
-            yield text_files.checked(Record(name, text))
+            yield text_files.checked(Record(item.name, text))
         first = False
 
 
@@ -161,7 +164,7 @@ def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int
 def _start_worker() -> None:
     from rdkit import RDLogger
 
-    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    RDLogger.DisableLog("rdApp.*")
 
 
 def _prepare_chunk(items: Iterable[Record | Rejected], rules: Rules) -> list[Record | Rejected]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-Decode = Callable[[Sequence[int]], str]
+Decode = Callable[[Sequence[int] | np.ndarray], str]
 
 COLUMNS = 5  # of a sheet, which has as many rows
 PANEL = 240  # width and height of one molecule on a sheet, in pixels

@@ -61,7 +61,7 @@ REWARD_NAMES = tuple(
     for kind in _KINDS
 )
 
-Decode = Callable[[Sequence[int]], str]
+Decode = Callable[[Sequence[int] | np.ndarray], str]
 
 
 class Part(NamedTuple):
@@ -139,9 +139,16 @@ class MoleculeReward(Reward):
         self._parts = parts_of(terms)
         self._extra = tuple(dict.fromkeys(part.component for part in self._parts if part.component not in SCORES))
         self._published = sum(term.weight for term in terms if term.kind == "published")
+        self.on_last_token = not self._published
         self._memory = ScaffoldMemory() if SEEN in self._extra else None
         self._decode, self._end, self._pool = decode, end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))
+
+    def most(self, length: int) -> float | None:
+        """The sum of the greatest w_k f_k; None with `published`, whose parts have no bounds."""
+        if self._published:
+            return None
+        return sum(max(part.weight * part.low, part.weight * part.high) for part in self._parts)
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32 [N, T]."""
@@ -174,7 +181,9 @@ class MoleculeReward(Reward):
         """Components by name, float64 [N] each; nan where a molecule is not valid."""
         found = [dict(molecule.extra) for molecule in molecules]
         values = {name: [of.get(name) for of in found] for name in self._extra}
-        seen = {} if self._memory is None else {SEEN: self._memory.seen(values.pop(SEEN))}
+        seen = {}
+        if self._memory is not None:
+            seen[SEEN] = self._memory.seen(None if name is None else str(name) for name in values.pop(SEEN))
         return {name: np.array(column, np.float64) for name, column in values.items()} | seen
 
     def state(self) -> dict[str, np.ndarray]:

@@ -41,7 +41,7 @@ def _what_is_wrong(text: str) -> str:
     return f"character {text[at]!r} {place} cannot be in a SMILES"
 
 
-def decode(tokens: Sequence[int], vocabulary: Vocabulary) -> str:
+def decode(tokens: Sequence[int] | np.ndarray, vocabulary: Vocabulary) -> str:
     """The SMILES of token ids [t]: the symbols before the first end token, or all where there is none."""
     ids = np.asarray(tokens).tolist()
     if vocabulary.end in ids:

@@ -60,7 +60,8 @@ class Reference:
 
     def __init__(self, smiles: Iterable[str], pool: Pool):
         """Args: smiles, of training data; pool, makes them canonical."""
-        parts, smallest = [np.zeros(0, np.uint64)], {}
+        parts = [np.zeros(0, np.uint64)]
+        smallest: dict[int, str] = {}
         for block in canonical_blocks(smiles, pool):
             parts.append(hashes(block))
             smallest |= dict(zip(parts[-1].tolist(), block, strict=True))
@@ -97,7 +98,8 @@ class MoleculeStatistics(Statistics):
         self._best: dict[str, float] = {}
         self._hashes: list[np.ndarray] = []
         self._random = np.random.default_rng(seed)
-        self._keys, self._sample = np.zeros(0), []
+        self._keys = np.zeros(0)
+        self._sample: list[str] = []
 
     def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
         """Adds sequences: tokens int32 [N, T], lengths int32 [N]."""

@@ -56,16 +56,19 @@ def serve(module: str, limit: float) -> None:
             print(json.dumps(molecule), flush=True)
 
 
+_Job = tuple[What, Sequence[str], Future[list[Molecule]]]
+
+
 class _Worker(threading.Thread):
     """A thread of the parent that feeds one worker process from a queue, and replaces it when it dies.
 
     Jobs are (what, chunk, future), `what` being the arguments (properties, extra) of `examine`; None ends the thread.
     """
 
-    def __init__(self, jobs: SimpleQueue, module: str, limit: float):
+    def __init__(self, jobs: SimpleQueue[_Job | None], module: str, limit: float):
         super().__init__(daemon=True)
         self._jobs, self._module, self._limit = jobs, module, limit
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[str] | None = None
         self._stopping = False
         self.start()
 
@@ -114,6 +117,7 @@ class _Worker(threading.Thread):
     def _attempt(self, what: What, chunk: Sequence[str], done: list[Molecule]) -> None:
         """Sends what is not yet done and collects molecules into `done` until all are there or the process dies."""
         process = self._process or self._start()
+        assert process.stdin is not None and process.stdout is not None  # they are pipes
         with suppress(BrokenPipeError):
             process.stdin.write(json.dumps([*what, chunk[len(done) :]]) + "\n")
             process.stdin.flush()
@@ -121,7 +125,7 @@ class _Worker(threading.Thread):
             valid, canonical, values, reason, extra = json.loads(line)
             done.append(Molecule(valid, canonical, tuple(values), reason, tuple(map(tuple, extra))))
 
-    def _start(self) -> subprocess.Popen:
+    def _start(self) -> subprocess.Popen[str]:
         """A new process, ready to work. Raises RuntimeError if it does not come up."""
         self._process = process = subprocess.Popen(
             [sys.executable, "-c", _BOOT, self._module, str(self._limit), *sys.path],
@@ -132,6 +136,7 @@ class _Worker(threading.Thread):
         )
         if self._stopping:  # `stop` may have looked before there was a process
             process.kill()
+        assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
             code = self._bury()
             raise CancelledError if self._stopping else RuntimeError(f"molecule worker did not start: exit code {code}")
@@ -140,6 +145,7 @@ class _Worker(threading.Thread):
     def _bury(self) -> int:
         """Closes the pipes to the process, waits for its end and returns its exit code."""
         process, self._process = self._process, None
+        assert process is not None and process.stdin is not None and process.stdout is not None
         with suppress(BrokenPipeError):
             process.stdin.close()
         process.stdout.close()
@@ -151,12 +157,13 @@ class Processes:
 
     def __init__(self, size: int, module: str, limit: float):
         """Args: size, how many; module and limit as in `serve`."""
-        self.size, self._jobs = size, SimpleQueue()
+        self.size = size
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._workers = [_Worker(self._jobs, module, limit) for _ in range(size)]
 
-    def submit(self, what: What, chunk: Sequence[str]) -> Future:
+    def submit(self, what: What, chunk: Sequence[str]) -> Future[list[Molecule]]:
         """The chunk's molecules, in order, when they are done."""
-        future: Future = Future()
+        future: Future[list[Molecule]] = Future()
         self._jobs.put((what, chunk, future))
         return future
 

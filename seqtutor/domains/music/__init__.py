@@ -58,7 +58,7 @@ class Music(Domain):
         """The symbols of a text."""
         return text.split()
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
         """The text of tokens [t]."""
         return reader.as_text(tokens)
 
@@ -71,15 +71,27 @@ class Music(Domain):
         return reader.melody_files(path) if path.is_dir() else [path]
 
     def read(self, path: Path) -> Iterator[Record | Rejected]:
-        """Melodies as they are, in their own key and register: what is judged must not be changed."""
+        """Melodies as they are, in their own key and register, with the silence before the first note."""
         return reader.read(Path(path))
 
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
         """Melodies for training: in the notes of the scale, folded into range, from the first note to the last.
 
+        So leading silence is dropped, of MIDI and ABC alike.
+
         They are moved to C major / A minor, where files of tokens are taken to be, and from there all alike.
         """
         return map(self._transposed, reader.read(Path(path), prepare=True))
+
+    def trim_primer(self, tokens: list[int]) -> list[int]:
+        """The tokens from the first note: the silence before it would be drawn, and what follows would be silent too.
+
+        Raises ValueError if there is no note.
+        """
+        first = next((i for i, token in enumerate(tokens) if token >= FIRST_PITCH), None)
+        if first is None:
+            raise ValueError("only silence")
+        return tokens[first:]
 
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:

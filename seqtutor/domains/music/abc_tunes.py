@@ -1,97 +1,174 @@
-"""Tunes in ABC notation, through music21: text -> the notes of a melody.
+"""Tunes in ABC notation: lines of music -> the notes of a melody, by the ABC standard 2.1.
 
-A tune is read once through: repeats are not expanded, grace notes are dropped, the highest note of a chord is kept,
-and of several voices the first one. Triplets go to the nearest sixteenth.
+A tune is read once through. It leaves out repeats and the order of parts, grace notes, all but the highest note of a
+chord, and all but the first voice that has notes; each is counted in the piece's `dropped`. A sign that is not
+understood makes the tune Unusable: a wrong guess would be a wrong note.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
+from collections import Counter
 from fractions import Fraction
-from itertools import pairwise
-from pathlib import Path
-from types import ModuleType
 
-from seqtutor.domains.music.melody import MAX_OFF_GRID, Note, Piece, Unusable, off_grid, quantise, skyline
-from seqtutor.errors import UserError
+from seqtutor.domains.music.abc_fields import (
+    FREE,
+    NO_KEY,
+    default_unit,
+    parse_key,
+    parse_meter,
+    parse_shift,
+    parse_unit,
+)
+from seqtutor.domains.music.abc_file import Tune, parse_lines
+from seqtutor.domains.music.abc_voice import Voice
+from seqtutor.domains.music.melody import MAX_OFF_GRID, Piece, Unusable, off_grid, single_line
 
-MISSING = "the tunes need the package music21: pip install music21"
-_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_PITCH = re.compile(r"([A-G])([#n-]*)(-?\d+)")  # as music21 writes it: "B-4" is B flat, "Bn4" B natural
-_VERSION = (2, 1, 0)  # of the ABC standard: an accidental holds to the bar line; music21's default drops it
-_TUNE = re.compile(r"^[ \t]*X:", re.MULTILINE)
-
-
-def split_abc(path: Path) -> list[tuple[int, str]]:
-    """The tunes of an ABC file, each with the line it begins at (from 1); what stands before the first is left out.
-
-    The file is taken as Latin-1: every byte is valid there, and other than ASCII stands only in titles.
-    """
-    text = path.read_text("latin-1")
-    begins = [match.start() for match in _TUNE.finditer(text)]
-    bounds = pairwise([*begins, len(text)])
-    return [(text.count("\n", 0, begin) + 1, text[begin:end]) for begin, end in bounds]
+MAX_VOICES = 1000  # of a tune: no score has half as many
+_LENGTH = r"\d*/*\d*"
+_ENDING = r"\[?\d+(?:[,.-]\d+)*"
+_TOKEN = re.compile(
+    rf"""(?P<note>(?:\^\^?|__?|=)?[A-Ga-g][,']*{_LENGTH})
+    |(?P<space>[\s`$*;?@\#)\\]+|y{_LENGTH})
+    |(?P<bar>(?:\[?\||:(?=[|:\]\["(A-Ga-g])|^\s*:)[|:\]]*(?:\s*{_ENDING})?|(?=\[){_ENDING}|^\s*{_ENDING}(?=\D))
+    |(?P<rest>[zx]{_LENGTH})
+    |(?P<bars>[ZX]\d*)
+    |(?P<broken>>+|<+)
+    |(?P<tie>-)
+    |(?P<quote>"[^"]*")
+    |(?P<tuplet>\(\d(?::\d?){{0,2}})
+    |(?P<overlay>\(&|&\)|&+)
+    |(?P<slur>\()
+    |(?P<grace>\{{[^{{}}]*\}})
+    |(?P<field>\[[A-Za-z]:[^\]\[]*\])
+    |(?P<mark>![^!\s|]+!|\+(?=[^+\s|]{{0,40}}[^+\s|A-Ga-g,'0-9/^_=])[^+\s|]{{1,40}}\+|\+f{{1,4}}\+)
+    |(?P<chord>(?:\[(?:"[^"]*"|![^!|\s]*!|[^\]\["|!])*\]|\+[\^_=A-Ga-g,'\d/]+\+){_LENGTH})
+    |(?P<ending>\["[^"]*")
+    |(?P<old>!)
+    |(?P<letter>[.~]|[H-Wh-w](?=\S)|(?<!\S)[H-Wh-w](?!\S))
+    """,
+    re.VERBOSE,
+)
+_SILENT = {"space", "slur", "letter", "old", "quote", "ending"}  # they say nothing of pitch or time
+_JUMPS = ("D.C.", "D.S.", "dacapo", "dalsegno")
+_FIELDS = "ABCDEFGHIKLMNOPQRSTUVWXZmrsw+"  # that have a meaning in some version of the standard
+_WRONG = {
+    "[": "a chord without an end", '"': "a quotation without an end", "{": "grace notes without an end",
+    "^": "an accidental without a note", "_": "an accidental without a note", "=": "an accidental without a note",
+}  # fmt: skip
 
 
 def parse_abc(text: str) -> Piece:
-    """The melody of one tune in ABC. Raises Unusable, and UserError if music21 is not installed."""
-    abc = _music21()
-    handler = abc.ABCHandler(abcVersion=_VERSION)
-    complaints = io.StringIO()  # music21 prints that it takes an unreadable pitch for a C, and goes on
-    try:
-        with contextlib.redirect_stderr(complaints):
-            handler.process(text)
-        voices = handler.splitByVoice()
-        keys = [token for token in handler.tokens if isinstance(token, abc.ABCMetadata) and token.isKey()]
-        sharps = keys[0].getKeySignatureParameters()[0] if keys else None
-        notes = _notes(abc, voices[1].tokens if len(voices) > 1 else handler.tokens)
-    except Exception as error:  # music21 raises many kinds on malformed ABC
-        raise Unusable("broken ABC") from error
-    if complaints.getvalue():
-        raise Unusable("broken ABC")
-    if not notes:
+    """The melody of one tune in ABC, as `abc_file.split_abc` gives it. Raises Unusable."""
+    reader = _Reader(parse_lines(text))
+    voices = [voice for voice in reader.voices.values() if voice.notes]
+    if not voices:
         raise Unusable("no notes")
+    first, *others = voices
+    notes = first.melody()
     if off_grid(notes) > MAX_OFF_GRID:
         raise Unusable("rhythm off the sixteenth grid")
-    notes = skyline(quantise(notes))
-    return Piece(notes, notes[-1].end, sharps)
+    dropped = first.dropped + reader.dropped
+    dropped["notes of other voices"] += sum(voice.notes for voice in others)
+    line = single_line(notes, dropped, "notes shorter than a sixteenth")
+    return Piece(line, int(line[-1].end), first.sharps, dropped)
 
 
-def _notes(abc: ModuleType, tokens: list) -> list[Note]:
-    """The notes of music21's ABC tokens, which are in order of time and carry their durations in quarters."""
-    notes: list[Note] = []
-    now = Fraction(0)  # exact, so that a bar of triplets ends on the grid
-    for token in tokens:
-        if not isinstance(token, abc.ABCNote) or token.inGrace:
-            continue
-        ratio = token.activeTuplet.tupletMultiplier() if token.activeTuplet else 1
-        end = now + 4 * Fraction(token.quarterLength) * Fraction(ratio)
-        pitch = _highest(token.subTokens if isinstance(token, abc.ABCChord) else [token])
-        if pitch is not None and token.tie in ("stop", "continue") and notes and notes[-1].pitch == pitch:
-            notes[-1] = notes[-1]._replace(end=float(end))
-        elif pitch is not None:
-            notes.append(Note(float(now), float(end), pitch))
-        now = end
-    return notes
+class _Reader:
+    """Hands the tokens of a tune to its voices.
 
+    Attributes:
+      voices: by their names, in the order in which they are named first.
+      dropped: how many things of each kind the tune as a whole leaves out.
+    """
 
-def _highest(notes: list) -> int | None:
-    """The highest MIDI pitch of music21's ABC notes; None for a rest."""
-    return max((_midi(note.pitchName) for note in notes if note.pitchName), default=None)
+    def __init__(self, tune: Tune):
+        self.voices: dict[str, Voice] = {}
+        self.dropped = Counter[str]()
+        self._key, self._time, self._shift = NO_KEY, FREE, 0
+        self._unit: Fraction | None = None
+        self._hold = "pitch"
+        self._voice: Voice | None = None
+        self._declared: dict[str, int | None] = {}  # the shift of each voice of the header, where it has its own
+        for letter, text in [*tune.header, tune.body[0]]:
+            self._header_field(letter, text)
+        for name in self._declared:
+            self._switch(name)
+        self._voice = next(iter(self.voices.values()), None)
+        for letter, text in tune.body[1:]:
+            if letter:
+                self._field(letter, text)
+            else:
+                self._line(text)
 
+    def _header_field(self, letter: str, text: str) -> None:
+        if letter == "V" and text.split():
+            self._declared[text.split()[0]] = parse_shift(text)
+        elif letter == "K":
+            self._key, self._shift = parse_key(text, NO_KEY), parse_shift(text) or 0
+        elif letter == "M":
+            self._time = parse_meter(text)
+        elif letter == "L":
+            self._unit = parse_unit(text)
+        elif letter == "P":
+            self.dropped["orders of parts not played"] += len(text.strip()) > 1
+        else:
+            self._other_field(letter, text)
 
-def _midi(name: str) -> int:
-    """The MIDI pitch of a name as music21 writes it ("C4" = 60, "B-3" = 58)."""
-    letter, accidentals, octave = _PITCH.fullmatch(name).groups()
-    return 12 * (int(octave) + 1) + _STEPS[letter] + accidentals.count("#") - accidentals.count("-")
+    def _field(self, letter: str, text: str) -> None:
+        """A field in the music. It holds for the voice it is in."""
+        if letter == "V":
+            if text.split() and text.split()[0] != "*":
+                self._switch(text.split()[0], parse_shift(text))
+            return
+        voice = self._voice or self._switch("1")
+        if letter == "K":
+            voice.key, shift = parse_key(text, voice.key), parse_shift(text)
+            voice.shift = voice.shift if shift is None else shift
+        elif letter == "M":
+            voice.time = parse_meter(text)
+        elif letter == "L":
+            voice.unit = parse_unit(text)
+        else:
+            self._other_field(letter, text)
 
+    def _other_field(self, letter: str, text: str) -> None:
+        words = text.split()
+        if letter == "I" and words[:1] == ["propagate-accidentals"] and words[1:] in (["not"], ["octave"], ["pitch"]):
+            self._hold = words[1]
+            for voice in self.voices.values():
+                voice.accidentals_hold = self._hold
+        self.dropped["macros not played"] += letter == "m"
+        self.dropped["lines of no known field"] += letter not in _FIELDS
 
-def _music21() -> ModuleType:
-    """music21's ABC reader. Raises UserError if it is not installed."""
-    try:
-        from music21 import abcFormat
-    except ImportError:
-        raise UserError(MISSING) from None
-    return abcFormat
+    def _switch(self, name: str, shift: int | None = None) -> Voice:
+        """The voice of a name is now read; a new one begins as the header says."""
+        if name not in self.voices:
+            if len(self.voices) == MAX_VOICES:
+                raise Unusable(f"more than {MAX_VOICES} voices")
+            unit = default_unit(self._time) if self._unit is None else self._unit
+            own = self._declared.get(name)
+            self.voices[name] = Voice(self._key, self._time, unit, self._shift if own is None else own)
+            self.voices[name].accidentals_hold = self._hold
+        self._voice = self.voices[name]
+        if shift is not None:
+            self._voice.shift = shift
+        return self._voice
+
+    def _line(self, line: str) -> None:
+        """A line of music."""
+        at = 0
+        while at < len(line):
+            found = _TOKEN.match(line, at)
+            if found is None:
+                raise Unusable(f"broken ABC: {_WRONG.get(line[at], repr(line[at]))}")
+            at, kind, text = found.end(), found.lastgroup, found[0]
+            assert kind is not None  # every alternative of the pattern has a name
+            if kind in _SILENT:
+                continue
+            if kind == "field":
+                self._field(text[1], text[3:-1])
+            elif kind == "mark":
+                self.dropped["jumps not played"] += text[1:-1].startswith(_JUMPS)
+            else:
+                getattr(self._voice or self._switch("1"), kind)(text)

@@ -11,7 +11,7 @@ from seqtutor.domains.music.melody import to_notes
 from seqtutor.domains.music.tokens import FIRST_PITCH, MAX_MIDI, MIN_MIDI, SYMBOLS
 
 _NUMBERS = {symbol: token for token, symbol in enumerate(SYMBOLS)}
-_NAMES = {pitch: SYMBOLS[pitch - MIN_MIDI + FIRST_PITCH] for pitch in range(MIN_MIDI, MAX_MIDI + 1)}
+_NAMES: dict[float, str] = {pitch: SYMBOLS[pitch - MIN_MIDI + FIRST_PITCH] for pitch in range(MIN_MIDI, MAX_MIDI + 1)}
 
 
 def properties(melodies: Sequence[str]) -> list[Property]:

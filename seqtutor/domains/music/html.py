@@ -6,6 +6,8 @@ from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 
+import numpy as np
+
 from seqtutor.domains.music.melody import Note, to_notes
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.render import BLACK_KEYS, wav_bytes
@@ -20,7 +22,7 @@ def figure(text: str, meter: Meter = COMMON_TIME) -> str:
     """The roll of a melody's text, "C4 hold off", and an audio element with its sound as a data: address."""
     symbols = text.split()
     tokens = [SYMBOLS.index(symbol) for symbol in symbols]
-    sound = b64encode(wav_bytes(tokens, RATE)).decode()
+    sound = b64encode(wav_bytes(np.array(tokens, np.int32), RATE)).decode()
     return f'{roll(tokens, meter)}<audio controls preload="metadata" src="data:audio/wav;base64,{sound}"></audio>'
 
 
@@ -46,8 +48,8 @@ def roll(tokens: list[int], meter: Meter = COMMON_TIME) -> str:
         x = f"{min(MARGIN + beat * step, WIDTH - 0.5):.1f}"
         parts.append(f'<path d="M{x} 0V{height}" stroke="currentColor" opacity="{opacity}"/>')
     for note in notes:
-        x, width = MARGIN + note.start * step, (note.end - note.start) * step
-        parts.append(_rect(x + 0.5, row(note.pitch), width - 1, ROW, 'class="note" rx="1" fill="currentColor"'))
+        left, width = MARGIN + note.start * step, (note.end - note.start) * step
+        parts.append(_rect(left + 0.5, row(note.pitch), width - 1, ROW, 'class="note" rx="1" fill="currentColor"'))
     return "".join([*parts, "</svg>"])
 
 

@@ -6,7 +6,9 @@ Every reader (MIDI, ABC) yields `Note`s in sixteenths from the beginning; everyt
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +42,15 @@ class Note(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One line of notes: quantised, in order, none overlapping. `length` in sixteenths, `sharps` of a declared key."""
+    """One line of notes: quantised, in order, none overlapping. `length` in sixteenths, `sharps` of a declared key.
+
+    `dropped` counts by cause the things of the file that the line leaves out or changes.
+    """
 
     notes: list[Note]
     length: int
     sharps: int | None = None
+    dropped: Mapping[str, int] = MappingProxyType({})
 
 
 def to_tokens(piece: Piece) -> np.ndarray:
@@ -105,6 +111,15 @@ def skyline(notes: Sequence[Note]) -> list[Note]:
     return line
 
 
+def single_line(notes: Sequence[Note], dropped: Counter[str], lost: str) -> list[Note]:
+    """The skyline of notes that are not yet quantised. Counts in `dropped` the moved ones, and the `lost` ones."""
+    dropped["notes moved to the nearest sixteenth"] += round(off_grid(notes) * len(notes))
+    quantised = quantise(notes)
+    line = skyline(quantised)
+    dropped[lost] += len(quantised) - len(line)
+    return line
+
+
 def overlapping(notes: Sequence[Note]) -> float:
     """The share of quantised notes that begin with another, or while one has more than `LEGATO` sixteenths to go."""
     last, latest, count = -1.0, 0.0, 0
@@ -124,10 +139,12 @@ def normalised(piece: Piece) -> Piece:
     notes = piece.notes
     if not notes:
         raise Unusable("no notes")
-    pitches = in_range(np.array([note.pitch for note in notes]) + key_shift(notes, piece.sharps))
-    first = notes[0].start
+    shifted = np.array([note.pitch for note in notes]) + key_shift(notes, piece.sharps)
+    pitches, first = in_range(shifted), notes[0].start
     moved = [Note(n.start - first, n.end - first, int(p)) for n, p in zip(notes, pitches, strict=True)]
-    return Piece(moved, moved[-1].end)
+    octaves = pitches - shifted
+    dropped = Counter({"notes moved by an octave": int(np.sum(octaves != np.median(octaves)))})
+    return Piece(moved, int(moved[-1].end), dropped=dropped + Counter(piece.dropped))
 
 
 def transposed(tokens: np.ndarray, semitones: int) -> np.ndarray:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqtutor.domains.music.melody import Note, Piece, Unusable, overlapping, quantise, skyline, to_notes
+from seqtutor.domains.music.melody import MAX_STEPS, Note, Piece, Unusable, overlapping, quantise, single_line, to_notes
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
-
-if TYPE_CHECKING:
-    from pretty_midi import PrettyMIDI
+from seqtutor.domains.music.midi_file import MAX_BYTES, Song, Ticks, parse_midi
 
 TEMPO = 80  # quarter notes a minute
 SIXTEENTH = 60 / TEMPO / 4  # seconds
 _VELOCITY = 100
-_EVEN = 500_000  # microseconds a quarter note, of any file that is read
 _END_MARK = "seqtutor: end"  # a text event where the melody ends: holds and rests behind the last note count
 
 MONOPHONIC = 0.1  # an instrument is one line if at most this share of its notes overlaps another
+GATED, GATES, OFF = 0.85, 4, 0.02  # see `written_ends`; OFF, in sixteenths, is more than rounding to ticks does
 FULL = 0.25  # and may be the melody if it has at least this share of the notes of the fullest such one
 
 
@@ -41,55 +39,61 @@ def write_midi(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> No
 def read_midi(path: Path) -> Piece:
     """The melody of a MIDI file, quantised to sixteenths of its own beats, whatever the tempo and its changes.
 
-    The melody is the highest, by mean pitch, of the instruments that play one line (`MONOPHONIC`) and are not nearly
-    empty beside the others (`FULL`); if none plays one line, it is the skyline of all. Tracks of a type 2 file count as
-    instruments too. Drums, pitch bends and pedals are left out, and notes that end where they begin, or never. It ends
-    with its last note, or where `write_midi` marked its end. Raises Unusable; OSError if the file cannot be opened.
+    A part is a track and channel, whatever instruments it plays. The melody is the highest, by mean pitch, of the parts
+    that play one line (`MONOPHONIC`) and are not nearly empty beside the others (`FULL`); if none plays one line, it is
+    the skyline of all. Drums, pitch bends and pedals are left out, and notes that end where they begin, or never. It
+    ends with its last note, or where `write_midi` marked its end. Its key is the first signature of the file.
+
+    Raises Unusable; OSError if the file cannot be opened.
     """
-    song = _load(path)
-
-    def step(seconds: float) -> float:
-        return 4 * song.time_to_tick(seconds) / song.resolution
-
-    parts = []
-    for instrument in song.instruments:
-        notes = [Note(step(note.start), step(note.end), note.pitch) for note in instrument.notes]
-        if notes and not instrument.is_drum:
-            parts.append(quantise(notes))
-    marks = [round(step(text.time)) for text in song.text_events if text.text == _END_MARK]
+    with path.open("rb") as file:
+        song = parse_midi(file.read(MAX_BYTES + 1))
+    parts = [[_note(note, song.per_quarter) for note in notes] for notes in song.parts.values()]
+    marks = [round(4 * tick / song.per_quarter) for tick, text in song.texts if text == _END_MARK.encode()]
+    if marks and max(marks) > MAX_STEPS:
+        raise Unusable(f"longer than {MAX_STEPS} sixteenths")
+    if not marks:
+        parts = [written_ends(part, 4 / song.per_quarter) for part in parts]
     if not parts and not marks:
         raise Unusable("no notes")
-    notes = _melody(parts)
-    return Piece(notes, max([*marks[-1:], *(note.end for note in notes[-1:])]))
+    melody = _melody(song, parts)
+    sharps = min(song.keys, key=itemgetter(0))[1] if song.keys else None
+    return Piece(melody, int(max([*marks[-1:], *(note.end for note in melody[-1:])])), sharps, song.dropped)
 
 
-def _load(path: Path) -> PrettyMIDI:
-    """A MIDI file at an even tempo. Raises Unusable if it is broken, or counts time in seconds (SMPTE)."""
-    import mido
-    from pretty_midi import PrettyMIDI
+def written_ends(notes: list[Note], tick: float) -> list[Note]:
+    """The notes as they were written: notation programs end each at a share of its length, often 95 %.
 
-    data = path.open("rb")
-    with data, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pretty_midi warns of tempo events outside the first track
-        try:
-            song = mido.MidiFile(file=data)
-            if song.ticks_per_beat < 0:
-                raise Unusable("no beats, as time is in seconds (SMPTE)")
-            song.tracks = [track for track in song.tracks if track]  # pretty_midi takes none without events
-            for event in (event for track in song.tracks for event in track if event.type == "set_tempo"):
-                event.tempo = _EVEN  # ticks are what counts, and a tempo of 0 would lose them
-            return PrettyMIDI(mido_object=song)
-        except Unusable:
-            raise
-        except Exception as error:  # malformed bytes raise many kinds, OSError and EOFError among them
-            raise Unusable("broken MIDI file") from error
+    The share is the median of the notes that end shortly before the next begins (from `GATED` of the way). It is
+    believed if `GATES` of these and half of all notes have it, and if most of them end off the sixteenths: a rest that
+    was written is on them. Args: notes and tick, the length of one, in sixteenths.
+    """
+    following = dict(pairwise(sorted({note.start for note in notes})))
+    pairs = [(note.end - note.start, following[note.start] - note.start) for note in notes if note.start in following]
+    played, whole = np.array(pairs).reshape(-1, 2).T
+    short = (played >= GATED * whole) & (played < whole)
+    if short.sum() < GATES:
+        return notes
+    share = float(np.median(played[short] / whole[short]))
+    alike = np.abs(played - share * whole) <= 2 * tick  # programs round to ticks
+    off = np.abs(played - np.rint(played)) > OFF
+    if alike.sum() < max(GATES, len(played) / 2) or 2 * (alike & off).sum() <= alike.sum():
+        return notes
+    return [note._replace(end=note.start + (note.end - note.start) / share) for note in notes]
 
 
-def _melody(parts: list[list[Note]]) -> list[Note]:
-    """The melody among the parts of a piece, each quantised; see `read_midi`."""
-    lines = [part for part in parts if overlapping(part) <= MONOPHONIC]
-    if not lines:
-        return skyline(quantise(note for part in parts for note in part))
-    fullest = max(map(len, lines))
-    full = [line for line in lines if len(line) >= FULL * fullest]
-    return skyline(max(full, key=lambda line: np.mean([note.pitch for note in line])))
+def _note(note: Ticks, per_quarter: int) -> Note:
+    return Note(4 * note.start / per_quarter, 4 * note.end / per_quarter, note.pitch)
+
+
+def _melody(song: Song, parts: list[list[Note]]) -> list[Note]:
+    """The melody among the parts of a song, see `read_midi`. Counts the other notes in `song.dropped`."""
+    lines = [i for i, part in enumerate(parts) if overlapping(quantise(part)) <= MONOPHONIC]
+    fullest = max((len(parts[i]) for i in lines), default=0)
+    full = [i for i in lines if len(parts[i]) >= FULL * fullest]
+    highest = max(full, key=lambda i: np.mean([note.pitch for note in parts[i]]), default=None)
+    chosen = range(len(parts)) if highest is None else [highest]
+    bends = [song.bends[name] for name in song.parts]
+    song.dropped["pitch bends"] += sum(bends[i] for i in chosen)
+    song.dropped["notes of other parts"] += sum(len(part) for i, part in enumerate(parts) if i not in chosen)
+    return single_line([note for i in chosen for note in parts[i]], song.dropped, "lower notes")

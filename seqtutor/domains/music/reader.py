@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from seqtutor.domains.music import abc_tunes, data_sets, midi
+from seqtutor.domains.music import abc_file, abc_tunes, data_sets, midi
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
@@ -81,9 +81,11 @@ def _parse(file: Path, name: str, prepare: bool) -> list[Record | Rejected]:
     try:
         if file.suffix.lower() != ".abc":
             return [_record(name, lambda: midi.read_midi(file), prepare)]
-        tunes = abc_tunes.split_abc(file)
+        tunes = abc_file.split_abc(file)
     except OSError as error:
         return [Rejected(name, f"cannot be read: {error.strerror}")]
+    except Unusable as reason:
+        return [Rejected(name, str(reason))]
     if not tunes:
         return [Rejected(name, "no tunes")]
     return [_record(f"{name}:{line}", partial(abc_tunes.parse_abc, text), prepare) for line, text in tunes]
@@ -93,7 +95,8 @@ def _record(name: str, load: Callable[[], Piece], prepare: bool) -> Record | Rej
     """The record of one piece, or why there is none."""
     try:
         piece = normalised(load()) if prepare else load()
-        return Record(name, as_text(to_tokens(piece)))
+        dropped = tuple(sorted((cause, count) for cause, count in piece.dropped.items() if count))
+        return Record(name, as_text(to_tokens(piece)), dropped)
     except Unusable as reason:
         return Rejected(name, str(reason))
 

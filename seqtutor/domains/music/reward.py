@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seqtutor.domains.base import Reward, Rewards
+from seqtutor.domains.base import PrefixReward, Reward, Rewards
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
+from seqtutor.domains.music.prefix_reward import MelodyPrefix
 from seqtutor.domains.music.rules import RULES, rules_in
 from seqtutor.domains.music.scale import C_MAJOR, Scale
 from seqtutor.domains.reward_terms import Term, weighted_sum
@@ -41,7 +42,7 @@ class MusicTheory(Reward):
         self.terms = [term for term in (*sums, *transformed) if term.weight != 0]
         names = {term.kind for term in self.terms}
         self.names = tuple(name for name in RULES if name in names)
-        self._rules = rules_in(scale, meter)
+        self._rules, self._scale, self._meter = rules_in(scale, meter), scale, meter
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32; 0 behind a row's length."""
@@ -51,6 +52,10 @@ class MusicTheory(Reward):
                 component[rows, : block.shape[1]] = self._rules[name](block)
         counts = np.arange(tokens.shape[1]) < lengths[:, None]
         return Rewards(weighted_sum(self.terms, components, counts), components)
+
+    def prefix(self, n: int, length: int) -> PrefixReward:
+        """The rules on melodies that grow; all of them will have `length` tokens, which two of the rules must know."""
+        return MelodyPrefix(self.terms, n, length, self._scale, self._meter)
 
 
 def blocks_by_length(tokens: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -25,8 +25,8 @@ MOTIF_PITCHES = 3  # distinct pitches a motif holds at the least
 MAX_LAG = 3  # of the autocorrelation
 
 _DISTINCT = np.arange(NUM_PITCHES + 1)  # distinct pitches in a window
-_MOTIF_REWARD = np.where(_DISTINCT < MOTIF_PITCHES, 0, 3 + 0.3 * (_DISTINCT - MOTIF_PITCHES)).astype(np.float32)
-_REPEATED_MOTIF_REWARD = np.where(_DISTINCT < MOTIF_PITCHES, 0, 4 + _DISTINCT - MOTIF_PITCHES).astype(np.float32)
+MOTIF_REWARD = np.where(_DISTINCT < MOTIF_PITCHES, 0, 3 + 0.3 * (_DISTINCT - MOTIF_PITCHES)).astype(np.float32)
+REPEATED_MOTIF_REWARD = np.where(_DISTINCT < MOTIF_PITCHES, 0, 4 + _DISTINCT - MOTIF_PITCHES).astype(np.float32)
 
 
 def key(tokens: np.ndarray, scale: Scale = C_MAJOR) -> np.ndarray:
@@ -101,7 +101,7 @@ def autocovariances(tokens: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray
 
 def motif(tokens: np.ndarray, meter: Meter = COMMON_TIME) -> np.ndarray:
     """+3 if the last half bar, eight tokens in 4/4, holds three distinct pitches, +0.3 for each further one."""
-    return _MOTIF_REWARD[_window_pitches(_time_major(tokens), meter.bar // 2).T]
+    return MOTIF_REWARD[_window_pitches(_time_major(tokens), meter.bar // 2).T]
 
 
 def repeated_motif(tokens: np.ndarray, meter: Meter = COMMON_TIME) -> np.ndarray:
@@ -114,7 +114,7 @@ def repeated_motif(tokens: np.ndarray, meter: Meter = COMMON_TIME) -> np.ndarray
             shift = min(width, size - width)
             same, width = same[shift:] & same[:-shift], width + shift
         stood[lag + size - 1 :] |= same
-    return (_REPEATED_MOTIF_REWARD[_window_pitches(x, size)] * stood).T
+    return (REPEATED_MOTIF_REWARD[_window_pitches(x, size)] * stood).T
 
 
 def intervals(tokens: np.ndarray, scale: Scale = C_MAJOR) -> np.ndarray:
@@ -124,7 +124,7 @@ def intervals(tokens: np.ndarray, scale: Scale = C_MAJOR) -> np.ndarray:
     pitches 0.375 and 0.25); from the tonic or the third, that of its third 0.75, up or down. All else is by distance.
     """
     x = _time_major(tokens)
-    return _interval_rewards(scale)[previous_pitch(tokens).T, x].T
+    return interval_rewards(scale)[previous_pitch(tokens).T, x].T
 
 
 def leaps(tokens: np.ndarray) -> np.ndarray:
@@ -240,7 +240,7 @@ def _window_pitches(x: np.ndarray, size: int) -> np.ndarray:
 
 
 @cache
-def _interval_rewards(scale: Scale) -> np.ndarray:
+def interval_rewards(scale: Scale) -> np.ndarray:
     """What a token earns after a previous pitch, float32 [previous, token]."""
     tokens = np.arange(NUM_TOKENS)
     distance = np.abs(tokens[:, None] - tokens)

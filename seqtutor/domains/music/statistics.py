@@ -154,8 +154,8 @@ class MusicStatistics(Statistics):
 
     def _reference_hashes(self, length: int) -> np.ndarray:
         """The sorted hashes of all stretches of the reference melodies with this length."""
-        if len(self._reference) < length:
-            return np.zeros(0, np.uint64)
+        if self._reference is None or len(self._reference) < length:
+            return _NONE
         return np.sort(_window_hashes(sliding_window_view(self._reference.astype(np.intp), length), self._seed))
 
 

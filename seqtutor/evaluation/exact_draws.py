@@ -1,0 +1,67 @@
+"""Exact draws from the optimum, where they can be had, and the upper bound on log Z that they give."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqtutor.evaluation.draw import AT_ONCE, Draw, Target, draw
+from seqtutor.kl_control.optimum import LogZBound, optimum
+from seqtutor.policy.particles import Uniforms
+from seqtutor.policy.policy import Policy
+from seqtutor.runs.run import Run
+
+WANTED = 400  # exact draws
+TRIED = 20_000  # draws of the prior, at most; fewer than a fiftieth of them accepted would cost more than they tell
+PURPOSE = 0xE8AC  # of the random numbers
+
+
+def exact_draws(run: Run, target: Target, seed: int, wanted: int = WANTED) -> np.ndarray | None:
+    """So many sequences int32 [N, T] from pi*(tau) = p(tau) exp(r(tau) / c) / Z; None where they cannot be had.
+
+    Where all sequences can be listed, they are drawn from the list. Elsewhere, if the reward has a bound r_max, a draw
+    from the prior is accepted with probability exp((r - r_max) / c) (von Neumann 1951), and TRIED are tried.
+    """
+    every, rng = run.domain.every(), np.random.default_rng([seed, PURPOSE])
+    if every is not None:
+        return every[_listed(run, target, every, rng, wanted)]
+    most = target.reward.most(run.domain.length)
+    if most is None:
+        return None
+    prior = Run(run.path, run.config, run.domain, Policy(run.policy.prior), run.step)
+    kept: list[np.ndarray] = []
+    for batch in draw(prior, Draw(TRIED, seed, run.config.sample.batch)):
+        tokens, lengths = batch.sequences[:2]
+        reward = target.reward(tokens, lengths).total.sum(axis=1, dtype=np.float64)
+        kept.append(tokens[np.log(rng.random(len(tokens))) < (reward - most) / target.c])
+        if sum(map(len, kept)) >= wanted:
+            break
+    found = np.concatenate(kept)[:wanted]
+    return found if len(found) == wanted else None
+
+
+def _listed(run: Run, target: Target, every: np.ndarray, rng: np.random.Generator, wanted: int) -> np.ndarray:
+    """Numbers of `wanted` sequences in a list of all, by the probability that the optimum gives them."""
+    log_p = run.policy.log_probs(every, np.zeros((len(every), 0), np.int32))[1].numpy().sum(axis=1, dtype=np.float64)
+    total = target.reward(every, np.full(*every.shape)).total.sum(axis=1, dtype=np.float64)
+    share = np.exp(optimum(log_p, total, target.c).log_pi)
+    return rng.choice(len(every), wanted, p=share / share.sum())
+
+
+def conditional_log_z(run: Run, target: Target, particles: int, seed: int, given: np.ndarray) -> np.ndarray:
+    """log Z-hat float64 [N] of conditional SMC: population i holds the exact draw given[i], of int32 [N, T]."""
+    sampler, found = run.particle_sampler(target.reward, target.c), [np.zeros(0)]
+    rows = max(1, AT_ONCE // particles)
+    for index, first in enumerate(range(0, len(given), rows)):
+        part = given[first : first + rows]
+        uniforms = Uniforms.draw(np.random.default_rng([seed, PURPOSE, index]), len(part), particles, run.domain.length)
+        found.append(sampler.draw(uniforms, np.zeros((len(part), 0), np.int32), part).log_z)
+    return np.concatenate(found)
+
+
+def upper_bound(run: Run, target: Target, particles: int, seed: int) -> LogZBound | None:
+    """An upper bound on log Z from exact draws; None where they cannot be had."""
+    given, bound = exact_draws(run, target, seed), LogZBound(upper=True)
+    if given is None:
+        return None
+    bound.add(conditional_log_z(run, target, particles, seed, given))
+    return bound
