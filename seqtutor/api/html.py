@@ -8,6 +8,11 @@ from html import escape
 from pathlib import Path
 
 _CARDS = "display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start"
+_INSIDE = (  # of a domain's figures
+    "<style>.seqtutor svg,.seqtutor audio{width:100%}.seqtutor code{overflow-wrap:anywhere}"
+    ".seqtutor dl{display:grid;grid-template-columns:auto 1fr;gap:0 .8rem;margin:.3rem 0;font-size:.85em}"
+    ".seqtutor dt,.seqtutor dd{margin:0;font-weight:normal}</style>"
+)
 _CARD = "margin:0;width:22rem;max-width:100%"
 
 
@@ -17,7 +22,7 @@ def cards(figures: Iterable[tuple[str, str]]) -> str:
         f'<figure style="{_CARD}">{figure}<figcaption><small>{escape(line)}</small></figcaption></figure>'
         for figure, line in figures
     )
-    return f'<div style="{_CARDS}">{each}</div>'
+    return f'{_INSIDE}<div class="seqtutor" style="{_CARDS}">{each}</div>'
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
