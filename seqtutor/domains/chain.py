@@ -32,6 +32,11 @@ class Chain(Domain):
 
     name: ClassVar[str] = "chain"
     defaults: ClassVar[Mapping[str, Any]] = {"letters": 4, "length": 6, "table": 0}
+    option_meanings: ClassVar[Mapping[str, str]] = {
+        "letters": "how many different letters there are",
+        "length": "letters of a word",
+        "table": "seed of the random reward",
+    }
     preparation: ClassVar[tuple[str, ...] | None] = ("letters", "length")
     reward_names: ClassVar[tuple[str, ...]] = ("random",)
     default_reward: ClassVar[str] = "random"
