@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtutor.api import inputs
+from seqtutor.api import html, inputs
 from seqtutor.config import EvaluateConfig
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
@@ -66,9 +66,14 @@ class Evaluation(Mapping[str, Mapping[str, Estimate]]):
 
         return as_text(self._results, self.c)
 
+    def __repr__(self) -> str:
+        return f"<Evaluation of {', '.join(self)}>"
+
     def _repr_html_(self) -> str:
         """The table that the command prints."""
-        return f'<pre style="line-height:1.3">{escape(str(self))}</pre>'
+        from seqtutor.evaluation.results import as_rows, notes
+
+        return html.table(as_rows(self._results)) + html.paragraph(*notes(self._results, self.c))
 
 
 def evaluate(
@@ -91,7 +96,9 @@ def evaluate(
       settings: values for the runs' sections sample and evaluate; without runs, for the domain's options.
     Raises UserError for anything wrong with the input.
     """
-    several = [what] if isinstance(what, Run | str | Path) else list(what)
+    several = inputs.several(what)
+    inputs.at_least(2, num=num)
+    inputs.at_least(0, seed=seed)
     inputs.check_particles(particles, c)
     inputs.check_paths([each for each in several if not isinstance(each, Run)])
     tensorflow_setup.setup()
@@ -161,14 +168,15 @@ def _reference(domain: Domain, name: str, first: Run | None, quiet: bool) -> Any
 
 
 def score(
-    path: str | Path, *, out: str | Path, domain: str | None = None, model: Run | str | Path | None = None,
-    reward: RewardLike | None = None, per_step: bool = False, settings: Mapping[str, Any] | None = None,
-    quiet: bool = False,
+    path: str | Path, *, out: str | Path | None = None, domain: str | None = None,
+    model: Run | str | Path | None = None, reward: RewardLike | None = None, per_step: bool = False,
+    settings: Mapping[str, Any] | None = None, quiet: bool = False,
 ) -> pd.DataFrame:  # fmt: skip
-    """Reward and log-probability of the sequences of a file or folder: the table scores.csv, which is written to `out`.
+    """Reward and log-probability of the sequences of a file or folder: the table scores.csv.
 
     Args:
-      out: the folder for scores.csv, rejected.csv and, with per_step, scores.npz with every token's reward.
+      out: a folder to write scores.csv into, and rejected.csv with the sequences that cannot be read.
+      per_step: also write scores.npz, with every token's reward.
       domain: what the sequences are, e.g. "music"; by default the model's.
       model: a run whose policy gives log-probabilities.
       reward: as of `tune`; by default the domain's.
@@ -176,8 +184,15 @@ def score(
     """
     import pandas as pd
 
-    write_scores(path, Path(out), domain, model, reward, per_step, settings, quiet)
-    return pd.read_csv(Path(out) / "scores.csv")
+    if per_step and out is None:
+        raise UserError("per_step writes scores.npz; say where, as out=")
+    with tempfile.TemporaryDirectory() as nowhere:
+        folder = Path(nowhere if out is None else out)
+        _, rejected = write_scores(path, folder, domain, model, reward, per_step, settings, quiet)
+        if rejected:
+            listed = "" if out is None else f": see {folder / 'rejected.csv'}"
+            LOG.warning(f"left out {rejected} sequences of {path} that cannot be read{listed}")
+        return pd.read_csv(folder / "scores.csv", dtype={"name": str}, keep_default_na=False)
 
 
 def write_scores(

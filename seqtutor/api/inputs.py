@@ -14,6 +14,7 @@ from seqtutor.data import corpus
 from seqtutor.data.corpus import Corpus
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
+from seqtutor.domains.reward_spec import RewardLike, written
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.runs.run import Run, load_run
@@ -39,6 +40,27 @@ def as_run(run: Run | str | Path, settings: Settings | None = None) -> Run:
     if config != run.config.model_copy(update=free):
         raise UserError(f"--set: of a trained run only {' and '.join(f'{name}.*' for name in free)} can be changed")
     return replace(run, config=config)
+
+
+def config_of(prior: Run, reward: RewardLike | None) -> Config:
+    """A prior's config, to tune by. Without another reward its own counts, but for a file: see `Run.reward_spec`."""
+    chosen = prior.reward_spec if reward is None else reward
+    return prior.config.model_copy(update={"tune": prior.config.tune.model_copy(update={"reward": written(chosen)})})
+
+
+def at_least(least: int, **numbers: int | None) -> None:
+    """Raises UserError for a number below the least; None passes."""
+    for name, number in numbers.items():
+        if number is not None and number < least:
+            raise UserError(f"{name} is {number}; give {least} or more")
+
+
+def several(what: Run | str | Path | Sequence[Run | str | Path]) -> list[Run | str | Path]:
+    """One or several as a list. Raises UserError if there are none."""
+    each = [what] if isinstance(what, Run | str | Path) else list(what)
+    if not each:
+        raise UserError("nothing was given; give at least one run")
+    return each
 
 
 def named_domain(name: str, settings: Settings | None = None) -> Domain:

@@ -34,7 +34,9 @@ def report(
       out: the page's file, or a folder for report.html; by default the last run's folder.
     Returns: the page's file. Raises UserError for anything wrong with the input.
     """
-    several = [what] if isinstance(what, runs.Run | str | Path) else list(what)
+    several = inputs.several(what)
+    inputs.at_least(2, num=num)
+    inputs.at_least(0, seed=seed)
     tensorflow_setup.setup()
     from seqtutor.evaluation.evaluate import Study
     from seqtutor.reports.collect import collect

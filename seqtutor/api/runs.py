@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtutor.api import evaluation, inputs, samples
+from seqtutor.api import evaluation, html, inputs, samples
 from seqtutor.runs import run as runs
 from seqtutor.runs.run_folder import RunFolder
 
@@ -26,6 +25,7 @@ class Run(runs.Run):
       domain: its tokens, rewards and statistics.
       policy: the networks.
       step: the step, or round, of the checkpoint that was loaded.
+      reward: the one that `tune` was given; None for a run that was loaded.
     """
 
     @classmethod
@@ -53,23 +53,20 @@ class Run(runs.Run):
         """Statistics of this run; see `seqtutor.evaluate`."""
         return evaluation.evaluate([self], **how)
 
-    def __repr__(self) -> str:
-        return f"<{self._kind} {self.path}, step {self.step}>"
-
-    @property
-    def _kind(self) -> str:
+    def __str__(self) -> str:
         tune = self.config.tune
-        return (
-            f"{self.domain.name} run tuned by {tune.variant}, c = {tune.c:g},"
-            if self.tuned
-            else f"{self.domain.name} prior"
-        )
+        what = f"tuned by {tune.variant} with c = {tune.c:g}, round" if self.tuned else "prior, step"
+        return f"{self.path}: {self.domain.name} {what} {self.step:,}"
+
+    def __repr__(self) -> str:
+        return f"<Run {self}>"
 
     def _repr_html_(self) -> str:
-        """What it is, and the last row of its history."""
-        last = self.history.iloc[-1].to_dict() if RunFolder(self.path).history_file.exists() else {}
-        cells = "".join(f"<tr><th>{name}</th><td>{last[name]:.4g}</td></tr>" for name in FIGURES if name in last)
-        return f"<p><b>{escape(str(self.path))}</b>: {escape(self._kind)} step {self.step:,}</p><table>{cells}</table>"
+        """What it is, and the last figures of its history."""
+        history = self.history.tail(1).to_dict("records") if RunFolder(self.path).history_file.exists() else []
+        last = history[0] if history else {}
+        rows = [[name, f"{last[name]:.4g}"] for name in FIGURES if name in last]
+        return html.paragraph(str(self)) + (html.table([["at the end", ""], *rows]) if rows else "")
 
 
 def load_run(path: str | Path) -> Run:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from seqtutor.api import inputs
+from seqtutor.api import html, inputs
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
 from seqtutor.errors import UserError
 from seqtutor.runs.run import Run
 from seqtutor.system.files import writing
-from seqtutor.system.tables import make_folder, write_arrays
+from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 8  # sequences that a notebook shows
-COLUMNS = ("text", "primer", "total", "log_prior", "log_prob")  # of `Samples` that every domain has
+SHOWN = 4  # sequences that a notebook shows
+TEXTS = ("file", "text", "primer", "tokens")  # columns of samples.csv that are no numbers
 
 
 class Samples(Sequence[str]):
@@ -37,24 +37,28 @@ class Samples(Sequence[str]):
     def __init__(self, domain: Domain, rows: Sequence[Mapping[str, Any]] | None, folder: Path | None = None):
         """Args: rows: those of samples.csv, see `evaluation.sample`; None: they are read from the folder."""
         self.domain, self.folder, self._rows = domain, folder, rows
-        self._table: pd.DataFrame | None = None
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        import pandas as pd
+
+        if self._rows is not None:
+            table = pd.DataFrame(self._rows)
+        else:
+            assert self.folder is not None
+            table = pd.read_csv(self.folder / "samples.csv", dtype=dict.fromkeys(TEXTS, str), keep_default_na=False)
+        table = table.astype({name: np.float32 for name in table if name not in TEXTS})
+        return table if table["file"].any() else table.drop(columns="file")
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row for each sequence: text, primer, tokens, log_prior, log_prob (nats), the reward's components, total."""
-        if self._table is None:
-            import pandas as pd
+        """A row for each sequence: text, primer, tokens, log_prior, log_prob (nats), the reward's components, total.
 
-            if self._rows is not None:
-                self._table = pd.DataFrame(self._rows).drop(columns="file", errors="ignore")
-            elif self.folder is not None:
-                texts = {"text": str, "primer": str, "tokens": str}
-                self._table = pd.read_csv(self.folder / "samples.csv", dtype=texts, keep_default_na=False)
-            else:
-                raise ValueError("neither rows nor a folder")
-        return self._table
+        Where each has a file, its name is in the column `file`.
+        """
+        return self._table.copy()
 
     def __len__(self) -> int:
-        return len(self.to_pandas())
+        return len(self._table)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -62,16 +66,16 @@ class Samples(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         """The text of one sequence, or of several."""
-        texts = self.to_pandas()["text"].iloc[index]
-        return str(texts) if isinstance(index, int) else [str(text) for text in texts]
+        texts = self._table["text"].iloc[index]
+        return list(texts) if isinstance(index, slice) else str(texts)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.to_pandas()["text"])
+        return iter(self._table["text"])
 
     @property
     def tokens(self) -> tuple[np.ndarray, np.ndarray]:
         """Token ids int32 [N, T], padded, and lengths int32 [N]."""
-        rows = [np.array(text.split(), np.int32) for text in self.to_pandas()["tokens"]]
+        rows = [np.array(text.split(), np.int32) for text in self._table["tokens"]]
         lengths = np.array([len(row) for row in rows], np.int32)
         tokens = np.full((len(rows), lengths.max(initial=0)), self.domain.vocabulary.pad, np.int32)
         for i, row in enumerate(rows):
@@ -79,7 +83,8 @@ class Samples(Sequence[str]):
         return tokens, lengths
 
     def save(self, path: str | Path) -> list[Path]:
-        """Writes a file whose suffix says its format: .csv, .npz (tokens, lengths), or one of the domain, as .mid.
+        """Writes a file whose suffix says its format: .csv (as samples.csv), .npz (tokens, lengths), or one of the
+        domain, as .mid.
 
         Where a format has a file for each sequence and there are several, they are numbered: x-00001.mid.
         Raises UserError for a format that the domain does not have, and if the file cannot be written.
@@ -94,8 +99,9 @@ class Samples(Sequence[str]):
         if kind == "npz":
             write_arrays(path, {"tokens": tokens, "lengths": lengths})
         if kind == "csv":
-            with writing(path):
-                self.to_pandas().to_csv(path, index=False)
+            with csv_file(path, ("file", *self._table.columns.drop("file", errors="ignore"))) as table:
+                for row in self._table.to_dict("records"):
+                    table.add({str(name): value for name, value in row.items()})
         if writer is None:
             return [path]
         with writing(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
@@ -110,19 +116,16 @@ class Samples(Sequence[str]):
         return f"<{len(self)} samples of {self.domain.name}>"
 
     def _repr_html_(self) -> str:
-        """The first ones as a page of a report shows them, with their rewards."""
-        table = self.to_pandas().head(SHOWN)
-        figures = self.domain.figures(list(table["text"]))
-        cards = "".join(
-            f'<figure style="margin:0;width:20rem">{figure}<figcaption>reward {total:.4g}</figcaption></figure>'
-            for figure, total in zip(figures, table["total"], strict=True)
-        )
-        more = f"<p>{escape(repr(self)[1:-1])}, the first {len(table)} of them:</p>"
-        return f'{more}<div style="display:flex;flex-wrap:wrap;gap:1rem">{cards}</div>'
+        """The first ones, as a report shows them, with their rewards."""
+        table = self._table.head(SHOWN)
+        lines = [f"reward {total:.4g}" for total in table["total"]]
+        first = "" if len(table) == len(self) else f"; the first {len(table)}"
+        figures = zip(self.domain.figures(list(table["text"])), lines, strict=True)
+        return html.paragraph(f"{len(self):,} samples of {self.domain.name}{first}:") + html.cards(figures)
 
 
 def sample(
-    run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str = "csv", particles: int = 1,
+    run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str | None = None, particles: int = 1,
     c: float | None = None, temperature: float | None = None, primer: str | None = None,
     reward: RewardLike | None = None, seed: int | None = None, settings: Mapping[str, Any] | None = None,
     quiet: bool = False,
@@ -131,8 +134,9 @@ def sample(
 
     Args:
       num: how many.
-      out: a folder to write to, batch by batch: samples.csv and, unless it is "csv", the format; then memory does not
-        grow with num. Without it, the sequences are held in memory.
+      out: a folder to write samples.csv into, batch by batch, so that memory does not grow with num. Without it, the
+        sequences are held in memory.
+      format: what else is written there: "npz", or a format of the domain, as "mid".
       particles: K; above 1 every sequence is picked from a population of K particles, whose distribution nears the
         optimum pi* = p exp(r / c) / Z as K grows; the run's policy is their proposal (twisted sequential Monte Carlo).
       c: the temperature of pi*; by default the run's tune.c.
@@ -142,8 +146,10 @@ def sample(
       settings: values for the run's sections sample and evaluate, as {"sample.batch": 64}.
     Raises UserError for anything wrong with the input.
     """
-    if num < 1:
-        raise UserError(f"num is {num}; draw at least 1 sequence")
+    inputs.at_least(1, num=num)
+    inputs.at_least(0, seed=seed)
+    if out is None and format is not None:
+        raise UserError(f"format is '{format}', but no folder is given; give out=, or save the samples afterwards")
     inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
     run = inputs.as_run(run, changes)
@@ -162,5 +168,5 @@ def sample(
         target = Target(scores, config.tune.c if c is None else c)
         if folder is None:
             return Samples(run.domain, list(rows(run, how, target, quiet)))
-        write(run, how, format, target, folder, quiet)
+        write(run, how, format or "csv", target, folder, quiet)
     return Samples(run.domain, None, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def pretrain(
       settings: values that replace those of the config, as {"model.units": 256}.
       resume: continue from the newest checkpoint.
       force: replace the run that is there.
+      quiet: show no progress bars. Warnings go to the logger "seqtutor" in any case.
     Raises:
       UserError: anything wrong with the input.
       KeyboardInterrupt: after a checkpoint was written.
@@ -73,32 +75,36 @@ def tune(
       variant: one of seqtutor.VARIANT_NAMES.
       c: the temperature, > 0: rewards count r / c, in nats.
       reward: a built-in name, a weighted sum ("qed:2,sa:1"), "file.py:function", or a function(tokens, texts) of a
-        batch that returns a number for each sequence, [N], or for each token, [N, T].
+        batch that returns a number for each sequence, [N], or for each token, [N, T]. The run that is returned keeps
+        it; one that is loaded later needs it again.
       out: the run's folder; by default runs/NAME/VARIANT after the config's name, or VARIANT beside the prior's folder.
-      settings, resume, force: as of `pretrain`.
+      settings, resume, force, quiet: as of `pretrain`.
     Raises:
       UserError: anything wrong with the input; its kind Diverged when the loss is no longer finite.
       KeyboardInterrupt: after a checkpoint was written.
     """
     inputs.refuse_of_the_prior(settings or {})
-    own = {"tune.variant": variant, "tune.c": c, "tune.reward": reward and written(reward), "seed": seed}
+    named = None if reward is None else written(reward)
+    own = {"tune.variant": variant, "tune.c": c, "tune.reward": named, "seed": seed}
     changes = {**(settings or {}), **inputs.given(own)}
     asked = None if config is None else configs.load(config, changes)
     if isinstance(prior, str | Path) and asked is not None:  # before TensorFlow is loaded
         _refuse_own_folder(_folder(out, Path(prior), asked, config), Path(prior))
     loaded = inputs.as_run(prior)
-    resolved = inputs.of_prior(asked or configs.load(loaded.config, changes), loaded)
+    whole = asked or configs.load(inputs.config_of(loaded, changes.get("tune.reward")), changes)
+    resolved = inputs.of_prior(whole, loaded)
+    chosen = resolved.tune.reward if reward is None else reward
     run = RunFolder(_folder(out, loaded.path, resolved, config))
     _refuse_own_folder(run.path, loaded.path)
     from seqtutor.tuning.loop import tune as learn
 
     inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
-    with make_reward(loaded.domain, reward or resolved.tune.reward, resolved.tune.batch) as scores:
+    with make_reward(loaded.domain, chosen, resolved.tune.batch) as scores:
         _tell_longer(run.create(resolved, inputs.about_tuned(loaded.path), resume, force, TUNED_LONGER))
         if asked is not None and config is not None:
             inputs.tell_of_prior(asked, loaded, inputs.where(config))
         learn(resolved, loaded, scores, run, resume, quiet)
-    return Run.of(runs.load_run(run.path))
+    return Run.of(replace(runs.load_run(run.path), reward=chosen))
 
 
 def _folder(out: str | Path | None, prior: Path, config: Config, source: configs.Source | None) -> Path:

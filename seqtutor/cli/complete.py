@@ -28,6 +28,13 @@ def configs(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionI
     return [*(among(presets(), incomplete) if incomplete else []), *_files(incomplete)]
 
 
+def presets(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionItem]:
+    """The configs that come with seqtutor."""
+    from seqtutor.config import presets
+
+    return among(presets(), incomplete)
+
+
 def data_sets(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionItem]:
     """The data sets of every domain and the imported ones; else files."""
     from seqtutor.data import sources

@@ -7,14 +7,13 @@ from pathlib import Path
 import click
 
 from seqtutor.cli import options
-from seqtutor.errors import UserError
 
 
 @click.command(epilog=options.example("seqtutor export runs/music/psi --out exported/psi"))
 @click.argument("path", metavar="RUN", type=options.PATH)
 @click.option("--force", is_flag=True, help="Overwrite a SavedModel that is there already.")
-@options.shared("must be given")
-def export(path: Path, force: bool, seed: int | None, out: Path | None, quiet: bool) -> None:
+@options.shared("")
+def export(path: Path, force: bool, seed: int | None, out: Path, quiet: bool) -> None:
     """Write a run's policy as a TensorFlow SavedModel, for programs without seqtutor.
 
     Its signatures are step, log_prob and sample; docs/export.md shows how to use them. Nothing here is random, so the
@@ -22,8 +21,6 @@ def export(path: Path, force: bool, seed: int | None, out: Path | None, quiet: b
     """
     from seqtutor import api
 
-    if out is None:
-        raise UserError("say where the SavedModel goes: --out DIR")
     api.export(path, out, force=force)
     if not quiet:
         click.echo(f"{out}: a SavedModel with the signatures step, log_prob and sample")

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from seqtutor.cli import options
-from seqtutor.errors import UserError
 
 
 @click.command(
@@ -23,15 +22,13 @@ from seqtutor.errors import UserError
     help="What the data called 0 and 1: note off and no event, or (note-seq's encoders) the other way round.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a run that is there already.")
-@options.shared("must be given")
-def import_magenta(checkpoint: Path, events: str, force: bool, seed: int | None, out: Path | None, quiet: bool) -> None:
+@options.shared("", seed="0")
+def import_magenta(checkpoint: Path, events: str, force: bool, seed: int | None, out: Path, quiet: bool) -> None:
     """Make a prior of a checkpoint of Magenta's RL Tuner Note RNN, or of a one-hot melody_rnn (basic_rnn).
 
     CHECKPOINT is its prefix, one of its files, or the folder it lies in. The prior can be tuned, sampled and
     evaluated like one that `seqtutor pretrain` made.
     """
-    if out is None:
-        raise UserError("say where the run goes: --out runs/NAME/prior")
     from seqtutor import api
 
     run = api.import_magenta(checkpoint, out, events=events, seed=seed or 0, force=force)

@@ -33,10 +33,11 @@ COMMANDS = {
     "export": ("seqtutor.cli.export:export", "Write a run's policy as a TensorFlow SavedModel."),
     "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
+    "config": ("seqtutor.cli.config:config", "List, show and copy the configs that come with seqtutor."),
 }
 COMPLETE = "_SEQTUTOR_COMPLETE"  # click's: `bash_source` asks for a script that calls back with `bash_complete`
 _HELP_ASKED = getattr(click.exceptions, "NoArgsIsHelpError", ())  # by a group without arguments; since click 8.2
-_EPILOG = "\b\nExample:\n  seqtutor pretrain configs/music-quick.yaml"
+_EPILOG = "\b\nExample:\n  seqtutor pretrain music-quick"
 
 
 class Commands(Group):

@@ -45,6 +45,18 @@ class Variant(click.ParamType):
         return f"[{'|'.join(VARIANT_NAMES)}]"
 
 
+class Tuning(click.Command):
+    """A command whose help lists the variants."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, and then the variants with a line on each."""
+        from seqtutor.config import VARIANT_SUMMARIES
+
+        super().format_options(ctx, formatter)
+        with formatter.section("Variants"):
+            formatter.write_dl(list(VARIANT_SUMMARIES.items()))
+
+
 class Group(click.Group):
     """A group that refuses an unknown command with the nearest names."""
 
@@ -68,11 +80,12 @@ def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     return value
 
 
-def shared(out: str) -> Callable[[Command], Command]:
-    """--seed, --out, --quiet and -v. `out` says where files go without --out."""
+def shared(out: str, seed: str = "the config's") -> Callable[[Command], Command]:
+    """--seed, --out, --quiet and -v. `out` says where files go without --out, "" that it must be given."""
+    where = f"Where to write; default: {out}." if out else "Where to write."
     return _all(
-        click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed; default: the config's."),
-        click.option("--out", type=PATH, metavar="DIR", help=f"Where to write; default: {out}."),
+        click.option("--seed", type=click.IntRange(0, 2**31 - 1), help=f"Random seed; default: {seed}."),
+        click.option("--out", type=PATH, metavar="DIR", required=not out, help=where),
         terminal(),
     )
 
@@ -131,7 +144,7 @@ def reward(default: str) -> Callable[[Command], Command]:
 
 def example(*lines: str) -> str:
     """The epilog of a command's help."""
-    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+    return "\n".join(["\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:

@@ -35,6 +35,7 @@ class Several(click.ParamType):
 
 
 @click.command(
+    cls=options.Tuning,
     epilog=options.example(
         "seqtutor sweep configs/chain.yaml --prior runs/chain/prior --variants psi,g,tb --c 0.5,1,2 --seeds 3"
     ),

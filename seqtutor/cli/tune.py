@@ -10,6 +10,7 @@ from seqtutor.cli import options
 
 
 @click.command(
+    cls=options.Tuning,
     epilog=options.example("seqtutor tune configs/music.yaml --prior runs/music/prior --variant psi --c 2"),
 )
 @options.training("tune.rounds=50")

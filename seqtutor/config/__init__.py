@@ -1,8 +1,9 @@
 """One experiment, one config: sections of settings, read from YAML, checked, changed, written back."""
 
-from seqtutor.config.files import Source, assignments, changed, from_tree, load, locate, presets, to_tree
+from seqtutor.config.files import Source, assignments, changed, from_tree, load, locate, presets, summary, to_tree
 from seqtutor.config.sections import (
     VARIANT_NAMES,
+    VARIANT_SUMMARIES,
     Config,
     DataConfig,
     EvaluateConfig,
@@ -13,6 +14,7 @@ from seqtutor.config.sections import (
 )
 
 __all__ = [
-    "VARIANT_NAMES", "Config", "DataConfig", "EvaluateConfig", "ModelConfig", "PretrainConfig", "SampleConfig",
-    "Source", "TuneConfig", "assignments", "changed", "from_tree", "load", "locate", "presets", "to_tree",
+    "VARIANT_NAMES", "VARIANT_SUMMARIES", "Config", "DataConfig", "EvaluateConfig", "ModelConfig", "PretrainConfig",
+    "SampleConfig", "Source", "TuneConfig", "assignments", "changed", "from_tree", "load", "locate", "presets",
+    "summary", "to_tree",
 ]  # fmt: skip

@@ -42,7 +42,12 @@ def load(source: Source, settings: Mapping[str, Any] = _NOTHING) -> Config:
 
 def presets() -> dict[str, Path]:
     """The configs that come with seqtutor, by name, sorted."""
-    return {path.stem: path for path in sorted(packaged("configs").glob("*.yaml"))}
+    return {path.stem: path for path in sorted(packaged("configs").glob("*.yaml"), key=lambda path: path.stem)}
+
+
+def summary(path: Path) -> str:
+    """What a preset is for: the first sentence of the comment that it begins with."""
+    return path.read_text(encoding="utf-8").removeprefix("# ").partition(".")[0]
 
 
 def locate(source: str | Path) -> Path:

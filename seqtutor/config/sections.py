@@ -11,6 +11,17 @@ AtOnce = Annotated[int, Field(ge=1, le=2**16)]  # sequences in memory together
 WEIGHTS = 10**8  # of a network, at the most: what learns has six arrays of that size
 VariantName = Literal["q", "psi", "g", "pcl", "tb", "dap", "pg", "dpg", "rl-only"]
 VARIANT_NAMES: tuple[str, ...] = get_args(VariantName)
+VARIANT_SUMMARIES: dict[str, str] = {
+    "q": "Q-learning with the log prior in the reward",
+    "psi": "psi-learning: soft values, log prior in the reward",
+    "g": "G-learning: soft values weighted by the prior",
+    "pcl": "path consistency on sub-paths of a sequence",
+    "tb": "trajectory balance: path consistency on whole sequences",
+    "dap": "REINVENT's augmented likelihood",
+    "pg": "policy gradient with the KL term in the return",
+    "dpg": "likelihood of weighted populations: KL(pi* || pi)",
+    "rl-only": "Q-learning without any prior: the control",
+}
 
 
 def _between(least: float, most: float) -> AfterValidator:
@@ -20,6 +31,11 @@ def _between(least: float, most: float) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _setting(default: Any, meaning: str, unit: str = "", **limits: Any) -> Any:
+    """A setting with its meaning, for docs/settings.md, its unit, and limits as pydantic's `Field` has them."""
+    return Field(default, description=meaning, json_schema_extra={"unit": unit} if unit else None, **limits)
 
 
 Positive = Annotated[float, Field(gt=0), _between(1e-30, 1e30)]  # float32 can take it
@@ -33,19 +49,19 @@ class _Section(BaseModel):
 class DataConfig(_Section):
     """Training data and how it is divided."""
 
-    name: str = Field("", description="a data set's name (`seqtutor data list`) or a path")
-    validation: float = Field(0.05, ge=0, lt=0.5, description="share held out for early stopping")
-    test: float = Field(0.05, ge=0, lt=0.5, description="share held out for the final cross-entropy")
-    max_length: Count = Field(128, ge=2, description="tokens; longer sequences are cut into pieces of this length")
+    name: str = _setting("", "a data set's name (`seqtutor data list`) or a path")
+    validation: float = _setting(0.05, "share of the sequences that early stopping is judged by", ge=0, lt=0.5)
+    test: float = _setting(0.05, "share of the sequences that the final cross-entropy is measured on", ge=0, lt=0.5)
+    max_length: Count = _setting(128, "longer sequences are cut into pieces of this length", "tokens", ge=2)
 
 
 class ModelConfig(_Section):
     """The recurrent network."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
-    layers: int = Field(1, ge=1, le=16)
-    units: Count | tuple[Count, ...] = Field(100, description="units of every layer, or a list with those of each")
-    reads_begin: bool = Field(True, description="the begin token is an input; else the first token follows state zero")
+    cell: Literal["lstm", "gru"] = _setting("lstm", "the kind of recurrent cell")
+    layers: int = _setting(1, "recurrent layers", "layers", ge=1, le=16)
+    units: Count | tuple[Count, ...] = _setting(100, "units of every layer, or a list with those of each", "units")
+    reads_begin: bool = _setting(True, "the network reads a begin token; else the first token follows its state zero")
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -75,54 +91,72 @@ class ModelConfig(_Section):
 class PretrainConfig(_Section):
     """Maximum likelihood."""
 
-    epochs: float = Field(20, gt=0, le=1e6, description="passes over the training data, at the most; may be a fraction")
-    batch: AtOnce = Field(128, description="sequences a step")
-    learning_rate: Positive = Field(3e-3, description="highest rate; warm-up, then a half cosine to a hundredth")
-    warmup: Count = Field(100, ge=0, description="steps of linear warm-up")
-    clip_norm: Positive = Field(5.0, description="largest global gradient norm")
-    weight_decay: float = Field(0.0, ge=0, le=1e30, description="decoupled, a step and unit of learning rate")
-    evaluate_every: Count = Field(200, ge=1, description="steps between validations; each writes a checkpoint")
-    patience: Count = Field(10, ge=1, description="validations without improvement before stopping")
-    samples: int = Field(3, ge=0, le=1000, description="sequences drawn and shown at each validation")
-    precision: Literal["float32", "mixed_float16"] = Field(
-        "float32", description="of the recurrent layers while they learn; weights, sums and all else are float32"
+    epochs: float = _setting(
+        20, "passes over the training data, at the most; may be a fraction", "epochs", gt=0, le=1e6
+    )
+    batch: AtOnce = _setting(128, "sequences of one step", "sequences")
+    learning_rate: Positive = _setting(
+        3e-3, "highest learning rate; after the warm-up it falls by a half cosine to 1 %"
+    )
+    warmup: Count = _setting(100, "the learning rate rises linearly over this time", "steps", ge=0)
+    clip_norm: Positive = _setting(5.0, "largest norm of the gradient of all weights")
+    weight_decay: float = _setting(
+        0.0, "decoupled weight decay, for each step and unit of learning rate", ge=0, le=1e30
+    )
+    evaluate_every: Count = _setting(200, "time between validations; each writes a checkpoint", "steps", ge=1)
+    patience: Count = _setting(10, "training stops after so many validations without improvement", "validations", ge=1)
+    samples: int = _setting(3, "sequences drawn and shown at each validation", "sequences", ge=0, le=1000)
+    precision: Literal["float32", "mixed_float16"] = _setting(
+        "float32", "of the recurrent layers while they learn; weights, sums and all else are float32"
     )
 
 
 class TuneConfig(_Section):
     """KL-control. One round draws a batch of sequences, scores it, stores it, then learns from the replay."""
 
-    variant: VariantName = "psi"
-    reward: str = Field("", description="built-in name, weighted sum (qed:2,sa:1) or file.py:function; empty: default")
-    c: Positive = Field(1.0, description="temperature: rewards count r / c, in nats")
-    discount: float = Field(1.0, ge=0, le=1, description="a token")
-    trace: float = Field(0.0, ge=0, le=1, description="lambda: how far targets look ahead; 0 is one step")
-    path_length: Count = Field(10, ge=1, description="tokens of a sub-path (pcl)")
-    rounds: Count = Field(300, ge=1)
-    batch: AtOnce = Field(128, description="sequences drawn a round")
-    particles: AtOnce = Field(1, description="K of each population that is drawn; 1: the policy's own draws")
-    units: Count = Field(
-        0, ge=0, description="units of each layer of the tuned network, no fewer than the prior's; 0: as many"
+    variant: VariantName = _setting("psi", "how to tune (`seqtutor tune --help` has a line on each)")
+    reward: str = _setting("", "a built-in name, a weighted sum (qed:2,sa:1) or file.py:function; empty: the domain's")
+    c: Positive = _setting(1.0, "temperature of KL-control: a reward r counts as r / c", "reward per nat")
+    discount: float = _setting(1.0, "factor on later rewards, for each token", ge=0, le=1)
+    trace: float = _setting(0.0, "lambda, how far targets look ahead; 0 is one step", ge=0, le=1)
+    path_length: Count = _setting(10, "length of a sub-path, for the variants pcl and dpg", "tokens", ge=1)
+    rounds: Count = _setting(300, "length of the tuning", "rounds", ge=1)
+    batch: AtOnce = _setting(128, "sequences drawn in a round", "sequences")
+    particles: AtOnce = _setting(
+        1, "size of each population that is drawn; 1 draws from the policy itself", "sequences"
     )
-    minibatch: AtOnce = Field(64, description="sequences an update")
-    replay_ratio: float = Field(2.0, gt=0, le=1e6, description="times each drawn sequence is learned from, on average")
-    buffer: int = Field(4096, ge=1, le=10**6, description="sequences kept for replay")
-    priority: float = Field(0.0, ge=0, le=1, description="exponent of prioritised replay; 0 draws uniformly")
-    learning_rate: Positive = Field(1e-3)
-    warmup: Count = Field(10, ge=0, description="rounds over which the learning rate rises to its value")
-    final_rate: float = Field(0.1, ge=0, le=1, description="the last round's learning rate, as a share of the first's")
-    clip_norm: Positive = Field(5.0, description="largest global gradient norm")
-    weight_decay: float = Field(0.0, ge=0, le=1e30)
-    huber: Positive = Field(10.0, description="TD errors beyond this count linearly, in nats")
-    value_scale: Positive = Field(1.0, description="nats a unit of the value head: a large one learns levels fast")
-    value_shapes: bool = Field(True, description="the value's gradient shapes the recurrent layers, not its head alone")
-    target_rate: float = Field(0.05, gt=0, le=1, description="share of the way the target network moves an update")
-    exploration: Literal["boltzmann", "epsilon-greedy"] = "boltzmann"
-    temperature: Temperature = Field(1.0, description="of Boltzmann exploration")
-    epsilon: float = Field(0.01, ge=0, le=1, description="share of random tokens")
-    primer: str = Field("start", description="start, random, or text tokens or a file to start from")
-    evaluate_every: Count = Field(25, ge=1, description="rounds between checkpoints")
-    best: int = Field(100, ge=0, le=100_000, description="distinct sequences kept in best.csv, of all rounds; 0: none")
+    units: Count = _setting(
+        0, "width of each layer of the tuned network, at least the prior's; 0: the same", "units", ge=0
+    )
+    minibatch: AtOnce = _setting(64, "sequences of one update", "sequences")
+    replay_ratio: float = _setting(
+        2.0, "how often each drawn sequence is learned from, on average", "times", gt=0, le=1e6
+    )
+    buffer: int = _setting(4096, "newest sequences, kept for replay", "sequences", ge=1, le=10**6)
+    priority: float = _setting(0.0, "exponent of prioritised replay; 0 draws uniformly", ge=0, le=1)
+    learning_rate: Positive = _setting(
+        1e-3, "highest learning rate; from it the rate falls linearly to its final share"
+    )
+    warmup: Count = _setting(10, "the learning rate rises linearly over this time", "rounds", ge=0)
+    final_rate: float = _setting(0.1, "the last round's learning rate as a share of the highest", ge=0, le=1)
+    clip_norm: Positive = _setting(5.0, "largest norm of the gradient of all weights")
+    weight_decay: float = _setting(
+        0.0, "decoupled weight decay, for each update and unit of learning rate", ge=0, le=1e30
+    )
+    huber: Positive = _setting(10.0, "TD errors above it count linearly, not squared", "nats")
+    value_scale: Positive = _setting(1.0, "one unit of the value head; a large one learns levels fast", "nats")
+    value_shapes: bool = _setting(True, "the value's gradient shapes the recurrent layers, not its head alone")
+    target_rate: float = _setting(
+        0.05, "share of the way to the network that the target network moves in an update", gt=0, le=1
+    )
+    exploration: Literal["boltzmann", "epsilon-greedy"] = _setting(
+        "boltzmann", "how a round's sequences are drawn from the policy"
+    )
+    temperature: Temperature = _setting(1.0, "of Boltzmann exploration; above 1 it is more random than the policy")
+    epsilon: float = _setting(0.01, "share of random tokens in epsilon-greedy exploration", ge=0, le=1)
+    primer: str = _setting("start", "what sequences begin with: start, random, tokens as text, or a file of them")
+    evaluate_every: Count = _setting(25, "time between checkpoints", "rounds", ge=1)
+    best: int = _setting(100, "best different sequences of all rounds, kept in best.csv", "sequences", ge=0, le=100_000)
 
     @model_validator(mode="after")
     def _whole_populations(self) -> TuneConfig:
@@ -136,23 +170,25 @@ class TuneConfig(_Section):
 class SampleConfig(_Section):
     """Drawing sequences."""
 
-    batch: AtOnce = Field(1024, description="sequences drawn at a time")
-    temperature: Temperature = Field(1.0)
-    primer: str = Field("", description="as tune.primer; empty: the same")
+    batch: AtOnce = _setting(1024, "sequences drawn at a time; which ones they are depends on it", "sequences")
+    temperature: Temperature = _setting(1.0, "below 1 it sharpens the policy, above 1 it flattens it")
+    primer: str = _setting("", "as tune.primer; empty: the same")
 
 
 class EvaluateConfig(_Section):
     """Statistics of drawn sequences."""
 
-    num: Count = Field(1000, ge=2, description="sequences")
-    reference: str = Field("", description="data set or path for novelty; empty: the data set of the run, all of it")
+    num: Count = _setting(1000, "sequences drawn from each run", "sequences", ge=2)
+    reference: str = _setting(
+        "", "data set or path that novelty is measured against; empty: the run's data set, all of it"
+    )
 
 
 class Config(_Section):
     """One experiment. `domain` holds the domain's name and its own options."""
 
-    seed: int = Field(0, ge=0, lt=2**31)
-    domain: dict[str, Any]
+    seed: int = _setting(0, "decides every random number of the experiment", ge=0, lt=2**31)
+    domain: dict[str, Any] = Field(description="the domain's name, and its options")
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     pretrain: PretrainConfig = PretrainConfig()

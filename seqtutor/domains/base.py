@@ -195,6 +195,7 @@ class Domain(ABC):
 
     name: ClassVar[str]
     defaults: ClassVar[Mapping[str, Any]]  # every option of the config's `domain` section with its default
+    option_meanings: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of each option, for docs/settings.md
     preparation: ClassVar[tuple[str, ...] | None] = None  # the options that `prepare` depends on; None: all of them
     fixed_vocabulary: ClassVar[Vocabulary | None] = None  # None: made from the training data
     end_symbol: ClassVar[str | None] = None  # the symbol of the end token; None: all sequences have one length

@@ -19,11 +19,12 @@ from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
+from seqtutor.system.files import packaged
 
 LETTERS = "abcdefgh"
 MOST = 100_000  # words that are still listed
 SHA256 = "ea10da01263703f581b3da3399500bbe73bf8e67d3db005c7f6a55da8b87c8da"
-SAMPLE = Path(__file__).parents[2] / "data" / "chain" / "words.txt"
+SAMPLE = packaged("data", "chain", "words.txt")
 
 
 class Chain(Domain):
@@ -31,6 +32,11 @@ class Chain(Domain):
 
     name: ClassVar[str] = "chain"
     defaults: ClassVar[Mapping[str, Any]] = {"letters": 4, "length": 6, "table": 0}
+    option_meanings: ClassVar[Mapping[str, str]] = {
+        "letters": "how many different letters there are",
+        "length": "letters of a word",
+        "table": "seed of the random reward",
+    }
     preparation: ClassVar[tuple[str, ...] | None] = ("letters", "length")
     reward_names: ClassVar[tuple[str, ...]] = ("random",)
     default_reward: ClassVar[str] = "random"
@@ -79,7 +85,7 @@ class Chain(Domain):
 
     @classmethod
     def data_sets(cls) -> dict[str, DataSet]:
-        """The words in data/."""
+        """The words that come with seqtutor."""
         words = DataSet(
             "chain", "words of 6 letters out of 4, from a random Markov chain", "Apache-2.0", 4000, SHA256,
             lambda: SAMPLE if SAMPLE.exists() else None,

@@ -189,10 +189,11 @@ def _find(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
 
 def _blame(error: BaseException, path: Path | None, function: str) -> UserError:
     """One line: the user's file, the last line of it that ran, and the exception."""
+    said = f"{function} raised {type(error).__name__}: {' '.join(str(error).split())}"
     if path is None:
-        return UserError(f"reward {function} raised {type(error).__name__}: {error}")
+        return UserError(f"reward {said}")
     file = os.path.abspath(path)
     frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = frames[-1] if frames else getattr(error, "lineno", None)  # a SyntaxError of the file itself has no frame
     place = str(path) if line is None else f"{path}, line {line}"
-    return UserError(f"{place}: {function} raised {type(error).__name__}: {error}")
+    return UserError(f"{place}: {said}")

@@ -27,7 +27,12 @@ _PYTHON = "python:"  # begins what a config says of a function that was handed o
 
 def built_in(spec: str) -> bool:
     """Whether a spec names neither a file to execute nor a function that was handed over."""
-    return _FILE.fullmatch(spec) is None and not spec.startswith(_PYTHON)
+    return _FILE.fullmatch(spec) is None and not handed_over(spec)
+
+
+def handed_over(spec: str) -> bool:
+    """Whether a spec is the name of a function that was handed over in Python."""
+    return spec.startswith(_PYTHON)
 
 
 def written(reward: RewardLike) -> str:
@@ -44,7 +49,7 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
     if isinstance(reward, str):
         match = _FILE.fullmatch(reward)
         if match is None:
-            if reward.startswith(_PYTHON):
+            if handed_over(reward):
                 raise UserError(f"reward '{reward}' was a function in Python; hand it over again, as reward=...")
             return domain.reward(parse(reward or domain.default_reward, domain.reward_names))
         path = Path(os.path.expanduser(match["path"]))

@@ -43,7 +43,12 @@ def as_tree(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
 
 
 def as_text(results: Results, c: float | None) -> str:
-    """The table for the terminal: a metric a row, a subject a column, what differs from the first marked."""
+    """The table for the terminal, and what its marks mean."""
+    return "\n".join([aligned(as_rows(results)), *notes(results, c)])
+
+
+def as_rows(results: Results) -> list[list[str]]:
+    """The cells of a table: a metric a row, a subject a column, what differs from the first marked; names first."""
     first = next(iter(results.values()))
     names = list(dict.fromkeys(name for metrics in results.values() for name in metrics))
     rows = [["", *results]]
@@ -52,10 +57,15 @@ def as_text(results: Results, c: float | None) -> str:
             _cell(metrics.get(name), None if metrics is first else first.get(name)) for metrics in results.values()
         ]
         rows.append([name, *cells])
-    lines = [aligned(rows), "value [95 % interval]" + ("" if c is None else f"; objective with c = {c:g}")]
+    return rows
+
+
+def notes(results: Results, c: float | None) -> list[str]:
+    """What the cells and marks of the table mean, in lines."""
+    lines = ["value [95 % interval]" + ("" if c is None else f"; objective with c = {c:g}")]
     if len(results) > 1:
         lines.append(f"* differs from the first at p < {SIGNIFICANT}, Welch's z test")
-    return "\n".join(lines)
+    return lines
 
 
 def _cell(estimate: Estimate | None, first: Estimate | None) -> str:

@@ -86,7 +86,7 @@ def _rows(domain: Domain, batch: DrawnBatch, reward: Reward, files: list[str | N
     weight = {} if batch.log_z is None else {"log_weight": batch.log_z}
     sums = {
         "log_prior": drawn.log_prior.sum(axis=1), "log_prob": drawn.log_prob.sum(axis=1), **weight,
-        **{name: values.sum(axis=1) for name, values in scored.components.items()}, "total": scored.total.sum(axis=1),
+        **{name: scored.components[name].sum(axis=1) for name in reward.names}, "total": scored.total.sum(axis=1),
     }  # fmt: skip
     for i, (file, tokens, length) in enumerate(zip(files, drawn.tokens, drawn.lengths, strict=True)):
         ids = tokens[:length]

@@ -1,5 +1,5 @@
 """The table of KL-control variants. To add one, write its target (targets.py) or its loss (losses.py), a row here,
-and its name in config/sections.py.
+and its name with a summary in config/sections.py, which are known without TensorFlow.
 
 A network scores a state with logits [A] and a value. How these become action values and a policy is what a
 row says. For `q`, `psi` and `rl-only`:
@@ -41,7 +41,6 @@ class Variant:
     """
 
     name: str
-    summary: str
     target: Callable[..., tf.Tensor] | None = None
     loss: Callable[[Taken, TuneConfig], LossOutput] | None = None
     adds_to_prior: bool = False
@@ -97,14 +96,14 @@ def _pg(taken: Taken, config: TuneConfig) -> LossOutput:
 VARIANTS = {
     variant.name: variant
     for variant in (
-        Variant("q", "Q-learning with the log prior in the reward", targets.q_target),
-        Variant("psi", "psi-learning: soft values, log prior in the reward", targets.psi_target),
-        Variant("g", "G-learning: soft values weighted by the prior", targets.g_target, adds_to_prior=True),
-        Variant("pcl", "path consistency on sub-paths of a sequence", loss=_pcl),
-        Variant("tb", "trajectory balance: path consistency on whole sequences", loss=_tb, learns_value=False),
-        Variant("dap", "REINVENT's augmented likelihood", loss=_dap, on_policy=True, learns_value=False),
-        Variant("pg", "policy gradient with the KL term in the return", loss=_pg, on_policy=True),
-        Variant("dpg", "likelihood of weighted populations: KL(pi* || pi)", loss=_dpg, weighted=True),
-        Variant("rl-only", "Q-learning without any prior: the control", targets.rl_only_target, from_prior=False),
+        Variant("q", targets.q_target),
+        Variant("psi", targets.psi_target),
+        Variant("g", targets.g_target, adds_to_prior=True),
+        Variant("pcl", loss=_pcl),
+        Variant("tb", loss=_tb, learns_value=False),
+        Variant("dap", loss=_dap, on_policy=True, learns_value=False),
+        Variant("pg", loss=_pg, on_policy=True),
+        Variant("dpg", loss=_dpg, weighted=True),
+        Variant("rl-only", targets.rl_only_target, from_prior=False),
     )
 }

@@ -11,7 +11,7 @@ import numpy as np
 from seqtutor.config import Config, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Reward, Vocabulary
-from seqtutor.domains.reward_spec import built_in
+from seqtutor.domains.reward_spec import RewardLike, built_in, handed_over
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run, ready to draw from. `name` labels it in tables: the folder's last two parts."""
+    """A run, ready to draw from. `name` labels it in tables: the folder's last two parts.
+
+    Attributes:
+      reward: the one it was tuned for, where this process knows it; None for a run that was loaded.
+    """
 
     path: Path
     config: Config
     domain: Domain
     policy: Policy
     step: int
+    reward: RewardLike | None = None
 
     @property
     def name(self) -> str:
@@ -46,12 +51,15 @@ class Run:
         return self.config.sample.primer or self.config.tune.primer
 
     @property
-    def reward_spec(self) -> str:
-        """The reward it was tuned for. The domain's default where that is a file, which a run must not execute."""
+    def reward_spec(self) -> RewardLike:
+        """The reward it was tuned for; "", the domain's default, where that is a file, which a run must not execute."""
+        if self.reward is not None:
+            return self.reward
         spec = self.config.tune.reward
         if built_in(spec):
             return spec
-        LOG.warning(f"{self.path}: its reward '{spec}' is a file; name it with --reward to use it")
+        what = "was a Python function; give it as reward=" if handed_over(spec) else "is a file; name it with --reward"
+        LOG.warning(f"{self.path}: its reward '{spec}' {what} to use it; here the domain's default counts")
         return ""
 
     def sampler(self, temperature: float = 1.0) -> Sampler:

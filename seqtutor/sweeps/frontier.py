@@ -69,7 +69,12 @@ def write_summary(rows: Sequence[Row], settings: Sequence[str], folder: Path) ->
 
 
 def as_text(means: Sequence[Row], settings: Sequence[str]) -> str:
-    """The means for the terminal, each with half the width of its interval."""
+    """The means for the terminal; see `as_rows`."""
+    return aligned(as_rows(means, settings))
+
+
+def as_rows(means: Sequence[Row], settings: Sequence[str]) -> list[list[str]]:
+    """The cells of a table of means, each with half the width of its interval; names first."""
     cells = [[*settings, "seeds", *FIGURES]]
     for mean in means:
         figures = []
@@ -77,7 +82,7 @@ def as_text(means: Sequence[Row], settings: Sequence[str]) -> str:
             half = "" if mean[f"{name}_low"] is None else f" ± {mean[name] - mean[f'{name}_low']:.3g}"
             figures.append("-" if math.isnan(mean[name]) else f"{mean[name]:.4g}{half}")
         cells.append([text(mean[name]) for name in settings] + [str(mean["seeds"]), *figures])
-    return aligned(cells)
+    return cells
 
 
 def text(value: Any) -> str:

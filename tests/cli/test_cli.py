@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seqtutor.cli import main as cli
+from seqtutor.cli.config import config
 from seqtutor.cli.data import data
 from seqtutor.cli.main import COMMANDS, run
 from tests.support.commands import error_of, untrained
@@ -23,7 +24,10 @@ def shell(*args, **more):
     )
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, *(f"data {name}" for name in data.commands)])
+GROUPED = [f"{group.name} {name}" for group in (data, config) for name in group.commands]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *GROUPED])
 def test_help_is_quick_and_ends_with_an_example(command):
     """Imports decide how long it takes, so those are looked at and not the clock alone."""
     code = (
@@ -38,11 +42,11 @@ def test_help_is_quick_and_ends_with_an_example(command):
     *text, last = done.stdout.splitlines()
     assert last.startswith("[] ")
     assert float(last.split()[-1]) < 0.5  # processor time: it does not depend on what else runs
-    assert any(line.strip() == "Example:" for line in text[-4:])
+    assert any(line.strip() in ("Example:", "Examples:") for line in text[-4:])
     assert text[-1].strip().startswith(f"seqtutor {command or 'pretrain'}")
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["data", "list"]])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["data", "list"], ["config", "copy"]])
 def test_h_is_help(command, capsys):
     assert run([*command, "--help"]) == 0
     text = capsys.readouterr().out

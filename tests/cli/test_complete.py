@@ -26,6 +26,7 @@ def test_commands_and_options():
     assert offered("") == list(COMMANDS)
     assert offered("s") == ["sweep", "sample", "score"]
     assert offered("data", "f") == ["fetch"]
+    assert offered("config", "c") == ["copy"]
     assert offered("tune", "c.yaml", "--pr") == ["--prior"]
     assert {"--num", "--format", "--seed", "--out", "--quiet"} <= set(offered("sample", "--"))
 
@@ -42,6 +43,7 @@ def test_names_and_lists_of_them():
     assert offered("sweep", "c.yaml", "--variants", "q,p") == ["q,psi", "q,pcl", "q,pg"]
     assert offered("tune", "c.yaml", "--reward", "qed:2,ring_") == ["qed:2,ring_penalty"]
     assert offered("score", "--domain", "mo") == ["molecules"]
+    assert offered("config", "copy", "mol") == ["molecules", "molecules-published", "molecules-quick"]
     for args in (("data", "info"), ("data", "fetch"), ("pretrain", "--data"), ("evaluate", "--reference")):
         assert offered(*args, "sample") == ["sample-melodies", "sample-molecules"]
 

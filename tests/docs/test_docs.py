@@ -20,6 +20,7 @@ import tensorflow as tf
 from seqtutor.cli.main import COMMANDS, commands, run
 from seqtutor.domains import domain_class
 from seqtutor.domains.base import Domain
+from tests.exchange.test_magenta import write as write_magenta
 from tests.support.commands import untrained
 from tests.support.places import ROOT
 
@@ -51,7 +52,9 @@ SMALL = {
     "evaluate": [*DRAW, "--num", "4"],
     "report": ["--num", "4"],
     "export": ["--force"],
+    "import-magenta": ["--force"],
 }  # fmt: skip
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:tensorflow")  # of the cells of Magenta's checkpoints
 COMMAND = re.compile(rf"^[ \t]*(?:\w+=\S* )*seqtutor (?:{'|'.join(COMMANDS)})\b.*", re.MULTILINE)  # a line to be typed
 
 
@@ -73,8 +76,8 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("reader")
     (path / "configs").symlink_to(ROOT / "configs")
     for name, options in (("music", {}), ("molecules", {"length": 10}), ("chain", {})):
-        untrained(path / "runs" / name / "prior", name, **options)
-        untrained(path / "runs" / name / "psi", name, "psi", **options)
+        for variant in ("", "psi", "rl-only"):
+            untrained(path / "runs" / name / (variant or "prior"), name, variant, **options)
     for block in (block for page in PAGES for block in blocks(page, "python")):
         if named := re.match(r"# (\w+\.py)\b", block):
             (path / named[1]).write_text(block)
@@ -86,8 +89,12 @@ def folder(tmp_path_factory):
     rows = (f"{molecule},{molecule}\n" for molecule in few)
     (path / "hits.csv").write_text("".join(["Ligand SMILES,inhibitor\n", *rows]))
     (path / "few.txt").write_text("C4 hold E4 hold G4 hold E4 hold\nG4 off E4 off C4 hold hold hold\n" * 2)
-    for place in ("path/to/molecules.smi", "mine.smi"):
+    for place in ("path/to/molecules.smi", "mine.smi", "generated.smi"):
         shutil.copy(path / "few.smi", path / place)
+    shutil.copytree(midi, path / "tunes")
+    shutil.copy(next(midi.iterdir()), path / "waltz.mid")
+    (path / "note_rnn.ckpt").mkdir()  # an example names the checkpoint's prefix; the folder it lies in will do as well
+    write_magenta(path / "note_rnn.ckpt")
     return path
 
 
@@ -153,7 +160,7 @@ def test_commands_in_a_sentence_have_the_options_they_are_given(page):
         if rest and hasattr(command, "commands"):
             command = command.commands[rest[0]]
         known = {option for param in command.params for option in param.opts}
-        assert {word.strip("[]") for word in rest if word.strip("[]").startswith("-")} <= known, line
+        assert {word.strip("[]") for word in rest if word.strip("[]").startswith("-")} <= known | {"--help"}, line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -195,7 +195,7 @@ def test_a_folder_that_is_not_empty(make_run, tmp_path, capsys):
     assert (out / "mine.txt").exists() and load_run(path)
     assert "is a file" in error_of(capsys, "export", str(path), "--out", str(out / "mine.txt"), "--force")
     assert "cannot write" in error_of(capsys, "export", str(path), "--out", str(out / "mine.txt" / "deeper"))
-    assert "--out DIR" in error_of(capsys, "export", str(path))
+    assert "Missing option '--out'" in error_of(capsys, "export", str(path))
     assert "is not a run folder" in error_of(capsys, "export", str(tmp_path / "none"), "--out", str(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
 

@@ -100,6 +100,15 @@ def test_an_unknown_stage_is_refused(quick, capsys):
     assert "no stage moleclues" in capsys.readouterr().err
 
 
+def test_the_usage_of_the_script_names_the_options_there_are(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["reproduce", "--help"])
+    with pytest.raises(SystemExit):
+        reproduce.options()
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    usage = re.search(r"^# usage: .+", (ROOT / "scripts" / "reproduce").read_text(), re.MULTILINE)[0]
+    assert set(re.findall(r"--[a-z-]+", usage)) == options
+
+
 def test_a_diverged_run_is_left_out_of_the_last_command(tmp_path):
     of = plan.Plan(plan.QUICK, tmp_path)
     run = tmp_path / "music" / "sweep" / "g-c1.6-seed1"

@@ -25,8 +25,12 @@ class Molecules(Domain):
 
     name = "molecules"
     defaults = {  # noqa: RUF012 (typed as a class variable by Domain)
-        "length": 100,  # most tokens of a molecule, the end token included; MOSES needs 55
-        "stereo": False,  # whether training data keeps its stereochemistry
+        "length": 100,
+        "stereo": False,
+    }
+    option_meanings = {  # noqa: RUF012
+        "length": "most tokens of a molecule, the end token included; those of MOSES need 55",
+        "stereo": "the training data keep their stereochemistry",
     }
     preparation = ("length", "stereo")
     end_symbol = smiles.END

@@ -19,6 +19,7 @@ from pathlib import Path
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
 from seqtutor.system.cache import cache_dir
+from seqtutor.system.files import packaged
 
 PACKAGE = "molsets==0.3.1"
 WHEEL_SHA256 = "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34"
@@ -44,7 +45,7 @@ SPLITS = {  # data set -> its file, number of molecules, sha256 of the file, wha
         "MOSES, the test split whose scaffolds are in no other split",
     ),
 }
-SAMPLE = Path(__file__).parents[3] / "data" / "molecules" / "moses-sample.smi.gz"
+SAMPLE = packaged("data", "molecules", "moses-sample.smi.gz")
 SAMPLE_SHA256 = "5540ca38da8422fac417969209cdf5ace6f4ada6b69999009da1de8272c61920"
 LICENCE = "MIT (Insilico Medicine)"
 

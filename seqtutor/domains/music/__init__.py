@@ -29,6 +29,12 @@ class Music(Domain):
 
     name: ClassVar[str] = "music"
     defaults: ClassVar[Mapping[str, Any]] = {"length": DEFAULT_LENGTH, "key": "C", "mode": "major", "meter": "4/4"}
+    option_meanings: ClassVar[Mapping[str, str]] = {
+        "length": "sixteenths of a composition",
+        "key": "the tonic, of the reward and of the training data, such as D, F# or Bb",
+        "mode": "major, minor, dorian, phrygian, lydian, mixolydian or locrian",
+        "meter": "such as 4/4, 3/4 or 6/8; the reward knows by it how long a motif is and where the final note begins",
+    }
     preparation: ClassVar[tuple[str, ...] | None] = ("key", "mode")  # tunes are read whole, whatever the length
     fixed_vocabulary: ClassVar[Vocabulary | None] = Vocabulary(SYMBOLS)
     reward_names: ClassVar[tuple[str, ...]] = REWARD_NAMES

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
+from seqtutor.system.files import packaged
 
 MISSING = "the tunes need the package music21: pip install music21"
 FOLDERS = {"essen": "essenFolksong", "oneills": "oneills1850", "airds": "airdsAirs", "ryans": "ryansMammoth"}
-SAMPLE = Path(__file__).parents[3] / "data" / "melodies" / "tunes.csv"
+SAMPLE = packaged("data", "melodies", "tunes.csv")
 SAMPLE_SHA256 = "09f952ada28c2db38848fb5bfad59b38889b88b7373dee44422c26e59f003290"
 
 _ESSEN = "non-commercial use only, by permission of E. Dahlig-Turek and S. Shlien to music21; do not copy it elsewhere"
