@@ -34,10 +34,10 @@ from seqtutor.domains.base import Domain, Reward
 from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
 from seqtutor.evaluation.exact_draws import upper_bound
 from seqtutor.evaluation.results import Results
-from seqtutor.kl_control.optimum import LogZBound, gap, kl, mean_of_bounds, optimum
+from seqtutor.kl_control.optimum import LogZBound, collapse, gap, kl, mean_of_bounds, optimum
 from seqtutor.runs.run import Run
 from seqtutor.stats.estimate import Estimate, RatioSums
-from seqtutor.system.progress import Progress
+from seqtutor.system.progress import LOG, Progress
 
 # Sees every batch that is judged: the subject's label, tokens [N, T], lengths [N], and r(tau) of each [N].
 Watch = Callable[[str, np.ndarray, np.ndarray, np.ndarray], None]
@@ -160,7 +160,23 @@ def measure(subjects: Sequence[Subject], study: Study, quiet: bool = False) -> R
         subject.label: _measured(subject, replace(study, seed=study.seed + place), c, quiet)
         for place, subject in enumerate(subjects)
     }
+    _warn_of_collapse(subjects, found, c)
     return {**found, **with_gaps(subjects, found)}
+
+
+def _warn_of_collapse(subjects: Sequence[Subject], found: Results, c: float | None) -> None:
+    """Says which tuned runs have collapsed to a few sequences, beside a prior if there is one among the subjects."""
+    runs = {subject.label: subject.what for subject in subjects if isinstance(subject.what, Run)}
+    priors = [found[label] for label, run in runs.items() if run.policy.tuned is None and "unique" in found[label]]
+    usual = max((metrics["unique"].value for metrics in priors), default=1.0)
+    for label, run in runs.items():
+        metrics = found[label]
+        if run.policy.tuned is not None and "unique" in metrics:
+            entropy = metrics["entropy"].value if "entropy" in metrics else None
+            if said := collapse(metrics["unique"].value, usual, entropy):
+                LOG.warning(
+                    f"{label} has collapsed: {said}. With c = {c:g} few sequences are the optimum; raise tune.c"
+                )
 
 
 def with_gaps(subjects: Sequence[Subject], found: Results) -> Results:

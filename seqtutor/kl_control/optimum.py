@@ -123,3 +123,16 @@ def gap(log_z: Estimate, objective: Estimate, independent: bool = True) -> Estim
         return Estimate(value, None, None, objective.n)
     error = math.hypot(log_z.error, objective.error) if independent else log_z.error + objective.error
     return Estimate(value, value - Z95 * error, value + Z95 * error, objective.n, error)
+
+
+def collapse(distinct: float, prior_distinct: float, entropy: float | None) -> str:
+    """What shows that a policy has collapsed to a few sequences; "" where nothing does.
+
+    Args: distinct: the share of different ones among its sequences; prior_distinct: the same of the prior's; entropy: of
+    the policy, nats a token, None where it is not known.
+    """
+    if distinct < 0.1 * prior_distinct:
+        return f"{distinct:.2%} of its sequences are distinct, of the prior's {prior_distinct:.2%}"
+    if entropy is not None and entropy < 0.1:
+        return f"its entropy is {entropy:.3f} nats a token"
+    return ""

@@ -9,8 +9,16 @@ unbroken one to the bit.
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from seqtutor.config import Config
 from seqtutor.domains.base import Reward
+from seqtutor.kl_control.optimum import collapse
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs import checkpoint
 from seqtutor.runs.history import Clock, History
@@ -18,7 +26,7 @@ from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.tensorboard import TensorBoard
 from seqtutor.system.interrupt import Interrupt
-from seqtutor.system.progress import Progress
+from seqtutor.system.progress import LOG, Progress
 from seqtutor.tuning.best_sequences import NAME
 from seqtutor.tuning.tuner import Tuner
 
@@ -57,5 +65,20 @@ def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: boo
                 if len(tuner.best):  # before the checkpoint: a run killed between the two writes it again
                     tuner.best.write(run.path / NAME, prior.domain)
                 checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
+            if last:
+                warn_of_collapse(row, first_distinct(run.history_file), config.tune.c)
             if interrupt.asked:
                 raise KeyboardInterrupt(f"--resume goes on after round {number + 1}")
+
+
+def first_distinct(history: Path) -> float:
+    """The share of distinct sequences in the first round, whose policy was the prior; nan where it cannot be read."""
+    with contextlib.suppress(OSError, StopIteration, KeyError, ValueError), open(history, encoding="utf-8") as file:
+        return float(next(csv.DictReader(file))["distinct"])
+    return math.nan
+
+
+def warn_of_collapse(row: Mapping[str, Any], prior_distinct: float, c: float) -> None:
+    """Says so where a policy has collapsed to a few sequences: see `collapse`."""
+    if found := collapse(row["distinct"], prior_distinct, row["entropy"]):
+        LOG.warning(f"the policy has collapsed: {found}. With c = {c:g} few sequences are the optimum; raise tune.c")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtutor.kl_control.optimum import LogZBound, gap, kl, mean_of_bounds, optimum
+from seqtutor.kl_control.optimum import LogZBound, collapse, gap, kl, mean_of_bounds, optimum
 from seqtutor.stats.estimate import Estimate
 
 A, T = 3, 4
@@ -149,3 +149,9 @@ def test_batches_add_up_and_large_weights_do_not_overflow():
     assert parts.estimate().error == pytest.approx(whole.estimate().error)
     assert shifted.estimate().value == pytest.approx(whole.estimate().value + 5000)
     assert parts.effective().value == pytest.approx(whole.effective().value)
+
+
+def test_a_collapse_is_told_by_its_sign():
+    assert collapse(0.0015, 1.0, 0.5) == "0.15% of its sequences are distinct, of the prior's 100.00%"
+    assert collapse(0.5, 0.9, 0.05) == "its entropy is 0.050 nats a token"
+    assert collapse(0.05, 0.06, None) == collapse(0.9, 1.0, 1.0) == collapse(0.5, float("nan"), 0.2) == ""
