@@ -29,7 +29,8 @@ class Rows:
 
     def __init__(self, lines: Iterable[str], quoted: bool):
         """Args: lines of the file, their ends included."""
-        self.quoted, self.separators = quoted, SEPARATORS
+        self.quoted = quoted
+        self.separators: tuple[str, ...] = SEPARATORS
         self._lines, self._again, self._number, self._separator = iter(lines), deque[str](), 0, ""
 
     def header(self) -> str:
