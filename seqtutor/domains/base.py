@@ -296,6 +296,13 @@ class Domain(ABC):
         """What `statistics` compares sequences with, made once of the texts of the training data: here, their set."""
         return set(texts)
 
+    def known(self, texts: Sequence[str], reference: Any) -> np.ndarray:
+        """Which texts, as `prepare` gives them, are in a reference that `reference` made, bool [N].
+
+        A domain with a reference of its own kind has its own way to look.
+        """
+        return np.array([text in reference for text in texts], bool)
+
     @abstractmethod
     def statistics(self, reference: Any | None, seed: int) -> Statistics:
         """A new accumulator. `reference`: what `reference` made; None leaves out what needs it, such as novelty."""

@@ -16,6 +16,7 @@ With K particles (`kl_control.smc`) a sequence is picked from each population. T
 bound of the picked sequences' own, and `kl_sequence` an upper bound of their KL; figures of the policy are left out.
 
 "A token" is a ratio of sums over the tokens that were drawn. Then follow the domain's own statistics.
+The sequences of a file are judged as they are, but `novel` is of those that would be training data, prepared as these.
 Where all sequences can be listed, also log_z, the best objective there is, and kl_optimum = KL(pi || pi*), exactly.
 """
 
@@ -25,6 +26,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,9 +38,12 @@ from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
 from seqtutor.evaluation.exact_draws import upper_bound
 from seqtutor.evaluation.results import Results
 from seqtutor.kl_control.optimum import LogZBound, collapse, gap, kl, mean_of_bounds, optimum
+from seqtutor.reading.records import Record
 from seqtutor.runs.run import Run
 from seqtutor.stats.estimate import Estimate, RatioSums
 from seqtutor.system.progress import LOG, Progress
+
+BLOCK = 1 << 14  # sequences compared with the reference at a time
 
 # Sees every batch that is judged: the subject's label, tokens [N, T], lengths [N], and r(tau) of each [N].
 Watch = Callable[[str, np.ndarray, np.ndarray, np.ndarray], None]
@@ -226,9 +232,26 @@ def _measured(subject: Subject, study: Study, c: float | None, quiet: bool) -> d
                 if run and c is not None
                 else {}
             )
-        return {**sums.result(), **exact, **statistics.result()}
+        return {**sums.result(), **exact, **statistics.result(), **_novel(subject, study)}
     finally:
         statistics.close()
+
+
+def _novel(subject: Subject, study: Study) -> dict[str, Estimate]:
+    """`novel` of a file, where its domain prepares training data; of anything else nothing."""
+    of_file = isinstance(subject.what, SequenceFile) and type(subject.domain).prepare is not Domain.prepare
+    if not of_file or study.reference is None:
+        return {}
+    return {"novel": novel(subject.domain, subject.what.path, study.reference)}
+
+
+def novel(domain: Domain, path: Path, reference: Any) -> Estimate:
+    """The share of a file's sequences, prepared as training data, that are not in a reference."""
+    shares = RatioSums(share=True)
+    texts = (item.text for item in domain.prepare(path) if isinstance(item, Record))
+    while block := list(islice(texts, BLOCK)):
+        shares.add(~domain.known(block, reference))
+    return shares.estimate()
 
 
 def _exact(run: Run, reward: Reward, c: float, particles: int) -> dict[str, Estimate]:

@@ -7,20 +7,19 @@ the table has.
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from seqtutor.errors import UserError
+from seqtutor.reading import tables
 from seqtutor.reading.records import Record, Rejected
 
 TABLES = (".csv", ".tsv")
-SEPARATORS = ",;\t"
 _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -40,10 +39,12 @@ def kind(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
-def texts(path: Path, name: str, wanted: str, known: Sequence[str]) -> Iterator[Record | Rejected]:
+def texts(
+    path: Path, name: str, wanted: str, known: Sequence[str], is_data: Callable[[str], bool] | None = None
+) -> Iterator[Record | Rejected]:
     """The texts of a file: of a table those in a column (see `column`), else `lines`. Raises UserError as these do."""
     if kind(path) in TABLES:
-        return column(path, name, wanted, known)
+        return column(path, name, wanted, known, is_data)
     if wanted:
         raise UserError(f"'{path}' has no columns, so leave out ':{wanted}'; only {' and '.join(TABLES)} have")
     return lines(path, name)
@@ -57,29 +58,25 @@ def lines(path: Path, name: str) -> Iterator[Record | Rejected]:
                 yield Record(f"{name}:{number}", line)
 
 
-def column(path: Path, name: str, wanted: str, known: Sequence[str]) -> Iterator[Record | Rejected]:
-    """Every cell of a column of a table with a header, as NAME:LINE. Comma, semicolon or tab separates columns.
+def column(
+    path: Path, name: str, wanted: str, known: Sequence[str], is_data: Callable[[str], bool] | None = None
+) -> Iterator[Record | Rejected]:
+    """Every cell of a column of a table, as NAME:LINE. Comma, semicolon or tab separates columns (see `tables`).
 
-    Blank lines, and comments above the header, are skipped.
-
-    Args: wanted, the column; known, where wanted is "", the names to look for, the best first (see `plain`).
+    Args:
+      wanted: the column; known: where wanted is "", the names to look for, the best first (see `plain`).
+      is_data: whether a text is a sequence; where it holds for the first cell of a table that has none of the known
+        columns, the table has no header, and its first column is read.
     Raises UserError: there is no such column, or the file is damaged or cannot be read.
     """
     with _opened(path, newline="") as file:
-        above, header = _header(file)
-        separator, at = _find(header, path, wanted, known)
-        rows = csv.reader(file, delimiter=separator)
-        while True:
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Rejected(f"{name}:{above + rows.line_num}", str(error))
-                continue
-            if row:
-                text = row[at].strip() if at < len(row) else ""
-                yield checked(Record(f"{name}:{above + rows.line_num}", text))
+        rows = tables.Rows(file, quoted=kind(path) != ".tsv")
+        at = _find(rows, path, wanted, known, is_data)
+        for number, row in rows:
+            if isinstance(row, str):
+                yield Rejected(f"{name}:{number}", row)
+            else:
+                yield checked(Record(f"{name}:{number}", row[at].strip() if at < len(row) else ""))
 
 
 def checked(record: Record) -> Record | Rejected:
@@ -96,33 +93,25 @@ def plain(name: str) -> str:
     return name.lower().translate({ord(each): None for each in " _-\t\r\n"})
 
 
-def _header(file: Iterable[str]) -> tuple[int, str]:
-    """How many lines of a table there are up to its header, and the header; "" if there is none."""
-    number = 0
-    for number, line in enumerate(file, 1):
-        if line.strip() and not line.startswith("#"):
-            return number, line
-    return number, ""
-
-
-def _find(header: str, path: Path, wanted: str, known: Sequence[str]) -> tuple[str, int]:
-    """The separator of a table's columns, and which of them is read. Raises UserError if there is none."""
-    found = {separator: _cells(header, separator) for separator in SEPARATORS}
+def _find(
+    rows: tables.Rows, path: Path, wanted: str, known: Sequence[str], is_data: Callable[[str], bool] | None
+) -> int:
+    """Settles what separates a table's columns; returns which of them is read. Raises UserError if there is none."""
+    header = rows.header()
+    found = {separator: tables.cells(header, separator, rows.quoted) for separator in rows.separators}
     for name in [wanted] if wanted else known:
         for separator, cells in found.items():
             names = [plain(cell) for cell in cells]
             if plain(name) in names:
-                return separator, names.index(plain(name))
+                rows.begin(separator)
+                return names.index(plain(name))
+    for separator, cells in found.items():
+        if is_data is not None and not wanted and cells and is_data(cells[0].strip()):
+            rows.begin(separator, header)
+            return 0
     there = ", ".join(repr(cell.strip()) for cell in max(found.values(), key=len)) or "none"
     mend = f"name the one to read, as in {path.name}:COLUMN"
     raise UserError(f"'{path}' has no column {wanted or ', '.join(known)} (columns found: {there}): {mend}")
-
-
-def _cells(header: str, separator: str) -> list[str]:
-    try:
-        return next(csv.reader([header], delimiter=separator), [])
-    except csv.Error:  # not a header, whatever else
-        return []
 
 
 @contextmanager

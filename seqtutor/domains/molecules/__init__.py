@@ -13,7 +13,7 @@ from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, St
 from seqtutor.domains.molecules import data_sets, data_summary, html, reading, render, smiles
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
-from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, nearest_molecules
+from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, known, nearest_molecules
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
 from seqtutor.errors import UserError, shown
@@ -97,6 +97,10 @@ class Molecules(Domain):
     def reference(self, texts: Iterable[str]) -> Reference:
         """See `statistics.Reference`."""
         return Reference(texts, self._pool)
+
+    def known(self, texts: Sequence[str], reference: Reference) -> np.ndarray:
+        """See `statistics.known`."""
+        return known(texts, reference, self._pool)
 
     def statistics(self, reference: Reference | None, seed: int) -> Statistics:
         """See `statistics.MoleculeStatistics`."""

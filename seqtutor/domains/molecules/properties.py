@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqtutor.domains.molecules import components
+from seqtutor.domains.molecules.smiles import parse
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -107,7 +108,7 @@ def examine(smiles: str, properties: bool = True, extra: Sequence[str] = ()) -> 
     Never raises on bad input; MemoryError where the machine has no more of it.
 
     Valid is what RDKit parses and sanitises and has at least one atom. Blanks are no part of a SMILES
-    (RDKit would take what follows them for a name).
+    (RDKit would take what follows them for a name). The numbers of atom maps are not part of the molecule.
     """
     from rdkit import Chem, rdBase
 
@@ -115,8 +116,8 @@ def examine(smiles: str, properties: bool = True, extra: Sequence[str] = ()) -> 
         if smiles.split() != [smiles]:
             return Molecule(False, reason="empty or with blanks")
         try:
-            mol = Chem.MolFromSmiles(smiles)
-            if mol is None or mol.GetNumAtoms() == 0:
+            mol = parse(smiles)
+            if mol is None:
                 return Molecule(False, reason="not a molecule")
             canonical = Chem.MolToSmiles(mol)
             if not properties:

@@ -1,4 +1,4 @@
-"""Reads SMILES from .smi, .txt, .csv and .tsv files, gzipped or not, one line at a time.
+"""Reads SMILES from files of lines and tables, gzipped or not, one line at a time.
 
 `read` gives what stands in a file, valid or not: judging it is the business of rewards and statistics.
 `prepare` gives what a prior should learn from: canonical SMILES of single molecules, each once.
@@ -11,11 +11,11 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from seqtutor.domains.molecules.smiles import tokenize
+from seqtutor.domains.molecules.smiles import parse, tokenize
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
@@ -24,8 +24,8 @@ from seqtutor.system.interrupt import held_back
 from seqtutor.system.tensorflow_setup import cores
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
-KINDS = (".smi", ".txt", *text_files.TABLES)  # each may be followed by .gz
-_AFTER = re.compile(r"[\s,;]")  # none of these is in a SMILES
+KINDS = (".smi", ".smiles", ".ism", ".txt", *text_files.TABLES)  # each may be followed by .gz
+_AFTER = re.compile(r"[\s,;]")  # none of these is in a SMILES: a name or a CXSMILES extension follows
 _HEADERS = frozenset(map(text_files.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
@@ -89,10 +89,10 @@ def canonical(text: str, stereo: bool) -> str | None:
     """The canonical SMILES of the largest fragment of a molecule, or None if RDKit cannot parse the text."""
     from rdkit import Chem
 
-    mol = Chem.MolFromSmiles(text)
-    if mol is None or mol.GetNumAtoms() == 0:
-        return None
     try:
+        mol = parse(text)
+        if mol is None:
+            return None
         if "." in text:
             fragments = Chem.GetMolFrags(mol, asMols=True)
             mol = max(fragments, key=lambda fragment: (fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)))
@@ -115,23 +115,46 @@ def _read_folder(folder: Path, files: list[Path], column: str) -> Iterator[Recor
 
 
 def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected]:
-    found = text_files.texts(path, name, column, COLUMNS)
-    return found if text_files.kind(path) in text_files.TABLES else _first_columns(found)
+    found = text_files.texts(path, name, column, COLUMNS, _is_smiles)
+    if text_files.kind(path) not in text_files.TABLES:
+        found = _without_header(found)
+    return map(_smiles_of, found)
 
 
-def _first_columns(lines: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]:
-    """Of each line what stands before a blank, comma or semicolon; comments and a header are skipped."""
+def _smiles_of(item: Record | Rejected) -> Record | Rejected:
+    """Of a line or a cell what stands before a blank, comma or semicolon."""
+    return item if isinstance(item, Rejected) else text_files.checked(item._replace(text=_first(item.text)))
+
+
+def _first(text: str) -> str:
+    return _AFTER.split(text, maxsplit=1)[0]
+
+
+def _without_header(lines: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]:
+    """The lines without comments and a header."""
     first = True
     for item in lines:
-        if isinstance(item, Rejected):
-            yield item
-            continue
-        text = _AFTER.split(item.text, maxsplit=1)[0]
-        if text.startswith("#"):
-            continue
-        if not (first and text_files.plain(text) in _HEADERS):
-            yield text_files.checked(Record(item.name, text))
-        first = False
+        if isinstance(item, Record):
+            if item.text.startswith("#"):
+                continue
+            if first and text_files.plain(_first(item.text)) in _HEADERS:
+                first = False
+                continue
+            first = False
+        yield item
+
+
+def _is_smiles(text: str) -> bool:
+    """Whether the first cell of a table is a molecule, so that the table has no header."""
+    from rdkit import rdBase
+
+    text = _first(text)
+    try:
+        tokenize(text)
+    except ValueError:
+        return False
+    with rdBase.BlockLogs():
+        return 0 < len(text) <= LONGEST and canonical(text, stereo=True) is not None
 
 
 def _distinct(items: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]:
@@ -145,10 +168,18 @@ def _distinct(items: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]
 
 
 def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int) -> Iterator[Record | Rejected]:
-    """Maps _prepare_chunk over the items in order, with at most three chunks a worker in memory."""
+    """Maps _prepare_chunk over the items in order, with at most three chunks a worker in memory.
+
+    A single chunk is done here: starting worker processes would take longer.
+    """
+    first = list(islice(items, CHUNK))
+    if len(first) < CHUNK:
+        yield from _prepare_chunk(first, rules)
+        return
+    items = chain(first, items)
     # Never fork: the parent may hold TensorFlow's threads and locks.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(workers, context) as pool:
         waiting: deque[Future[list[Record | Rejected]]] = deque()
         while True:
             chunk = list(islice(items, CHUNK))
@@ -161,14 +192,11 @@ def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int
                 yield from waiting.popleft().result()
 
 
-def _start_worker() -> None:
-    from rdkit import RDLogger
-
-    RDLogger.DisableLog("rdApp.*")
-
-
 def _prepare_chunk(items: Iterable[Record | Rejected], rules: Rules) -> list[Record | Rejected]:
-    return [_prepared(item, rules) if isinstance(item, Record) else item for item in items]
+    from rdkit import rdBase
+
+    with rdBase.BlockLogs():
+        return [_prepared(item, rules) if isinstance(item, Record) else item for item in items]
 
 
 def _prepared(record: Record, rules: Rules) -> Record | Rejected:

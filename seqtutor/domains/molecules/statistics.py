@@ -158,6 +158,12 @@ class MoleculeStatistics(Statistics):
         self._pool.close()
 
 
+def known(texts: Sequence[str], reference: Reference, pool: Pool) -> np.ndarray:
+    """Which SMILES are in a reference, as they are written or in their canonical form, bool [N]."""
+    canonical = hashes(molecule.canonical for molecule in pool.canonical(texts))
+    return np.isin(hashes(texts), reference.hashes) | np.isin(canonical, reference.hashes)
+
+
 def nearest_molecules(smiles: Sequence[str], reference: Reference, pool: Pool) -> Neighbours:
     """The molecule of the reference with the highest Tanimoto similarity, for each SMILES; None for an invalid one.
 

@@ -16,7 +16,7 @@ from seqtutor.domains.music.meter import Meter
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
 from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.similarity import nearest
-from seqtutor.domains.music.statistics import MusicStatistics, encode
+from seqtutor.domains.music.statistics import MusicStatistics, encode, known
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
@@ -105,6 +105,10 @@ class Music(Domain):
     def reference(self, texts: Iterable[str]) -> np.ndarray:
         """See `statistics.encode`."""
         return encode(texts)
+
+    def known(self, texts: Sequence[str], reference: np.ndarray) -> np.ndarray:
+        """See `statistics.known`."""
+        return known(texts, reference)
 
     def statistics(self, reference: np.ndarray | None, seed: int) -> Statistics:
         """The statistics of the paper's Table 1, and novelty and diversity."""

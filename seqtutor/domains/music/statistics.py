@@ -153,10 +153,7 @@ class MusicStatistics(Statistics):
         }
 
     def _reference_hashes(self, length: int) -> np.ndarray:
-        """The sorted hashes of all stretches of the reference melodies with this length."""
-        if self._reference is None or len(self._reference) < length:
-            return _NONE
-        return np.sort(_window_hashes(sliding_window_view(self._reference.astype(np.intp), length), self._seed))
+        return _NONE if self._reference is None else _stretch_hashes(self._reference, length, self._seed)
 
 
 def encode(melodies: Iterable[str]) -> np.ndarray:
@@ -174,6 +171,26 @@ def encode(melodies: Iterable[str]) -> np.ndarray:
             raise UserError(f"unknown token '{error.args[0]}' in reference melody {number}; {known}") from None
         row.append(BREAK)
     return np.array(row, np.int8)
+
+
+def known(texts: Iterable[str], reference: np.ndarray) -> np.ndarray:
+    """Which melodies are a stretch of a melody of the reference, which `encode` made, bool [N]."""
+    ids = {symbol: token for token, symbol in enumerate(SYMBOLS)}
+    melodies = [np.array([ids[symbol] for symbol in text.split()], np.intp) for text in texts]
+    lengths = np.array([len(melody) for melody in melodies], int)
+    found = np.zeros(len(melodies), bool)
+    for length in np.unique(lengths):
+        at = np.flatnonzero(lengths == length)
+        hashes = _window_hashes(np.array([melodies[i] for i in at]), seed=0)
+        found[at] = _contains(_stretch_hashes(reference, int(length), seed=0), hashes)
+    return found
+
+
+def _stretch_hashes(reference: np.ndarray, length: int, seed: int) -> np.ndarray:
+    """The sorted hashes of all stretches of the reference melodies with this length."""
+    if len(reference) < length:
+        return _NONE
+    return np.sort(_window_hashes(sliding_window_view(reference.astype(np.intp), length), seed))
 
 
 def _window_hashes(windows: np.ndarray, seed: int) -> np.ndarray:
