@@ -81,12 +81,14 @@ def sweep(
     base_source = config if config is not None else loaded_early.config if loaded_early else {}
     inputs.refuse_of_the_prior({**(settings or {}), **(grid or {})})
     own = {"tune.reward": reward and written(reward), "evaluate.num": num, "seed": seed}
-    base = configs.load(base_source, {**(settings or {}), **inputs.given(own)})
+    changes = {**(settings or {}), **inputs.given(own)}
+    base = configs.load(base_source, changes)
     numbers = range(base.seed, base.seed + seeds)
     points = grids.grid(tuple(variants) or (base.tune.variant,), tuple(c) or (base.tune.c,), numbers, grid or {})
     where = inputs.where(config) if config is not None else "the prior's config"
     plan = [(point, configs.changed(base, point.settings, where)) for point in points]
     path = Path(prior) if isinstance(prior, str | Path) else prior.path
+    inputs.refuse_reward_of_a_run(base.tune.reward, config, {**changes, **(grid or {})}, path)
     folder = Path(out) if out is not None else _folder(path, config)
     folders = [RunFolder(folder / point.name) for point in points]
     if path.resolve() in {place.resolve() for place in (folder, *(run.path for run in folders))}:

@@ -88,6 +88,7 @@ def tune(
         _refuse_own_folder(_folder(out, Path(prior), asked, config), Path(prior))
     loaded = inputs.as_run(prior)
     resolved = inputs.of_prior(asked or configs.load(loaded.config, changes), loaded)
+    inputs.refuse_reward_of_a_run(resolved.tune.reward, config, changes, loaded.path)
     run = RunFolder(_folder(out, loaded.path, resolved, config))
     _refuse_own_folder(run.path, loaded.path)
     from seqtutor.tuning.loop import tune as learn

@@ -1,6 +1,6 @@
 """One experiment, one config: sections of settings, read from YAML, checked, changed, written back."""
 
-from seqtutor.config.files import Source, assignments, changed, from_tree, load, locate, presets, to_tree
+from seqtutor.config.files import Source, assignments, changed, from_tree, in_a_run, load, locate, presets, to_tree
 from seqtutor.config.sections import (
     VARIANT_NAMES,
     Config,
@@ -14,5 +14,5 @@ from seqtutor.config.sections import (
 
 __all__ = [
     "VARIANT_NAMES", "Config", "DataConfig", "EvaluateConfig", "ModelConfig", "PretrainConfig", "SampleConfig",
-    "Source", "TuneConfig", "assignments", "changed", "from_tree", "load", "locate", "presets", "to_tree",
+    "Source", "TuneConfig", "assignments", "changed", "from_tree", "in_a_run", "load", "locate", "presets", "to_tree",
 ]  # fmt: skip
