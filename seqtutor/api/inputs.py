@@ -14,7 +14,7 @@ from seqtutor.data import corpus
 from seqtutor.data.corpus import Corpus
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
-from seqtutor.domains.reward_spec import RewardLike, written
+from seqtutor.domains.reward_spec import RewardLike, built_in, written
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.runs.run import Run, load_run
@@ -136,6 +136,21 @@ def refuse_of_the_prior(settings: Settings) -> None:
         if key.partition(".")[0] in OF_THE_PRIOR:
             sections = f"{', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]}"
             raise UserError(f"--set {key}={value}: {sections} are the prior's")
+
+
+def refuse_reward_of_a_run(spec: str, source: configs.Source | None, changes: Settings, prior: Path) -> None:
+    """Raises UserError where a reward is a file that nobody but a config in a run folder names: it is not executed.
+
+    Args: source: of the config, None for that of the prior; changes: settings that were given beside it.
+    """
+    if built_in(spec) or "tune.reward" in changes:
+        return
+    folder = prior if source is None else configs.in_a_run(source)
+    if folder is not None:
+        raise UserError(
+            f"the config in the run folder {folder} names a reward file, which is code: '{spec}'; "
+            f"if you know that file and want it to run, name it yourself, with --reward {spec}"
+        )
 
 
 def tell_of_prior(config: Config, prior: Run, where: str) -> None:

@@ -103,6 +103,7 @@ def sweep(
     where = inputs.where(config) if config is not None else "the prior's config"
     plan = [(point, configs.changed(base, point.settings, where)) for point in points]
     path = Path(prior) if isinstance(prior, str | Path) else prior.path
+    inputs.refuse_reward_of_a_run(base.tune.reward, config, {**changes, **(grid or {})}, path)
     folder = Path(out) if out is not None else _folder(path, config)
     folders = [RunFolder(folder / point.name) for point in points]
     if path.resolve() in {place.resolve() for place in (folder, *(run.path for run in folders))}:

@@ -93,6 +93,7 @@ def tune(
     loaded = inputs.as_run(prior)
     whole = asked or configs.load(inputs.config_of(loaded, changes.get("tune.reward")), changes)
     resolved = inputs.of_prior(whole, loaded)
+    inputs.refuse_reward_of_a_run(resolved.tune.reward, config, changes, loaded.path)
     chosen = resolved.tune.reward if reward is None else reward
     run = RunFolder(_folder(out, loaded.path, resolved, config))
     _refuse_own_folder(run.path, loaded.path)

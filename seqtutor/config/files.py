@@ -19,6 +19,7 @@ from seqtutor.system.files import packaged
 
 Source = Config | Mapping[str, Any] | str | Path
 _NOTHING: Mapping[str, Any] = {}
+DEPTH = 8  # configs that may extend one another
 
 
 def load(source: Source, settings: Mapping[str, Any] = _NOTHING) -> Config:
@@ -38,6 +39,39 @@ def load(source: Source, settings: Mapping[str, Any] = _NOTHING) -> Config:
         tree, where = _read_tree(path), str(path)
     tree.pop("run", None)
     return from_tree(_with(tree, settings), where)
+
+
+def in_a_run(source: Source) -> Path | None:
+    """The run folder that a config, or one that it extends, is in, at any depth; None if there is none.
+
+    Whoever made such a folder may have been anyone, so a config in it names no code to run.
+    """
+    if isinstance(source, Config):
+        return None
+    tree: Any = source
+    path, folder = Path(), Path()
+    for _ in range(DEPTH):
+        if not isinstance(tree, Mapping):
+            path = locate(tree)
+            if (found := next(filter(_is_run, path.resolve().parents), None)) is not None:
+                return found
+            tree, folder = _parsed(path), path.parent
+        if (base := tree.get("extends")) is None:
+            return None
+        tree = _base(folder, base)
+    return None
+
+
+def _is_run(folder: Path) -> bool:
+    if any(folder.glob("checkpoints/step-*")):
+        return True
+    file = folder / "config.yaml"
+    if not file.is_file():
+        return False
+    try:
+        return "run" in _parsed(file)
+    except UserError:  # whatever it is
+        return False
 
 
 def presets() -> dict[str, Path]:
@@ -96,6 +130,10 @@ def to_tree(config: Config) -> dict[str, Any]:
 
 
 def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
+    return _extended(_parsed(path), path.parent, str(path), depth)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -107,7 +145,7 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
         raise UserError(f"cannot read config {path}: {error}") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path}: a config is a mapping of sections ({', '.join(Config.model_fields)})")
-    return _extended(tree, path.parent, str(path), depth)
+    return tree
 
 
 def _extended(tree: dict[str, Any], folder: Path, where: str, depth: int = 0) -> dict[str, Any]:
@@ -115,12 +153,17 @@ def _extended(tree: dict[str, Any], folder: Path, where: str, depth: int = 0) ->
     base = tree.pop("extends", None)
     if base is None:
         return tree
-    if depth > 8:
+    if depth > DEPTH:
         raise UserError(f"{where}: `extends` goes round in a circle")
-    path = folder / str(base)
+    return _merge(_read_tree(locate(_base(folder, base)), depth + 1), tree)
+
+
+def _base(folder: Path, name: object) -> Path:
+    """The file that `extends: name` in a folder means."""
+    path = folder / str(name)
     if not path.exists():  # the copy of a preset extends the preset that it came with
-        path = presets().get(Path(str(base)).stem, path)
-    return _merge(_read_tree(locate(path), depth + 1), tree)
+        path = presets().get(Path(str(name)).stem, path)
+    return path
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 
 class Record(NamedTuple):
@@ -24,3 +25,11 @@ class Rejected(NamedTuple):
 
 
 DUPLICATE = "duplicate"  # the one reason for which a sequence is rejected although nothing is wrong with it
+
+
+def restored(values: Sequence[Any]) -> Record | Rejected:
+    """The record or rejection that JSON has made a list of."""
+    if len(values) == len(Rejected._fields):
+        return Rejected(*values)
+    name, text, dropped = values
+    return Record(name, text, tuple((cause, count) for cause, count in dropped))

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 import seqtutor
+from seqtutor.domains.reward_spec import built_in
 from seqtutor.evaluation.results import SIGNIFICANT
 from seqtutor.reports.charts import Curve, Point, bars, lines, number, scatter, thinned
 from seqtutor.reports.collect import Near, Report, Shown, Story
@@ -84,7 +85,9 @@ def command(story: Story) -> str:
     config = shlex.quote(str(story.path / "config.yaml"))
     if not story.tuned:
         return f"seqtutor pretrain {config} --out {out}"
-    return f"seqtutor tune {config} --prior {shlex.quote(str(story.about.get('prior', 'PRIOR')))} --out {out}"
+    prior, reward = shlex.quote(str(story.about.get("prior", "PRIOR"))), story.config["tune"]["reward"]
+    named = "" if built_in(reward) else f" --reward {shlex.quote(reward)}"  # a run's config alone runs no code
+    return f"seqtutor tune {config} --prior {prior}{named} --out {out}"
 
 
 def _what(story: Story) -> str:

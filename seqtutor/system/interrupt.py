@@ -1,14 +1,10 @@
-"""Ctrl-C between two steps: the loop finishes the step, writes a checkpoint, and only then stops.
-
-And Ctrl-C for the command alone: the terminal sends it to worker processes too, which are not to answer.
-"""
+"""Ctrl-C between two steps: the loop finishes the step, writes a checkpoint, and only then stops."""
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -38,16 +34,3 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-
-
-@contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Within it no SIGINT comes; one that was sent does at its end. To processes started within, none ever comes.
-
-    A handler of theirs would be set too late: the first half second of a Python goes by in imports.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

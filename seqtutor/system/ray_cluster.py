@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from types import ModuleType
 
 from seqtutor.errors import UserError
@@ -38,13 +40,25 @@ def connect() -> ModuleType:
     try:
         if not ray.is_initialized():
             _probe(address)
-            ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+            with _elsewhere():
+                ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     except (OSError, OverflowError):
         raise UserError(
             f"no Ray cluster at RAY_ADDRESS={address}, or it asks for a token; start one with `ray start`, give its "
             "token (see docs/devices.md), or unset RAY_ADDRESS"
         ) from None
     return ray
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Within it, the current folder is that of this module: Ray's processes import from the one it is connected in."""
+    here = os.getcwd()
+    os.chdir(os.path.dirname(__file__))
+    try:
+        yield
+    finally:
+        os.chdir(here)
 
 
 def _probe(address: str) -> None:

@@ -41,7 +41,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     installed = lru_cache(metadata.entry_points)
     monkeypatch.setattr(metadata, "entry_points", lambda *, group: installed(group=group))
     monkeypatch.setattr(
-        reading, "_in_processes", lambda items, rules, workers: iter(reading._prepare_chunk(items, rules))
+        reading, "_in_processes", lambda items, rules, workers: (reading.prepare_one(item, *rules) for item in items)
     )
     with rdBase.BlockLogs(), Pool(1) as pool:
         monkeypatch.setattr(Molecules, "_pool", property(lambda self: _Kept(pool)))

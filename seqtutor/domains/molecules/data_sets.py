@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import tempfile
 import zipfile
 from functools import partial
@@ -19,6 +17,7 @@ from pathlib import Path
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
 from seqtutor.system.cache import cache_dir
+from seqtutor.system.child_processes import run_python
 from seqtutor.system.files import packaged
 
 PACKAGE = "molsets==0.3.1"
@@ -94,11 +93,11 @@ def _fetch(name: str) -> Path:
 def _download(folder: Path) -> Path:
     """The wheel, downloaded into folder and checked."""
     options = ["--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--quiet", "--dest", str(folder)]
-    command = [sys.executable, "-m", "pip", "download", *options, PACKAGE]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    pip = "import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+    code, errors = run_python(pip, "download", *options, PACKAGE)
     wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    if code != 0 or not wheels:
+        said = (errors.strip().splitlines() or ["pip said nothing"])[-1]
         raise UserError(f"pip could not download {PACKAGE} ({said}): check that pip is installed and the network is up")
     if _sha256(wheels[0]) != WHEEL_SHA256:
         raise UserError(

@@ -6,28 +6,26 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seqtutor.domains.molecules.smiles import parse, tokenize
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
-from seqtutor.reading.records import DUPLICATE, Record, Rejected
+from seqtutor.reading.records import DUPLICATE, Record, Rejected, restored
 from seqtutor.stats.distinct import SeenStrings
-from seqtutor.system.interrupt import held_back
 from seqtutor.system.tensorflow_setup import cores
+from seqtutor.system.workers import Task, Workers
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
 KINDS = (".smi", ".smiles", ".ism", ".txt", *text_files.TABLES)  # each may be followed by .gz
 _AFTER = re.compile(r"[\s,;]")  # none of these is in a SMILES: a name or a CXSMILES extension follows
 _HEADERS = frozenset(map(text_files.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
+SECONDS = 10.0  # of processor time for a molecule; one in a million takes one
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
 
 
@@ -168,35 +166,30 @@ def _distinct(items: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]
 
 
 def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int) -> Iterator[Record | Rejected]:
-    """Maps _prepare_chunk over the items in order, with at most three chunks a worker in memory.
-
-    A single chunk is done here: starting worker processes would take longer.
-    """
+    """Maps `prepare_one` over the items in order. A single chunk is done here: starting processes would take longer."""
     first = list(islice(items, CHUNK))
     if len(first) < CHUNK:
-        yield from _prepare_chunk(first, rules)
+        yield from (_prepare(item, rules) for item in first)
         return
-    items = chain(first, items)
-    # Never fork: the parent may hold TensorFlow's threads and locks.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
-        waiting: deque[Future[list[Record | Rejected]]] = deque()
-        while True:
-            chunk = list(islice(items, CHUNK))
-            if chunk:
-                with held_back():  # a worker may be started
-                    waiting.append(pool.submit(_prepare_chunk, chunk, rules))
-            if not waiting:
-                return
-            if not chunk or len(waiting) >= 3 * workers:
-                yield from waiting.popleft().result()
+    task = Task(f"{__name__}:prepare_one", SECONDS, restored, _lost, (["", "C", []], *rules))
+    with Workers(workers, task) as pool:
+        yield from pool.map(rules, chain(first, items), CHUNK)
 
 
-def _prepare_chunk(items: Iterable[Record | Rejected], rules: Rules) -> list[Record | Rejected]:
+def prepare_one(item: Sequence[Any], most: int, stereo: bool) -> Record | Rejected:
+    """The record to train on of an item, as JSON gives it back: what a worker process does."""
+    return _prepare(restored(item), Rules(most, stereo))
+
+
+def _prepare(item: Record | Rejected, rules: Rules) -> Record | Rejected:
     from rdkit import rdBase
 
     with rdBase.BlockLogs():
-        return [_prepared(item, rules) if isinstance(item, Record) else item for item in items]
+        return _prepared(item, rules) if isinstance(item, Record) else item
+
+
+def _lost(item: Record | Rejected, reason: str) -> Rejected:
+    return Rejected(item.name, reason)
 
 
 def _prepared(record: Record, rules: Rules) -> Record | Rejected:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from seqtutor.domains.music import abc_file, abc_tunes, data_sets, midi
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
-from seqtutor.reading.records import Record, Rejected
+from seqtutor.reading.records import Record, Rejected, restored
 from seqtutor.system.files import read_arrays
-from seqtutor.system.interrupt import held_back
+from seqtutor.system.tensorflow_setup import cores
+from seqtutor.system.workers import Task, Workers
 
 PARSED = (".mid", ".midi", ".abc")
 FEW = 16  # files that are parsed here: starting worker processes would take longer
+SECONDS = 600.0  # of processor time for a file: a collection as large as may be (abc_file.MAX_BYTES) takes some minutes
 TEXTS = (".txt", *text_files.TABLES)  # of symbols or token ids; each may be followed by .gz
 COLUMNS = ("text", "melody", "tokens")  # of tables, the best first
 _IDS = {str(number): symbol for number, symbol in enumerate(SYMBOLS)}
@@ -57,23 +57,29 @@ def melody_files(folder: Path) -> list[Path]:
 
 
 def _parse_all(files: list[Path], names: list[str], prepare: bool) -> Iterator[Record | Rejected]:
-    """Parses MIDI and ABC files in order. Processes are never forked: the parent may hold TensorFlow's threads."""
-    parse = partial(_parse, prepare=prepare)
+    """Parses MIDI and ABC files in order, many of them in worker processes."""
     if len(files) < FEW:
         for file, name in zip(files, names, strict=True):
-            yield from parse(file, name)
+            yield from _parse(file, name, prepare)
         return
-    start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    workers = min(len(files), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context(start)) as pool:
-        try:
-            with held_back():  # the workers are started
-                parsed = pool.map(parse, files, names, chunksize=4)
-            for records in parsed:
-                yield from records
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    items = [(str(file), name) for file, name in zip(files, names, strict=True)]
+    with Workers(min(len(files), cores()), Task(f"{__name__}:parse_one", SECONDS, _records, _lost)) as pool:
+        for records in pool.map([prepare], items, chunk=4):
+            yield from records
+
+
+def parse_one(item: Sequence[str], prepare: bool) -> list[Record | Rejected]:
+    """The records of a file and its name: what a worker process does."""
+    file, name = item
+    return _parse(Path(file), name, prepare)
+
+
+def _records(values: Sequence[Sequence[Any]]) -> list[Record | Rejected]:
+    return [restored(each) for each in values]
+
+
+def _lost(item: Sequence[str], reason: str) -> list[Record | Rejected]:
+    return [Rejected(item[1], reason)]
 
 
 def _parse(file: Path, name: str, prepare: bool) -> list[Record | Rejected]:

@@ -17,6 +17,7 @@ import pytest
 from seqtutor.domains.molecules import properties
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.workers import DIED, TIMED_OUT
+from seqtutor.errors import UserError
 
 VALUES = (0.0,) * len(properties.PROPERTIES)
 
@@ -158,7 +159,8 @@ def test_close_is_quick_gives_up_work_and_reopens(pool):
 
 
 def test_workers_that_cannot_start_are_an_error_not_a_verdict():
-    with Pool(1, module="no_such_module_anywhere") as pool, pytest.raises(RuntimeError, match="did not start"):
+    expected = r"did not start: 3 times it ended with exit code 1 \(ModuleNotFoundError: No module named 'no_such"
+    with Pool(1, module="no_such_module_anywhere") as pool, pytest.raises(UserError, match=expected):
         pool.map(["C"])
 
 
