@@ -1,8 +1,8 @@
 """How near tuned policies come to the optimum pi* = p exp(r / c) / Z: scripts/bench --optimum.
 
 Tunes the default priors as the default configs say, for each seed, and prints the gap log Z - L of the prior and of the
-tuned policy: of the network alone, and with 16 and 64 particles. log Z is the largest lower bound of a task's rows. Where
-no runs/music/prior or runs/molecules/prior exists, it is trained first.
+tuned policy: of the network alone, and with 16 and 64 particles. log Z is the largest lower bound of a task's rows.
+Where runs/music/prior or runs/molecules/prior does not exist, it is trained first.
 """
 
 import argparse
@@ -22,9 +22,8 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, action="append")
     parser.add_argument("--out", type=Path, default=Path("runs/optimum"))
     asked = parser.parse_args()
-    print(
-        f"{'task':<10} {'policy':<8} {'K':>3} {'gap':>8} {'95 %':>19} {'log Z':>8} {'valid':>6} {'distinct':>8} {'minutes':>7}"
-    )
+    names = f"{'task':<10} {'policy':<8} {'K':>3} {'gap':>8} {'95 %':>19} {'log Z':>8}"
+    print(f"{names} {'valid':>6} {'distinct':>8} {'minutes':>7}")
     for task in asked.task or TASKS:
         config, c = TASKS[task]
         for row in rows(task, config, c, asked.seeds, asked.out):

@@ -128,8 +128,9 @@ def gap(log_z: Estimate, objective: Estimate, independent: bool = True) -> Estim
 def collapse(distinct: float, prior_distinct: float, entropy: float | None) -> str:
     """What shows that a policy has collapsed to a few sequences; "" where nothing does.
 
-    Args: distinct: the share of different ones among its sequences; prior_distinct: the same of the prior's; entropy: of
-    the policy, nats a token, None where it is not known.
+    Args:
+      distinct, prior_distinct: the share of different sequences among those of the policy, and of the prior.
+      entropy: of the policy, nats a token; None where it is not known.
     """
     if distinct < 0.1 * prior_distinct:
         return f"{distinct:.2%} of its sequences are distinct, of the prior's {prior_distinct:.2%}"
