@@ -25,10 +25,10 @@ def do(*args):
     assert run([*args, "--quiet"]) == 0, args
 
 preset, epochs, form = sys.argv[1:]
-prior, tuned = f"runs/{preset}/prior", f"runs/{preset}/psi"
+prior, tuned = f"runs/{preset}/prior", f"runs/{preset}/tuned"
 do("pretrain", preset, "--set", "model.units=8", "--set", f"pretrain.epochs={epochs}")
 small = ["tune.rounds=3", "tune.batch=8", "tune.minibatch=8"]
-do("tune", preset, "--prior", prior, *(word for setting in small for word in ("--set", setting)))
+do("tune", preset, "--prior", prior, "--out", tuned, *(word for setting in small for word in ("--set", setting)))
 do("sample", tuned, "--num", "3", "--format", form)
 do("evaluate", prior, tuned, "--num", "20")
 """
@@ -124,6 +124,6 @@ def test_the_commands_in_an_empty_folder(installed):
 )
 def test_the_applications_in_an_empty_folder(installed, preset, epochs, form):
     table = installed("python", "-c", ROAD, preset, epochs, form)
-    assert table.splitlines()[0].split() == [f"{preset}/prior", f"{preset}/psi"]
-    written = [path.suffix for path in (installed.folder / "runs" / preset / "psi" / "samples").iterdir()]
+    assert table.splitlines()[0].split() == [f"{preset}/prior", f"{preset}/tuned"]
+    written = [path.suffix for path in (installed.folder / "runs" / preset / "tuned" / "samples").iterdir()]
     assert sorted(written) == sorted([".csv", *([".mid"] * 3 if form == "mid" else [".smi"])])

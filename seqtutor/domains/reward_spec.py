@@ -22,7 +22,7 @@ from seqtutor.errors import UserError
 RewardLike = str | Callable[..., Any]
 
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
-_PYTHON = "python:"  # begins what a config says of a function that was handed over
+PYTHON = "python:"  # begins what a config says of a function that was handed over
 
 
 def built_in(spec: str) -> bool:
@@ -32,12 +32,12 @@ def built_in(spec: str) -> bool:
 
 def handed_over(spec: str) -> bool:
     """Whether a spec is the name of a function that was handed over in Python."""
-    return spec.startswith(_PYTHON)
+    return spec.startswith(PYTHON)
 
 
 def written(reward: RewardLike) -> str:
     """What a config says of a reward: its spec, or the name of a function."""
-    return reward if isinstance(reward, str) else f"{_PYTHON}{getattr(reward, '__name__', type(reward).__name__)}"
+    return reward if isinstance(reward, str) else f"{PYTHON}{getattr(reward, '__name__', type(reward).__name__)}"
 
 
 def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward:
@@ -55,6 +55,6 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
         path = Path(os.path.expanduser(match["path"]))
         made = FunctionReward(domain, function_of(path, match["function"]), match["function"], path)
     else:
-        made = FunctionReward(domain, reward, written(reward).removeprefix(_PYTHON))
+        made = FunctionReward(domain, reward, written(reward).removeprefix(PYTHON))
     made.try_out(batch)
     return made

@@ -73,7 +73,7 @@ class Drawer:
         if not own and (variant.on_policy or self._populations):
             what = f"tune.variant {variant.name}" if variant.on_policy or variant.weighted else "tune.particles"
             raise UserError(
-                f"{what} needs its own policy's sequences: "
+                f"{what} learns from its own policy's sequences: "
                 "leave tune.exploration at boltzmann and tune.temperature at 1"
             )
         if settings.particles > 1 and variant.on_policy:

@@ -72,7 +72,9 @@ class Tuner:
         row: dict[str, Any] = {"step": number + 1, "tokens": self._tokens}
         for name in ("loss", "td_error"):
             row[name] = float(np.mean([out[name] for out in learned])) if learned else float("nan")
-        sums = {"sequence_reward": scored.total.sum(axis=1), "sequence_kl": whole.kl.sum(axis=1)}
+        sums = {"sequence_reward": scored.total.sum(axis=1)}
+        if weights is None:  # else it is not known of each
+            sums["sequence_kl"] = whole.kl.sum(axis=1)
         valid = self._domain.valid(whole.tokens, whole.lengths)
         row |= summarise(drawn, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
         return row, {**sums, "sequence_length": whole.lengths}

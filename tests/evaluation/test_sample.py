@@ -8,7 +8,7 @@ import pytest
 
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
-from seqtutor.evaluation.draw import Draw, draw
+from seqtutor.evaluation.draw import Draw, Target, draw
 from seqtutor.evaluation.sample import write
 from seqtutor.runs.run import load_run
 
@@ -63,7 +63,7 @@ def test_a_kept_primer_is_the_beginning_of_each_sequence(make_run):
 
 def written(run, folder, how, kind="csv", reward=""):
     with make_reward(run.domain, reward) as scores:
-        write(run, how, kind, scores, folder, quiet=True)
+        write(run, how, kind, Target(scores, 1.0), folder, quiet=True)
     return pd.read_csv(folder / "samples.csv", keep_default_na=False)
 
 

@@ -10,7 +10,7 @@ from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains import domain_class
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
-from seqtutor.evaluation.draw import Draw
+from seqtutor.evaluation.draw import Draw, Target
 from seqtutor.evaluation.sample import write
 from seqtutor.evaluation.score import score
 from seqtutor.runs.run import load_run
@@ -32,7 +32,7 @@ def encoded(run, *texts):
 @pytest.mark.parametrize(("variant", "primer"), [("", "dab"), ("psi", "start"), ("g", "dab")])
 def test_log_probabilities_are_those_of_the_draw(make_run, tmp_path, variant, primer):
     run = load_run(make_run(variant=variant))
-    write(run, Draw(40, 2, 16, primer=primer), "npz", make_reward(run.domain, ""), tmp_path, quiet=True)
+    write(run, Draw(40, 2, 16, primer=primer), "npz", Target(make_reward(run.domain, ""), 1.0), tmp_path, quiet=True)
     table = scored(tmp_path / "samples.npz", tmp_path, run, per_step=True)
     with np.load(tmp_path / "samples.npz") as drawn, np.load(tmp_path / "scores.npz") as found:
         ended = (drawn["tokens"] == run.domain.vocabulary.end).any(axis=1)  # a text has an end, a cut sequence has not

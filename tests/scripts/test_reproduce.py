@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
-from seqtutor.policy.sampler import Exploration
+from seqtutor.policy.sampler import Exploration, Sampler
 from seqtutor.policy.sequence_model import shift_right
 from seqtutor.stats.estimate import Estimate, mean_of_few
 from seqtutor.tuning import loop
+from seqtutor.tuning import tuner as tuner_module
 from seqtutor.tuning.learner import Learner
 from tests.support.line import ACTIONS, LENGTH, LINE, REWARD, log_probs, make_prior, settings
 from tests.support.places import ROOT
@@ -111,11 +112,11 @@ def test_the_usage_of_the_script_names_the_options_there_are(monkeypatch, capsys
 
 def test_a_diverged_run_is_left_out_of_the_last_command(tmp_path):
     of = plan.Plan(plan.QUICK, tmp_path)
-    run = tmp_path / "music" / "sweep" / "g-c1.6-seed1"
+    run = tmp_path / "music" / "sweep" / "g-c8-seed1"
     run.mkdir(parents=True)
     (run / "summary.json").write_text('{"status": "diverged"}')
     *_, last = of.steps("melodies")
-    assert [Path(arg).name for arg in last.args[1:-2]] == ["prior", "psi-c1.6-seed0", "g-c1.6-seed0", "psi-c1.6-seed1"]
+    assert [Path(arg).name for arg in last.args[1:-2]] == ["prior", "psi-c8-seed0", "g-c8-seed0", "psi-c8-seed1"]
 
 
 def test_the_full_plan_has_every_variant_three_seeds_and_every_c():
@@ -123,7 +124,7 @@ def test_the_full_plan_has_every_variant_three_seeds_and_every_c():
     lines = {stage: [step.line for step in of.steps(stage)] for stage in plan.STAGES}
     for stage in ("melodies", "molecules"):
         sweep = next(line for line in lines[stage] if " sweep " in line)
-        assert "--variants q,psi,g,pcl,tb,dap,pg,rl-only --seeds 3" in sweep
+        assert "--variants q,psi,g,pcl,tb,dap,pg,dpg,rl-only --seeds 3" in sweep
         assert "--num 100000" in sweep
     assert "--c 0.25,0.5,1,2,4,8,16" in lines["frontier"][-1]
     assert [step.ablation for step in of.steps("ablation")] == ["", "", *ablations.ABLATIONS]
@@ -207,7 +208,9 @@ def test_bootstrapping_adds_the_value_behind_the_last_token_and_nothing_else():
     for each in (ablated, learner):
         each.target.weights["value/bias"].assign([0.7])
     inputs = tf.concat([shift_right(rows[0], ACTIONS), rows[0][:, -1:]], axis=1)
-    behind = tf.reduce_logsumexp(VARIANTS["psi"].values(learner.target.unroll(inputs))[:, -1], axis=-1)
+    scores = learner.target.unroll(inputs)
+    psi = VARIANTS["psi"].action_values(scores.logits, scores.value)
+    behind = tf.reduce_logsumexp(psi[:, -1], axis=-1)
     output, plain = loss_and_gradients(ablated, rows)[0], loss_and_gradients(learner, rows)[0]
     discount = settings("psi").tune.discount
     np.testing.assert_allclose(output.target[:, :-1], plain.target[:, :-1], atol=1e-5)
@@ -219,8 +222,8 @@ def test_g_from_the_prior_s_logits_starts_as_the_prior_squared(monkeypatch):
     prior = make_prior()
     with ablations.applied("prior-logits"):
         tuner = loop.Tuner(settings("g"), LINE, prior, REWARD)
-    assert loop.Learner is Learner
-    everything = loop.Sampler(
+    assert tuner_module.Learner is Learner
+    everything = Sampler(
         tuner.policy.step, tuner.policy.initial_state, LINE.vocabulary, LENGTH, Exploration()
     ).draw(np.random.default_rng(0).random((20, LENGTH), np.float32), np.zeros((20, 0), np.int32))
     first = prior.unroll(tf.constant([[ACTIONS]])).logits[0, 0]

@@ -132,7 +132,8 @@ def test_large_c_gives_the_prior_back(name):
         "log_prior",
         "reward_random",
     }
-    assert distributions["sequence_kl"].mean() == pytest.approx(row["kl_sequence"])
+    if name != "dpg":  # its units share one row of the log: no array of one KL per sequence
+        assert distributions["sequence_kl"].mean() == pytest.approx(row["kl_sequence"])
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
@@ -155,7 +156,7 @@ def test_a_restored_tuner_goes_on_to_the_bit(name):
 @pytest.mark.parametrize("name", ["dap", "pg"])
 @pytest.mark.parametrize("over", [{"temperature": 2.0}, {"exploration": "epsilon-greedy"}])
 def test_on_policy_variants_refuse_another_policy_to_explore_with(name, over):
-    with pytest.raises(UserError, match="needs its own policy"):
+    with pytest.raises(UserError, match="learns from its own policy"):
         Tuner(settings(name, **over), LINE, make_prior(), REWARD)
 
 
@@ -249,8 +250,8 @@ def test_populations_keep_their_weights_in_the_replay():
     ("name", "over", "says"),
     [
         ("pg", {"particles": 4}, "learns on-policy"),
-        ("psi", {"particles": 4, "temperature": 2.0}, "tune.particles needs"),
-        ("dpg", {"exploration": "epsilon-greedy"}, "dpg needs its own"),
+        ("psi", {"particles": 4, "temperature": 2.0}, "tune.particles learns"),
+        ("dpg", {"exploration": "epsilon-greedy"}, "dpg learns from its own"),
     ],
 )  # fmt: skip
 def test_populations_that_cannot_be(name, over, says):
