@@ -55,6 +55,7 @@ def cluster(monkeypatch):
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # a worker of a worker finds the tests' own module
     made = Cluster(initialize_head=True, head_node_args={**SMALL, "_system_config": QUICK})
     try:
         made.add_node(**SMALL)
