@@ -67,7 +67,7 @@ def installed(built, tmp_path_factory):
 
     def do(program, *args):
         done = subprocess.run(
-            [home / "bin" / program, *args], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+            [home / "bin" / program, *args], cwd=folder, env=environment, capture_output=True, text=True
         )
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
