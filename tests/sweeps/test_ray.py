@@ -16,7 +16,7 @@ from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.workers import DIED, TIMED_OUT
 from seqtutor.errors import UserError
 from tests.support.commands import error_of
-from tests.support.places import CONFIGS
+from tests.support.places import CONFIGS, ROOT
 
 CONFIG = str(CONFIGS / "chain.yaml")
 GRID = [

@@ -91,8 +91,8 @@ def test_a_sweep_and_its_summary(whole, prior):
         tree = json.loads((whole / row.folder / "evaluation.json").read_text())[f"whole/{row.folder}"]
         for name in ("reward", "kl_sequence", "objective", "log_z_bound"):
             assert row[name] == pytest.approx(tree[name]["value"])
-                high = math.nan if tree[name]["high"] is None else tree[name]["high"]
-                assert row[f"{name}_high"] == pytest.approx(high, nan_ok=True)
+            high = math.nan if tree[name]["high"] is None else tree[name]["high"]
+            assert row[f"{name}_high"] == pytest.approx(high, nan_ok=True)
         assert tree["reward"]["n"] == 50
     means = pd.read_csv(whole / "frontier.csv")
     assert means[["variant", "seeds"]].values.tolist() == [["prior", 1], ["psi", 2], ["tb", 2]]
