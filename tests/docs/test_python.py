@@ -51,7 +51,7 @@ def test_every_block_runs(at_trial_size, tmp_path, monkeypatch, capsys):
     assert "unknown variant 'phi'" in said
     assert names["longer"].step == 3 and names["fresh"].step == 2
     assert {path.name for path in tmp_path.iterdir()} == {
-        "compared", "drawn.npz", "exported", "many", "runs", "tune.mid", "tunes",
+        "compared", "drawn.npz", "exported-model", "many", "runs", "tune.mid", "tunes",
     }  # fmt: skip
     assert len(st.Samples(names["tuned"].domain, None, tmp_path / "many")) == 5000
 
