@@ -144,8 +144,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         return *json.loads(killer.stdout.readline()), said.read_text()
 
     yield order
-    killer.stdin.close()
-    killer.wait()
+    killer.communicate()  # closes the pipes too
 
 
 @pytest.fixture(scope="module")

@@ -162,7 +162,7 @@ def test_the_page_names_every_argument(make_run, tmp_path):
 def test_the_page_s_example_in_a_process_without_seqtutor(make_run, tmp_path, domain):
     untrained(tmp_path / "music", "music")
     path = tmp_path / "music" if domain == "music" else make_run(variant="g")
-    _, about = exported(path, tmp_path / "exported")
+    _, about = exported(path, tmp_path / "exported-molecules")
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     before, after = "import sys; sys.modules['seqtutor'] = None\n", "\nassert sys.modules['seqtutor'] is None"
     done = subprocess.run(

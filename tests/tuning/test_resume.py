@@ -39,8 +39,7 @@ def killer():
         return json.loads(process.stdout.readline())
 
     yield order
-    process.stdin.close()
-    process.wait()
+    process.communicate()  # closes the pipes too
 
 
 def last_arrays(run):
