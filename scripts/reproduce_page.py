@@ -23,7 +23,7 @@ from seqtutor import config
 from seqtutor.config import Config
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.stats.estimate import Estimate
-from seqtutor.sweeps import frontier
+from seqtutor.sweeps import frontier, frontier_files
 from seqtutor.sweeps.frontier import PRIOR
 from seqtutor.system.files import write_text
 
@@ -142,7 +142,7 @@ class Filler:
         """The figure, of the means that earn more than the prior; far below it, one would flatten all others."""
         rows = [row for row in _numbers(self._out / "music" / "frontier" / "summary.csv") if row["c"] not in self._poor]
         settings = ("variant", "c")
-        frontier.draw(rows, frontier.across_seeds(rows, settings), settings, path)
+        frontier_files.draw(rows, frontier.across_seeds(rows, settings), settings, path)
 
     def left_out(self) -> str:
         """Which c the figure does not show."""

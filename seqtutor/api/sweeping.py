@@ -69,9 +69,10 @@ class Sweep:
 def sweep(
     prior: Run | str | Path, config: configs.Source | None = None, *, variants: str | Sequence[str] = (),
     c: float | Sequence[float] = (), seeds: int = 1, grid: Mapping[str, Sequence[Any]] | None = None,
-    num: int | None = None, reward: RewardLike | None = None, engine: str = "local", out: str | Path | None = None,
-    seed: int | None = None, settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False,
-    quiet: bool = False, begin: Callable[[Sequence[Point]], Callable[[Row], None]] | None = None,
+    num: int | None = None, particles: int = 1, reward: RewardLike | None = None, engine: str = "local",
+    out: str | Path | None = None, seed: int | None = None, settings: Mapping[str, Any] | None = None,
+    resume: bool = False, force: bool = False, quiet: bool = False,
+    begin: Callable[[Sequence[Point]], Callable[[Row], None]] | None = None,
 ) -> Sweep:  # fmt: skip
     """Tunes one prior in every variant, at every c, with several seeds; each point is tuned and evaluated.
 
@@ -81,6 +82,8 @@ def sweep(
       seeds: how many; the first is `seed`, or the config's.
       grid: further settings with their values, as {"tune.learning_rate": [1e-3, 3e-3]}.
       num: sequences drawn from each run at its end; by default evaluate.num.
+      particles: K; above 1 each run, and the prior at each c, is evaluated with populations as well, num / K sequences
+        being picked. The summary then has the gaps to the optimum, and the frontier its line.
       engine: "local", one point after the other, or "ray", on the Ray cluster at RAY_ADDRESS.
       out: by default runs/NAME/sweep, or sweep beside the prior's folder.
       begin: given all points, returns a function that is given each row as soon as it is known.
@@ -92,6 +95,7 @@ def sweep(
 
     inputs.refuse_of_the_prior({**(settings or {}), **(grid or {})})
     _check(engine, seeds, reward, grid or {})
+    inputs.check_particles(particles, None)
     named = None if reward is None else written(reward)
     changes = {**(settings or {}), **inputs.given({"tune.reward": named, "evaluate.num": num, "seed": seed})}
     loaded = inputs.as_run(prior) if config is None else None  # else later: it is slow, and checks come first
@@ -112,12 +116,12 @@ def sweep(
         raise UserError(f"{folder} holds a sweep already; use --resume, --force or another --out")
     loaded = loaded or inputs.as_run(prior)
     begin = begin or (lambda points: _warn_of_diverged)
-    return _run(plan, folders, loaded, reward, folder, where, engine, begin, (resume, force, quiet))
+    return _run(plan, folders, loaded, reward, folder, where, engine, begin, particles, (resume, force, quiet))
 
 
 def _run(
     plan: Sequence[tuple[Point, Config]], folders: Sequence[RunFolder], prior: Run, reward: RewardLike | None,
-    folder: Path, where: str, engine: str, begin: Callable[[Sequence[Point]], Callable[[Row], None]],
+    folder: Path, where: str, engine: str, begin: Callable[[Sequence[Point]], Callable[[Row], None]], particles: int,
     flags: tuple[bool, bool, bool],
 ) -> Sweep:  # fmt: skip
     """Makes the folders of a plan's points, and runs what is unfinished."""
@@ -125,7 +129,7 @@ def _run(
 
     resume, force, quiet = flags
     jobs = [
-        sweep.Job(point, inputs.of_prior(resolved, prior), run)
+        sweep.Job(point, inputs.of_prior(resolved, prior), run, particles)
         for (point, resolved), run in zip(plan, folders, strict=True)
     ]
     with (

@@ -49,6 +49,14 @@ class Several(click.ParamType):
 )
 @click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run at its end; default: evaluate.num.")
 @click.option(
+    "--particles",
+    metavar="K",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Evaluate with populations of K particles as well, which gives the gaps to the optimum and its line.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
@@ -59,8 +67,8 @@ class Several(click.ParamType):
 @options.shared("runs/CONFIG's name/sweep")
 def sweep(
     config: str, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variants: tuple[str, ...] | None,
-    cs: tuple[float, ...] | None, seeds: int, num: int | None, engine: str, reward: str | None, seed: int | None,
-    out: Path | None, quiet: bool,
+    cs: tuple[float, ...] | None, seeds: int, num: int | None, particles: int, engine: str, reward: str | None,
+    seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Tune one prior in every variant, at every c, with several seeds, and compare.
 
@@ -78,9 +86,9 @@ def sweep(
             raise UserError(f"--set {item}: give it with {option}")
     fixed, swept = split(overrides)
     found = api.sweep(
-        prior, config, variants=variants or (), c=cs or (), seeds=seeds, grid=swept, num=num, reward=reward,
-        engine=engine, out=out, seed=seed, settings=assignments(fixed), resume=resume, force=force, quiet=quiet,
-        begin=lambda points: _teller(points, quiet),
+        prior, config, variants=variants or (), c=cs or (), seeds=seeds, grid=swept, num=num,
+        particles=particles, reward=reward, engine=engine, out=out, seed=seed, settings=assignments(fixed),
+        resume=resume, force=force, quiet=quiet, begin=lambda points: _teller(points, quiet),
     )  # fmt: skip
     if not quiet:
         click.echo(f"\n{found}")

@@ -1,32 +1,30 @@
-"""The summary of a sweep: its runs, their means across seeds, and the plot of reward against KL.
+"""The summary of a sweep: its runs, their means across seeds, and the optimum pi*.
 
 A row is a dictionary: the settings (variant, c and what else varies), seed, each figure with its low and high, status,
 seconds and folder. The prior is a row as well: it is where every tuned run starts, at KL 0.
+
+With particles a row also has each figure with `picked_` before its name: that of sequences picked from populations
+(see `evaluation.evaluate`). The prior then has a row for each c besides, and the frontier one for the optimum at each.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from seqtutor.stats.estimate import mean_of_few
-from seqtutor.system.files import whole_file
-from seqtutor.system.plotting import COLOURS, INK, LINE
-from seqtutor.system.tables import aligned, csv_file
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from seqtutor.system.tables import aligned
 
 Row = dict[str, Any]
 
 DONE, DIVERGED, UNFINISHED = "done", "diverged", "unfinished"
 PRIOR = "prior"  # stands where the others have their variant
+OPTIMUM = "optimum"  # likewise
 FIGURES = ("reward", "kl_sequence", "objective")  # whose means are taken
 BOUND = "log_z_bound"
-_MARKERS = "osD^vPX*"
-_HOLLOW: dict[str, Any] = {"ms": 9, "mfc": "#ffffffcc", "mew": 1.5}
+PICKED = "picked_"  # before the names of figures of what was picked from populations
+GAPS = ("gap", f"{PICKED}gap")  # log Z - objective; only with particles
 
 
 def interval(name: str, value: float | None, low: float | None, high: float | None) -> Row:
@@ -38,8 +36,10 @@ def across_seeds(rows: Iterable[Row], settings: Sequence[str]) -> list[Row]:
     """A row for each combination of the settings of which a run has ended, in the order of their first.
 
     The columns are the settings, seeds (the runs that count), diverged (those that do not, having no figures), and the
-    mean of each figure with Student's 95 % interval, which takes two seeds or more.
+    mean of each figure with Student's 95 % interval, which takes two seeds or more. With particles the optimum follows.
     """
+    rows = with_gaps(rows)
+    figures = figures_of(rows)
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row["status"] != UNFINISHED:
@@ -48,24 +48,78 @@ def across_seeds(rows: Iterable[Row], settings: Sequence[str]) -> list[Row]:
     for key, group in groups.items():
         done = [row for row in group if row["status"] == DONE]
         mean = {**dict(zip(settings, key, strict=True)), "seeds": len(done), "diverged": len(group) - len(done)}
-        for name in FIGURES:
-            e = mean_of_few([row[name] for row in done if row[name] is not None])
+        for name in figures:
+            e = mean_of_few([row[name] for row in done if row.get(name) is not None])
             mean |= interval(name, e.value, e.low, e.high)
         means.append(mean)
-    return means
+    return means + _optima(rows, settings, figures)
 
 
-def write_summary(rows: Sequence[Row], settings: Sequence[str], folder: Path) -> None:
-    """Writes summary.csv (a row a run), frontier.csv (see `across_seeds`) and frontier.png."""
-    figures = [cell for name in (*FIGURES, BOUND) for cell in interval(name, None, None, None)]
-    with csv_file(folder / "summary.csv", (*settings, "seed", *figures, "status", "seconds", "folder")) as table:
-        for row in rows:
-            table.add(row)
-    means = across_seeds(rows, settings)
-    with csv_file(folder / "frontier.csv", list(means[0])) as table:
-        for mean in means:
-            table.add(mean)
-    draw(rows, means, settings, folder / "frontier.png")
+def figures_of(rows: Iterable[Row]) -> tuple[str, ...]:
+    """The figures whose means are taken: with particles also those of what was picked, and the gaps."""
+    if not any(f"{PICKED}{BOUND}" in row for row in rows):
+        return FIGURES
+    return (*FIGURES, *(f"{PICKED}{name}" for name in FIGURES), *GAPS)
+
+
+def with_gaps(rows: Iterable[Row]) -> list[Row]:
+    """The rows; with particles each has its `gap` and `picked_gap`, to the largest lower bound of log Z at its c, nats.
+
+    A gap is None where no bound at this c has an interval.
+    """
+    rows = list(rows)
+    if figures_of(rows) == FIGURES:
+        return rows
+    bounds = _best_at_each_c(rows)
+    completed = []
+    for row in rows:
+        best = bounds.get(_task(row))
+        log_z = None if best is None else best[f"{PICKED}{BOUND}"]
+        gaps = {
+            gap: None if log_z is None or row.get(name) is None else log_z - row[name]
+            for gap, name in zip(GAPS, (FIGURES[2], f"{PICKED}{FIGURES[2]}"), strict=True)
+        }
+        completed.append({**row, **gaps})
+    return completed
+
+
+def _task(row: Row) -> tuple[Any, ...]:
+    """What log Z depends on, the prior and the reward being the same in a whole sweep."""
+    return row["c"], row.get("tune.primer")
+
+
+def _best_at_each_c(rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
+    """Of each task the row whose populations gave the largest lower bound of log Z, by its lower end."""
+    best: dict[tuple[Any, ...], Row] = {}
+    low = f"{PICKED}{BOUND}_low"
+    for row in rows:
+        if row.get(low) is not None and (_task(row) not in best or row[low] > best[_task(row)][low]):
+            best[_task(row)] = row
+    return best
+
+
+def _optima(rows: Sequence[Row], settings: Sequence[str], figures: Sequence[str]) -> list[Row]:
+    """A row for the optimum of each task: what was picked with the largest bound of log Z, which is its objective.
+
+    Its intervals are those of that one evaluation. The KL is an upper bound of the picked sequences' own.
+    """
+    if figures == FIGURES:
+        return []
+    optima = []
+    for row in sorted(_best_at_each_c(rows).values(), key=_task_order):
+        optimum = {name: row[name] if name in ("c", "tune.primer") else None for name in settings}
+        optimum |= {"variant": OPTIMUM, "seeds": 1, "diverged": 0}
+        for name in figures:
+            known = name in FIGURES
+            optimum |= interval(
+                name, *(row[f"{PICKED}{name}{end}"] if known else None for end in ("", "_low", "_high"))
+            )
+        optima.append(optimum)
+    return optima
+
+
+def _task_order(row: Row) -> tuple[float, str]:
+    return row["c"], str(row.get("tune.primer"))
 
 
 def as_text(means: Sequence[Row], settings: Sequence[str]) -> str:
@@ -75,12 +129,13 @@ def as_text(means: Sequence[Row], settings: Sequence[str]) -> str:
 
 def as_rows(means: Sequence[Row], settings: Sequence[str]) -> list[list[str]]:
     """The cells of a table of means, each with half the width of its interval; names first."""
-    cells = [[*settings, "seeds", *FIGURES]]
+    shown = [name for name in (*FIGURES, *GAPS) if any(name in mean for mean in means)]
+    cells = [[*settings, "seeds", *shown]]
     for mean in means:
         figures = []
-        for name in FIGURES:
+        for name in shown:
             half = "" if mean[f"{name}_low"] is None else f" ± {mean[name] - mean[f'{name}_low']:.3g}"
-            figures.append("-" if math.isnan(mean[name]) else f"{mean[name]:.4g}{half}")
+            figures.append("-" if mean[name] is None or math.isnan(mean[name]) else f"{mean[name]:.4g}{half}")
         cells.append([text(mean[name]) for name in settings] + [str(mean["seeds"]), *figures])
     return cells
 
@@ -88,88 +143,3 @@ def as_rows(means: Sequence[Row], settings: Sequence[str]) -> list[list[str]]:
 def text(value: Any) -> str:
     """A cell of a table on the terminal."""
     return "-" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def draw(rows: Sequence[Row], means: Sequence[Row], settings: Sequence[str], path: Path) -> None:
-    """Draws mean reward against mean KL: a small point a run, a large one a mean, with intervals across seeds.
-
-    A colour is a variant (with its values of other settings), a shape a c; a line joins the means of one colour. Means
-    are hollow, and runs lie above them, so that neither hides the other.
-    """
-    from matplotlib.figure import Figure
-
-    runs = [row for row in rows if row["status"] == DONE]
-    means = [mean for mean in means if mean["seeds"] and mean["variant"] != PRIOR]
-    series = list(dict.fromkeys(_series(mean, settings) for mean in means))
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(series)}
-    markers = {c: _MARKERS[i % len(_MARKERS)] for i, c in enumerate(sorted({mean["c"] for mean in means}))}
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
-    axes = figure.add_subplot()
-    for row in runs:
-        if row["variant"] == PRIOR:
-            axes.plot(0.0, row["reward"], "*", color=INK, ms=14, mec="white", zorder=5)
-        else:
-            colour = colours[_series(row, settings)]
-            axes.plot(row["kl_sequence"], row["reward"], markers[row["c"]], color=colour, ms=3.5, mew=0, zorder=5)
-    axes.margins(0.08)
-    view = axes.get_xlim(), axes.get_ylim()
-    for name, colour in colours.items():
-        _draw_means(axes, [mean for mean in means if _series(mean, settings) == name], colour, markers)
-    _frame(axes, view, means)
-    _legend(figure, colours, markers)
-    with whole_file(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=150)
-
-
-def _series(row: Mapping[str, Any], settings: Sequence[str]) -> str:
-    """What has a colour of its own: the settings without c."""
-    others = [f"{name.rpartition('.')[2]} {row[name]}" for name in settings if name not in ("variant", "c")]
-    return ", ".join([row["variant"], *others])
-
-
-def _draw_means(axes: Axes, means: Sequence[Row], colour: str, markers: Mapping[float, str]) -> None:
-    means = sorted(means, key=lambda mean: mean["c"])
-    x, y = ([mean[name] for mean in means] for name in ("kl_sequence", "reward"))
-    axes.plot(x, y, color=colour, lw=1.3, alpha=0.6, zorder=2)
-    for mean in means:
-        axes.plot(mean["kl_sequence"], mean["reward"], markers[mean["c"]], color=colour, **_HOLLOW, zorder=4)
-        if mean["seeds"] > 1:
-            bars = {
-                f"{axis}err": mean[name] - mean[f"{name}_low"] for axis, name in (("x", FIGURES[1]), ("y", FIGURES[0]))
-            }
-            axes.errorbar(mean["kl_sequence"], mean["reward"], **bars, color=colour, lw=1.1, capsize=3, zorder=3)
-
-
-def _frame(axes: Axes, view: tuple[tuple[float, float], tuple[float, float]], means: Sequence[Row]) -> None:
-    """Limits that show every run, and intervals up to half as far again: those of two seeds can be very long."""
-    (left, right), (bottom, top) = view
-    lows, highs = ([mean[f"reward_{end}"] for mean in means if mean["seeds"] > 1] for end in ("low", "high"))
-    widest = [mean["kl_sequence_high"] for mean in means if mean["seeds"] > 1]
-    wide, tall = (right - left) / 2, (top - bottom) / 2
-    air = 0.05  # beyond the end of an interval, as a share of these
-    axes.set_xlim(left, min(max([right, *(end + air * wide for end in widest)]), right + wide))
-    axes.set_ylim(
-        max(min([bottom, *(end - air * tall for end in lows)]), bottom - tall),
-        min(max([top, *(end + air * tall for end in highs)]), top + tall),
-    )
-    axes.set_xlabel("KL(policy ‖ prior) a sequence (nats)", color=INK)
-    axes.set_ylabel("mean reward a sequence", color=INK)
-    axes.grid(color=LINE, lw=0.5)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=INK, length=0)
-    axes.spines[:].set_color(LINE)
-
-
-def _legend(figure: Any, colours: Mapping[str, str], markers: Mapping[float, str]) -> None:
-    """What colours and shapes mean, to the right of the plot."""
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], ls="", marker="*", color=INK, mec="white", ms=14, label="prior")]
-    handles += [Line2D([], [], color=colour, lw=3, label=name) for name, colour in colours.items()]
-    handles += [
-        Line2D([], [], ls="", marker=marker, color=INK, **_HOLLOW, label=f"c = {c:g}") for c, marker in markers.items()
-    ]
-    note = "small: a run\nlarge: mean of the seeds\nbars: its 95 % interval"
-    legend = figure.legend(handles=handles, loc="outside right upper", frameon=False, labelcolor=INK, title=note)
-    legend.set_alignment("left")
-    legend.get_title().set(fontsize=8, color=INK)

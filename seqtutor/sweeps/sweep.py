@@ -1,7 +1,8 @@
 """A sweep: every point is tuned from one prior and evaluated, one after the other or on a cluster.
 
 A point's folder is a run folder as `tune` makes it, with evaluation.json and .csv of sequences drawn from it, and
-summary.json, written last: where that is, the point is finished and not run again.
+summary.json, written last: where that is, the point is finished and not run again. With particles it is evaluated once
+more, by what is picked from populations; the folder particles-K has those files.
 """
 
 from __future__ import annotations
@@ -24,21 +25,27 @@ from seqtutor.evaluation.results import as_tree, write_results
 from seqtutor.runs.history import Clock
 from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.run_folder import RunFolder
-from seqtutor.sweeps.frontier import BOUND, DIVERGED, DONE, FIGURES, PRIOR, UNFINISHED, Row, interval, write_summary
+from seqtutor.sweeps.frontier import BOUND, DIVERGED, DONE, FIGURES, PICKED, PRIOR, UNFINISHED, Row, interval
+from seqtutor.sweeps.frontier_files import write_summary
 from seqtutor.sweeps.grid import Point
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import Progress
+from seqtutor.system.tables import make_folder
 from seqtutor.tuning.loop import tune
 from seqtutor.tuning.tuner import Tuner
 
 
 @dataclass(frozen=True)
 class Job:
-    """A point with its config, of which domain, data and model are the prior's, and its folder."""
+    """A point with its config, of which domain, data and model are the prior's, and its folder.
+
+    Attributes: particles: K of its second evaluation; 1 for none.
+    """
 
     point: Point
     config: Config
     run: RunFolder
+    particles: int = 1
 
     @property
     def finished(self) -> bool:
@@ -77,11 +84,12 @@ def sweep(
     """
     settings, engine = columns(jobs), engine or partial(_in_turn, prior, reward, reward.state(), quiet)
     with Progress(len(jobs), "point", quiet) as progress, contextlib.closing(engine(jobs)) as finished:
-        rows = [_prior_row(prior, jobs[0].config, reward, settings, folder, quiet), *map(_row, jobs)]
+        before = _prior_rows(prior, jobs, reward, settings, folder, quiet)
+        rows = [*before, *map(_row, jobs)]
         write_summary(rows, settings, folder)
         tell(rows[0])
         for job in finished:
-            place = jobs.index(job) + 1
+            place = jobs.index(job) + len(before)
             if rows[place]["status"] == UNFINISHED:
                 rows[place] = _row(job)
                 write_summary(rows, settings, folder)
@@ -112,31 +120,59 @@ def finish(job: Job, prior: Run, reward: Reward, quiet: bool) -> None:
     try:
         tune(job.config, prior, reward, job.run, resume=True, quiet=quiet)
     except Diverged:
-        found = {"status": DIVERGED}
+        found: dict[str, Any] = {"status": DIVERGED}
     else:
         tuned = load_run(path)
-        reward.restore(fresh)
-        found = {"status": DONE, **_evaluate(Subject(tuned.name, tuned), job.config, reward, path, quiet)}
+        subject = Subject(tuned.name, tuned)
+        found = {"status": DONE, "particles": job.particles}
+        for particles in dict.fromkeys((1, job.particles)):
+            reward.restore(fresh)
+            found |= _evaluate(subject, job.config, reward, path, quiet, particles)
     write_text(path / "summary.json", json.dumps(found, indent=1) + "\n")
 
 
-def _evaluate(subject: Subject, config: Config, reward: Reward, folder: Path, quiet: bool) -> dict[str, Any]:
-    """Writes evaluation.json and .csv into the folder, and returns what of it a summary has. Novelty is left out."""
-    study = Study(config.evaluate.num, config.seed, lambda domain: contextlib.nullcontext(reward), None)
+def _evaluate(
+    subject: Subject, config: Config, reward: Reward, folder: Path, quiet: bool, particles: int = 1
+) -> dict[str, Any]:
+    """Writes evaluation.json and .csv, and returns what of it a summary has. Novelty is left out.
+
+    With K particles evaluate.num / K sequences are picked, from as many paths as are drawn without.
+    """
+    num = max(2, config.evaluate.num // particles)
+    reward_of = lambda domain: contextlib.nullcontext(reward)  # noqa: E731
+    study = Study(num, config.seed, reward_of, None, particles=particles, c=config.tune.c)
     results = measure([subject], study, quiet)
-    write_results(results, folder)
+    write_results(results, folder if particles == 1 else make_folder(folder / f"particles-{particles}"))
     tree = as_tree(results[subject.label])
-    return {name: tree[name] for name in (*FIGURES, BOUND)}
+    return {f"{PICKED if particles > 1 else ''}{name}": tree[name] for name in (*FIGURES, BOUND)}
 
 
-def _prior_row(prior: Run, config: Config, reward: Reward, settings: Sequence[str], folder: Path, quiet: bool) -> Row:
-    """The prior drawn from as the tuned runs are. Its objective depends on c, of which it has none."""
-    found = _evaluate(Subject(PRIOR, replace(prior, config=config)), config, reward, folder, quiet)
+def _prior_rows(
+    prior: Run, jobs: Sequence[Job], reward: Reward, settings: Sequence[str], folder: Path, quiet: bool
+) -> list[Row]:
+    """The prior drawn from as the tuned runs are, and with particles at each c. Its objective depends on c."""
+    config, particles = jobs[0].config, jobs[0].particles
+    subject = Subject(PRIOR, replace(prior, config=config))
+    found = _evaluate(subject, config, reward, folder, quiet)
     figures = {name: found[name] for name in ("reward", "kl_sequence")}
-    return {
+    row = {
         **dict.fromkeys(settings), "variant": PRIOR, "seed": None, **_figures(figures), "status": DONE, "seconds": None,
         "folder": str(prior.path),
     }  # fmt: skip
+    rows = [row]
+    for job in {(job.point.c, job.config.tune.primer): job for job in jobs}.values() if particles > 1 else ():
+        of = {"tune.primer": job.point.swept["tune.primer"]} if "tune.primer" in job.point.swept else {}
+        point = replace(job.point, variant=PRIOR, swept=of)
+        subject = Subject(PRIOR, replace(prior, config=job.config))
+        picked = _evaluate(subject, job.config, reward, make_folder(folder / point.name), quiet, particles)
+        objective = _over(figures["reward"], point.c)
+        rows.append({**row, "c": point.c, **point.texts, **_figures({**figures, "objective": objective, **picked})})
+    return rows
+
+
+def _over(figure: Mapping[str, Any], c: float) -> dict[str, Any]:
+    """A figure divided by c."""
+    return {name: None if figure[name] is None else figure[name] / c for name in ("value", "low", "high")}
 
 
 def _row(job: Job) -> Row:
@@ -150,16 +186,19 @@ def _row(job: Job) -> Row:
 
 
 def _found(job: Job) -> dict[str, Any]:
-    """What a point's summary.json says."""
+    """What a point's summary.json says; nothing where it was evaluated with another number of particles."""
     try:
-        return json.loads((job.run.path / "summary.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((job.run.path / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {"status": UNFINISHED}
+    asked = found["status"] == DIVERGED or found.get("particles", 1) == job.particles
+    return found if asked else {"status": UNFINISHED}
 
 
-def _figures(found: dict[str, Any]) -> Row:
+def _figures(found: Mapping[str, Any]) -> Row:
     row: Row = {}
-    for name in (*FIGURES, BOUND):
+    own = (*FIGURES, BOUND)
+    for name in (*own, *(f"{PICKED}{name}" for name in own if f"{PICKED}{name}" in found)):
         e = found.get(name, {})
         row |= interval(name, *(e.get(part) for part in ("value", "low", "high")))
     return row

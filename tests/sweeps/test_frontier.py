@@ -8,7 +8,8 @@ import pytest
 from matplotlib.image import imread
 
 from seqtutor.stats.estimate import Z95, mean_of_few, student95
-from seqtutor.sweeps.frontier import across_seeds, as_text, interval, write_summary
+from seqtutor.sweeps.frontier import across_seeds, as_text, interval, with_gaps
+from seqtutor.sweeps.frontier_files import write_summary
 
 SETTINGS = ("variant", "c")
 
@@ -117,3 +118,62 @@ def test_runs_far_apart_are_all_in_the_plot(tmp_path, monkeypatch):
     assert left < 0 and 9 < right < 2 * 9
     assert -100 < bottom < 0 and 100 < top < 200
     assert across_seeds(rows, SETTINGS)[1]["reward_high"] > 600
+
+
+def picked(variant, c, seed, objective, picked_objective, bound):
+    """A row with particles; `bound` is value, low and high of what populations say of log Z."""
+    figures = row(variant, c, seed, 2.0 * c, 1.0) | interval("objective", objective, objective - 0.1, objective + 0.1)
+    for name, value in (("reward", 3.0 * c), ("kl_sequence", 2.0), ("objective", picked_objective)):
+        figures |= interval(f"picked_{name}", value, value - 0.5, value + 0.5)
+    return figures | interval("picked_log_z_bound", *bound)
+
+
+WITH_PARTICLES = [
+    PRIOR,
+    picked("prior", 1.0, None, 0.0, 3.0, (5.2, None, None)),  # too few effective draws: no bound to go by
+    picked("prior", 2.0, None, 0.0, 3.0, (3.5, 3.0, 4.0)),
+    picked("psi", 1.0, 0, 4.0, 4.5, (5.0, 4.9, 5.1)),
+    picked("psi", 1.0, 1, 4.2, 4.7, (5.1, 4.8, 5.4)),
+    picked("psi", 2.0, 0, 2.5, 3.0, (3.4, 3.3, 3.5)),
+    row("g", 1.0, 0, None, None, "diverged"),
+]
+
+
+def test_gaps_to_the_surest_bound_at_each_c():
+    rows = with_gaps(WITH_PARTICLES)
+    assert [r["gap"] for r in rows[1:6]] == pytest.approx([5.0, 3.4, 1.0, 0.8, 0.9])
+    assert [r["picked_gap"] for r in rows[1:6]] == pytest.approx([2.0, 0.4, 0.5, 0.3, 0.4])
+    assert (rows[0]["gap"], rows[6]["gap"]) == (None, None)  # no c; no figures
+    assert with_gaps(ROWS) == ROWS
+
+
+def test_the_frontier_has_a_row_for_the_optimum_at_each_c():
+    means = across_seeds(WITH_PARTICLES, SETTINGS)
+    psi = next(mean for mean in means if (mean["variant"], mean["c"]) == ("psi", 1.0))
+    assert (psi["gap"], psi["picked_gap"]) == pytest.approx((0.9, 0.4))
+    assert psi["gap_high"] == pytest.approx(0.9 + 12.706205 * 0.1, abs=1e-5)
+    one, two = (mean for mean in means if mean["variant"] == "optimum")
+    assert (one["c"], one["reward"], one["kl_sequence"], one["objective"]) == (1.0, 3.0, 2.0, 4.5)
+    assert (one["reward_low"], one["reward_high"], two["c"], two["reward"]) == (2.5, 3.5, 2.0, 6.0)
+    assert one["picked_gap"] is None
+    lines = as_text(means, SETTINGS).splitlines()
+    assert lines[0].split()[-2:] == ["gap", "picked_gap"] and lines[-1].split()[:2] == ["optimum", "2"]
+
+
+def test_the_files_with_particles(tmp_path, monkeypatch):
+    """The black line of the optima is in the picture, and the columns are in the tables."""
+    from matplotlib.figure import Figure
+
+    lines = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *a, **m: (lines.extend(self.axes[0].lines), save(self, *a, **m))
+    )
+    write_summary(WITH_PARTICLES, SETTINGS, tmp_path)
+    assert [3.0, 6.0] in [sorted(line.get_ydata()) for line in lines if line.get_linestyle() == "-"]
+    with open(tmp_path / "summary.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[4]["picked_gap"]) == pytest.approx(0.3)
+    assert rows[0]["picked_reward"] == "" and rows[6]["gap"] == ""
+    with open(tmp_path / "frontier.csv", newline="") as file:
+        assert [r["variant"] for r in csv.DictReader(file)][-2:] == ["optimum", "optimum"]

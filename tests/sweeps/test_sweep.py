@@ -101,6 +101,29 @@ def test_a_sweep_and_its_summary(whole, prior):
 
 
 @pytest.mark.slow
+def test_particles_give_gaps_and_a_second_evaluation_once(prior, tmp_path, capsys):
+    """A finished sweep is evaluated again, not tuned again; what is then finished is left as it is."""
+    only = ("--variants", "psi", "--c", "2", "--quiet", "--num", "2000")
+    assert sweep(prior, tmp_path, *only) == 0
+    before = (tmp_path / "psi-c2-seed0" / "history.csv").read_bytes()
+    assert sweep(prior, tmp_path, *only, "--particles", "4", "--resume") == 0
+    table = pd.read_csv(tmp_path / "summary.csv")
+    assert table.variant.tolist() == ["prior", "prior", "psi"]
+    assert (tmp_path / "psi-c2-seed0" / "history.csv").read_bytes() == before
+    path = tmp_path / "psi-c2-seed0" / "particles-4" / "evaluation.json"
+    (tree,) = json.loads(path.read_text()).values()
+    assert table.picked_reward[2] == pytest.approx(tree["reward"]["value"]) and tree["reward"]["n"] == 500
+    assert table.picked_gap[2] <= table.gap[2] + 0.2 and table.picked_gap.min() < 0.5
+    assert table.objective[1] == pytest.approx(table.reward[0] / 2)
+    stamp = path.stat().st_mtime_ns
+    assert sweep(prior, tmp_path, *only, "--particles", "4", "--resume") == 0
+    assert path.stat().st_mtime_ns == stamp
+    means = pd.read_csv(tmp_path / "frontier.csv")
+    assert means.variant.tolist() == ["prior", "prior", "psi", "optimum"]
+    assert means.objective[3] == pytest.approx(table.picked_objective.max())
+
+
+@pytest.mark.slow
 def test_a_point_is_what_tune_and_evaluate_make(whole, prior, tmp_path):
     out, point = tmp_path / "whole" / "tb-c0.5-seed1", whole / "tb-c0.5-seed1"
     args = ["--variant", "tb", "--c", "0.5", "--seed", "1", "--set", "evaluate.num=50", "--quiet"]
