@@ -49,7 +49,7 @@ POINT = "chain/sweep/psi-c1-learning_rate0.01-seed0"
 COMMANDS = [
     ["pretrain", "chain", "--out", "chain/prior", "--set", "pretrain.epochs=0.2", "--set", "model.units=8"],
     ["sweep", "chain", "--prior", "chain/prior", "--out", "chain/sweep", "--variants", "psi", "--c", "1", "--seeds",
-     "1", "--num", "20", "--set", "tune.learning_rate=0.01,0.02", *SMALL],
+     "1", "--num", "20", "--particles", "2", "--set", "tune.learning_rate=0.01,0.02", *SMALL],
     ["sample", POINT, "--num", "4", "--format", "npz"],
     ["score", "words.txt", "--model", "chain/prior", "--per-step", "--out", "chain"],
     ["tune", "molecules", "--prior", "molecules/prior", "--out", "molecules/psi", "--reward", "rings,qed", *SMALL],
