@@ -78,7 +78,7 @@ class Evaluation(Mapping[str, Mapping[str, Estimate]]):
 
 def evaluate(
     what: Run | str | Path | Sequence[Run | str | Path], *, num: int | None = None, particles: int = 1,
-    c: float | None = None, reference: str | None = None,
+    c: float | None = None, length: int | None = None, bars: int | None = None, reference: str | None = None,
     domain: str | None = None, reward: RewardLike | None = None, seed: int | None = None,
     out: str | Path | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
 ) -> Evaluation:  # fmt: skip
@@ -89,6 +89,8 @@ def evaluate(
       num: sequences drawn from each run; by default evaluate.num of the first.
       particles: K; above 1 every sequence is picked from a population of K particles, near the optimum pi*.
       c: the temperature of objectives; by default that of the first tuned run.
+      length: tokens of a sequence, at the most; by default those of each run. Files are judged as they are.
+      bars: the same in bars, for melodies.
       reference: the data that novelty is measured against; by default the first run's data set.
       domain: what the files hold, where no run says so.
       reward: as of `tune`; by default the domain's, whatever the runs were tuned for.
@@ -107,6 +109,9 @@ def evaluate(
     from seqtutor.reading.rejections import write_rejected
 
     runs = runs_among(several, settings)
+    if not runs and (length is not None or bars is not None):
+        raise UserError("a length is for sequences that a run draws; those of files are judged as they are")
+    runs = {each: inputs.of_length(run, length, bars) for each, run in runs.items()}
     first = next(iter(runs.values()), None)
     of = inputs.common_domain(runs, domain, settings)
     subjects = subjects_of(several, runs, of)

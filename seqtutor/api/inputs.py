@@ -22,7 +22,8 @@ from seqtutor.system import tensorflow_setup
 from seqtutor.system.progress import LOG, Progress
 
 Settings = Mapping[str, Any]  # values of a config by `section.key`, as {"tune.rounds": 50}
-OF_THE_PRIOR = ("domain", "data", "model")  # sections of a config that the prior's run settled
+OF_THE_PRIOR = ("domain", "data", "model")  # sections of a config that the prior's run settled,
+LENGTH = "domain.length"  # but for this
 
 
 def as_run(run: Run | str | Path, settings: Settings | None = None) -> Run:
@@ -40,6 +41,47 @@ def as_run(run: Run | str | Path, settings: Settings | None = None) -> Run:
     if config != run.config.model_copy(update=free):
         raise UserError(f"--set: of a trained run only {' and '.join(f'{name}.*' for name in free)} can be changed")
     return replace(run, config=config)
+
+
+def of_length(run: Run, length: int | None, bars: int | None) -> Run:
+    """A run with sequences of another length, in tokens or bars; without either as it is.
+
+    Says what it was never trained on. Raises UserError for both, and for a length that its domain cannot have.
+    """
+    asked = length_asked(run.domain, length, bars)
+    longer = run if asked is None else run.of_length(asked)
+    if longer is run:
+        return run
+    if run.policy.tuned is not None and run.domain.vocabulary.end is None:
+        LOG.warning(
+            f"{run.path} was tuned to make sequences of {run.domain.length} tokens, not {asked}: it knows nothing of "
+            "another end; tune for that length to have one"
+        )
+    tell_of_untrained(longer)
+    return longer
+
+
+def length_asked(domain: Domain, length: int | None, bars: int | None) -> int | None:
+    """The tokens that a length, or a number of bars, asks for; None where neither does. Raises UserError for both."""
+    refuse_length_twice(length, bars)
+    return length if bars is None else domain.length_of_bars(bars)
+
+
+def refuse_length_twice(length: int | None, bars: int | None) -> None:
+    """Raises UserError for a length in tokens and in bars, and for no bars."""
+    at_least(1, bars=bars)
+    if length is not None and bars is not None:
+        raise UserError(f"length is {length} and bars {bars}; give one of the two")
+
+
+def tell_of_untrained(run: Run) -> None:
+    """Says that sequences may be longer than the pieces that the prior was trained on, where they may."""
+    learned, length = run.config.data.max_length, run.domain.length
+    if run.config.data.name and length > learned:
+        LOG.warning(
+            f"the prior was trained on pieces of at most {learned} tokens: of those after the first {learned}, up to "
+            f"{length}, it has learned nothing, and goes on as it can"
+        )
 
 
 def config_of(prior: Run, reward: RewardLike | None) -> Config:
@@ -118,8 +160,11 @@ def check_paths(paths: Sequence[str | Path]) -> None:
             raise UserError(f"there is no run or file {path}")
 
 
-def of_prior(config: Config, prior: Run) -> Config:
-    """The config with what the prior decides. Raises UserError if they are not of one domain."""
+def of_prior(config: Config, prior: Run, bars: int | None = None) -> tuple[Config, Run]:
+    """The config with what the prior decides, and the prior at the length that the config decides, or so many bars.
+
+    Raises UserError if they are not of one domain, and for a length that it cannot have.
+    """
     if prior.policy.tuned is not None:
         raise UserError(f"--prior {prior.path} is a tuned run; give the run of `seqtutor pretrain` it came from")
     if config.domain["name"] != prior.domain.name:
@@ -127,15 +172,19 @@ def of_prior(config: Config, prior: Run) -> Config:
             f"the config's domain is '{config.domain['name']}', but --prior {prior.path} is of '{prior.domain.name}'; "
             "use a config of that domain"
         )
-    return config.model_copy(update={name: getattr(prior.config, name) for name in (*OF_THE_PRIOR, "pretrain")})
+    asked = config.domain.get("length", prior.domain.length) if bars is None else prior.domain.length_of_bars(bars)
+    prior = prior.of_length(asked)
+    kept = {name: getattr(prior.config, name) for name in (*OF_THE_PRIOR, "pretrain")}
+    return config.model_copy(update=kept), prior
 
 
-def refuse_of_the_prior(settings: Settings) -> None:
-    """Raises UserError for a setting that the prior's run has settled."""
+def refuse_of_the_prior(settings: Settings, free: Sequence[str] = (LENGTH,)) -> None:
+    """Raises UserError for a setting that the prior's run has settled, but for those that are free."""
     for key, value in settings.items():
-        if key.partition(".")[0] in OF_THE_PRIOR:
+        if key.partition(".")[0] in OF_THE_PRIOR and key not in free:
             sections = f"{', '.join(OF_THE_PRIOR[:-1])} and {OF_THE_PRIOR[-1]}"
-            raise UserError(f"--set {key}={value}: {sections} are the prior's")
+            but = f", but for {', '.join(free)}" if free else ""
+            raise UserError(f"--set {key}={value}: {sections} are the prior's{but}")
 
 
 def refuse_reward_of_a_run(spec: str, source: configs.Source | None, changes: Settings, prior: Path) -> None:
@@ -154,9 +203,10 @@ def refuse_reward_of_a_run(spec: str, source: configs.Source | None, changes: Se
 
 
 def tell_of_prior(config: Config, prior: Run, where: str) -> None:
-    """Says which options of the domain, of a config from `where`, give way to those of the prior."""
+    """Says which options of the domain, of a config from `where`, give way to the prior's; the length does not."""
     asked = {**type(prior.domain).defaults, **config.domain}
-    if other := differences(prior.domain.options, asked):
+    settled = {key: value for key, value in prior.domain.options.items() if key != "length"}
+    if other := differences(settled, asked):
         LOG.warning(f"the prior's run settled what {where} has otherwise: {other}")
 
 

@@ -127,8 +127,8 @@ class Samples(Sequence[str]):
 def sample(
     run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str | None = None, particles: int = 1,
     c: float | None = None, temperature: float | None = None, primer: str | None = None,
-    reward: RewardLike | None = None, seed: int | None = None, settings: Mapping[str, Any] | None = None,
-    quiet: bool = False,
+    length: int | None = None, bars: int | None = None, reward: RewardLike | None = None, seed: int | None = None,
+    settings: Mapping[str, Any] | None = None, quiet: bool = False,
 ) -> Samples:  # fmt: skip
     """Draws sequences from a run's policy. The same seed draws the same sequences; fewer are the first of many.
 
@@ -142,6 +142,8 @@ def sample(
       c: the temperature of pi*; by default the run's tune.c.
       temperature: below 1 sharpens the policy, above 1 flattens it.
       primer: what the sequences begin with: "start", "random", tokens as text, or a file.
+      length: tokens of a sequence, at the most; by default those of the run. The policy goes on as it can.
+      bars: the same in bars, for melodies.
       reward: as of `tune`; by default the one that the run was tuned for.
       settings: values for the run's sections sample and evaluate, as {"sample.batch": 64}.
     Raises UserError for anything wrong with the input.
@@ -152,7 +154,7 @@ def sample(
         raise UserError(f"format is '{format}', but no folder is given; give out=, or save the samples afterwards")
     inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
-    run = inputs.as_run(run, changes)
+    run = inputs.of_length(inputs.as_run(run, changes), length, bars)
     from seqtutor.evaluation.draw import Draw, Target
     from seqtutor.evaluation.sample import rows, write
 

@@ -93,7 +93,8 @@ def sweep(
     """
     from seqtutor.sweeps import grid as grids
 
-    inputs.refuse_of_the_prior({**(settings or {}), **(grid or {})})
+    inputs.refuse_of_the_prior(settings or {})
+    inputs.refuse_of_the_prior(grid or {}, free=())
     _check(engine, seeds, reward, grid or {})
     inputs.check_particles(particles, None)
     named = None if reward is None else written(reward)
@@ -128,16 +129,17 @@ def _run(
     from seqtutor.sweeps import ray_engine, sweep
 
     resume, force, quiet = flags
-    jobs = [
-        sweep.Job(point, inputs.of_prior(resolved, prior), run, particles)
-        for (point, resolved), run in zip(plan, folders, strict=True)
-    ]
+    jobs = []
+    for (point, resolved), run in zip(plan, folders, strict=True):
+        whole, prior = inputs.of_prior(resolved, prior)  # of one length, as all points are
+        jobs.append(sweep.Job(point, whole, run, particles))
     with (
         make_reward(prior.domain, _chosen(jobs, reward), jobs[0].config.tune.batch) as scores,
         ray_engine.engine(prior.path) if engine == "ray" else nullcontext() as there,
     ):
         sweep.prepare(jobs, prior, scores, inputs.about_tuned(prior.path), resume, force)
         inputs.tell_of_prior(plan[0][1], prior, where)
+        inputs.tell_of_untrained(prior)
         tell = begin([job.point for job in jobs])
         rows = sweep.sweep(jobs, prior, scores, folder, tell, quiet, there)
     return Sweep(folder, rows, sweep.columns(jobs))

@@ -64,19 +64,22 @@ def pretrain(
 
 def tune(
     prior: runs.Run | str | Path, config: configs.Source | None = None, *, variant: str | None = None,
-    c: float | None = None, reward: RewardLike | None = None, out: str | Path | None = None, seed: int | None = None,
-    settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False, quiet: bool = False,
+    c: float | None = None, reward: RewardLike | None = None, length: int | None = None, bars: int | None = None,
+    out: str | Path | None = None, seed: int | None = None, settings: Mapping[str, Any] | None = None,
+    resume: bool = False, force: bool = False, quiet: bool = False,
 ) -> Run:  # fmt: skip
     """Tunes a prior towards a reward by KL-control: maximises E[r] / c - KL(policy || prior).
 
     Args:
-      prior: a run of `pretrain`, or its folder. Its domain, data and model are those of the new run.
+      prior: a run of `pretrain`, or its folder. Its domain, data and model are the new run's too, but for the length.
       config: as of `pretrain`; by default the prior's own.
       variant: one of seqtutor.VARIANT_NAMES.
       c: the temperature, > 0: rewards count r / c, in nats.
       reward: a built-in name, a weighted sum ("qed:2,sa:1"), "file.py:function", or a function(tokens, texts) of a
         batch that returns a number for each sequence, [N], or for each token, [N, T]. The run that is returned keeps
         it; one that is loaded later needs it again.
+      length: tokens of a sequence, at the most; by default domain.length of the config, or else the prior's.
+      bars: the same in bars, for melodies.
       out: the run's folder; by default runs/NAME/VARIANT after the config's name, or VARIANT beside the prior's folder.
       settings, resume, force, quiet: as of `pretrain`.
     Raises:
@@ -84,15 +87,16 @@ def tune(
       KeyboardInterrupt: after a checkpoint was written.
     """
     inputs.refuse_of_the_prior(settings or {})
+    inputs.refuse_length_twice(length, bars)
     named = None if reward is None else written(reward)
-    own = {"tune.variant": variant, "tune.c": c, "tune.reward": named, "seed": seed}
+    own = {"tune.variant": variant, "tune.c": c, "tune.reward": named, inputs.LENGTH: length, "seed": seed}
     changes = {**(settings or {}), **inputs.given(own)}
     asked = None if config is None else configs.load(config, changes)
     if isinstance(prior, str | Path) and asked is not None:  # before TensorFlow is loaded
         _refuse_own_folder(_folder(out, Path(prior), asked, config), Path(prior))
     loaded = inputs.as_run(prior)
     whole = asked or configs.load(inputs.config_of(loaded, changes.get("tune.reward")), changes)
-    resolved = inputs.of_prior(whole, loaded)
+    resolved, loaded = inputs.of_prior(whole, loaded, bars)
     inputs.refuse_reward_of_a_run(resolved.tune.reward, config, changes, loaded.path)
     chosen = resolved.tune.reward if reward is None else reward
     run = RunFolder(_folder(out, loaded.path, resolved, config))
@@ -104,6 +108,7 @@ def tune(
         _tell_longer(run.create(resolved, inputs.about_tuned(loaded.path), resume, force, TUNED_LONGER))
         if asked is not None and config is not None:
             inputs.tell_of_prior(asked, loaded, inputs.where(config))
+        inputs.tell_of_untrained(loaded)
         learn(resolved, loaded, scores, run, resume, quiet)
     return Run.of(replace(runs.load_run(run.path), reward=chosen))
 

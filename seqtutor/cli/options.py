@@ -133,6 +133,16 @@ def particles(default: str) -> Callable[[Command], Command]:
     )
 
 
+def length(default: str) -> Callable[[Command], Command]:
+    """--length and --bars. `default` says which length counts without them."""
+    return _all(
+        click.option(
+            "--length", type=click.IntRange(1), metavar="N", help=f"Tokens of a sequence; default: {default}."
+        ),
+        click.option("--bars", type=click.IntRange(1), metavar="N", help="The same in bars, for melodies."),
+    )
+
+
 def reward(default: str) -> Callable[[Command], Command]:
     """--reward. `default` says which reward counts without it."""
     text = (

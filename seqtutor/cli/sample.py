@@ -19,12 +19,14 @@ from seqtutor.cli import options
 @options.particles("the run's tune.c")
 @click.option("--temperature", type=float, help="Below 1 sharpens the policy, above flattens.")
 @click.option("--primer", metavar="FILE|TOKENS", help="What stands first: start, random, tokens as text, or a file.")
+@options.length("the run's")
 @options.reward("the run's tune.reward")
 @options.settings("sample.batch=256")
 @options.shared("RUN/samples")
 def sample(
     path: Path, num: int, kind: str, particles: int, c: float | None, temperature: float | None,
-    primer: str | None, reward: str | None, overrides: tuple[str, ...], seed: int | None, out: Path | None, quiet: bool,
+    primer: str | None, length: int | None, bars: int | None, reward: str | None, overrides: tuple[str, ...],
+    seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Draw sequences from a run and write them as files.
 
@@ -37,7 +39,7 @@ def sample(
     folder = out or path / "samples"
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,
-        reward=reward, seed=seed, settings=assignments(overrides), quiet=quiet,
+        length=length, bars=bars, reward=reward, seed=seed, settings=assignments(overrides), quiet=quiet,
     )  # fmt: skip
     if not quiet:
         click.echo(f"{num} sequences in {folder}")

@@ -233,6 +233,10 @@ class Domain(ABC):
     def length(self) -> int:
         """T: the number of tokens of a drawn sequence, at the most."""
 
+    def length_of_bars(self, bars: int) -> int:
+        """The tokens of so many bars. Raises UserError in a domain that has none, as here."""
+        raise UserError(f"sequences of domain '{self.name}' have no bars; give their length in tokens")
+
     @abstractmethod
     def tokenize(self, text: str) -> list[str]:
         """Splits text into symbols, without the end symbol. Raises ValueError with the reason if it cannot."""

@@ -188,13 +188,14 @@ def _warn_of_collapse(subjects: Sequence[Subject], found: Results, c: float | No
 def with_gaps(subjects: Sequence[Subject], found: Results) -> Results:
     """The results of the runs, each with its `gap` to log Z.
 
-    log Z is exact where it is known. Else it is the largest lower bound among the runs of one prior and primer, so the
-    gaps are at least what they are said to be.
+    log Z is exact where it is known. Else it is the largest lower bound among the runs of one prior, primer and length,
+    so the gaps are at least what they are said to be.
     """
-    groups: dict[tuple[bytes, str], list[str]] = defaultdict(list)
+    groups: dict[tuple[bytes, str, int], list[str]] = defaultdict(list)
     for subject in subjects:
         if isinstance(subject.what, Run):
-            groups[subject.what.policy.prior.digest(), subject.what.primer].append(subject.label)
+            run = subject.what
+            groups[run.policy.prior.digest(), run.primer, run.domain.length].append(subject.label)
     gaps: dict[str, dict[str, Estimate]] = {}
     for labels in groups.values():
         best = max(labels, key=lambda label: _certain(found[label]["log_z_bound"]))

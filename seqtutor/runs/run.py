@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqtutor.config import Config, from_tree, to_tree
+from seqtutor.config import Config, changed, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Reward, Vocabulary
 from seqtutor.domains.reward_spec import RewardLike, built_in, handed_over
@@ -19,6 +19,8 @@ from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from seqtutor.policy.particles import ParticleSampler
     from seqtutor.policy.policy import Policy
     from seqtutor.policy.sampler import Sampler
@@ -61,6 +63,16 @@ class Run:
         what = "was a Python function; give it as reward=" if handed_over(spec) else "is a file; name it with --reward"
         LOG.warning(f"{self.path}: its reward '{spec}' {what} to use it; here the domain's default counts")
         return ""
+
+    def of_length(self, length: int) -> Self:
+        """The same run, whose sequences have so many tokens; where there is an end token, at the most.
+
+        Raises UserError for a length that its domain cannot have.
+        """
+        if length == self.domain.length:
+            return self
+        config = changed(self.config, {"domain.length": length}, str(self.path))
+        return replace(self, config=config, domain=make_domain(config.domain, self.domain.vocabulary))
 
     def sampler(self, temperature: float = 1.0) -> Sampler:
         """Draws from the run's policy (a prior's is itself) at a temperature."""

@@ -54,6 +54,10 @@ class Music(Domain):
         """T, the sixteenths of a composition."""
         return self.options["length"]
 
+    def length_of_bars(self, bars: int) -> int:
+        """The sixteenths of so many bars in the meter."""
+        return bars * self.meter.bar
+
     def tokenize(self, text: str) -> list[str]:
         """The symbols of a text."""
         return text.split()
