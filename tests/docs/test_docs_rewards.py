@@ -64,7 +64,7 @@ def test_the_example_of_keys_and_meters(tmp_path, monkeypatch):
 def test_the_tables_name_everything():
     first = [cells[0].replace("`", "") for cells in rows("component")]
     melodies = PAGE.split("## Melodies")[1].split("\n### ")[0]
-    listed = re.findall(r"^\| `([\w-]+)` \|", melodies, re.MULTILINE)
+    listed = re.findall(r"^\| `([\w()-]+)` \|", melodies, re.MULTILINE)
     assert sorted(first) == sorted(MOLECULES)
     assert sorted(listed) == sorted(MELODIES)
     assert [cells[0].split("/")[0] for cells in rows("written")] == [f"`@{name}" for name in TRANSFORMS]

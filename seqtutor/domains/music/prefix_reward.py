@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seqtutor.domains.base import PrefixReward
+from seqtutor.domains.music.form import NAME as FORM
+from seqtutor.domains.music.form import form_at
 from seqtutor.domains.music.meter import Meter
 from seqtutor.domains.music.rules import (
     LEAP,
@@ -215,6 +217,10 @@ def _tonic(scale: Scale, meter: Meter) -> Callable[[Melodies], np.ndarray]:
     return tonic
 
 
+def _form(letters: str) -> _Rule:
+    return _Stateless(lambda melodies: form_at(melodies.tokens, melodies.count, letters))
+
+
 def _unique_extremes(melodies: Melodies) -> np.ndarray:
     if melodies.count + 1 < melodies.length:
         return np.zeros(melodies.new.shape, np.float32)
@@ -225,7 +231,7 @@ class MelodyPrefix(PrefixReward):
     """The weighted sum of the rules for n melodies that grow to `length` tokens each; see `MusicTheory`."""
 
     def __init__(self, terms: Sequence[Term], n: int, length: int, scale: Scale, meter: Meter):
-        """Args: terms of rules; their names were checked."""
+        """Args: terms of rules and forms; their names were checked."""
         self._terms, self._melodies = terms, Melodies(n, length)
         self._window, worth = _Window(n, meter.bar // 2), interval_rewards(scale)
         makers: dict[str, Callable[[], _Rule]] = {
@@ -239,7 +245,9 @@ class MelodyPrefix(PrefixReward):
             "leaps": lambda: _Leaps(n),
             "unique_extremes": lambda: _Stateless(_unique_extremes),
         }
-        self._rules = {name: makers[name]() for name in {term.kind for term in terms}}
+        self._rules = {
+            term.component: _form(term.argument) if term.kind == FORM else makers[term.kind]() for term in terms
+        }
 
     def step(self, tokens: np.ndarray) -> np.ndarray:
         """See `PrefixReward`."""

@@ -1,12 +1,15 @@
-"""The music-theory reward: a weighted sum of the nine rules, each token's reward transformed if wanted."""
+"""The music-theory reward: a weighted sum of the nine rules and of forms, each token's transformed if wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from seqtutor.domains.base import PrefixReward, Reward, Rewards
+from seqtutor.domains.music.form import NAME as FORM
+from seqtutor.domains.music.form import check_form, form
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.prefix_reward import MelodyPrefix
 from seqtutor.domains.music.rules import RULES, rules_in
@@ -15,7 +18,7 @@ from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.errors import UserError, unknown_name
 
 MUSIC_THEORY = "music-theory"  # all nine rules, each with weight 1
-REWARD_NAMES = (MUSIC_THEORY, *RULES)
+REWARD_NAMES = (MUSIC_THEORY, *RULES, f"{FORM}(LETTERS)")
 
 _BLOCK = 1 << 17  # tokens worked on at once; a rule's arrays then take a few MB
 
@@ -24,25 +27,28 @@ class MusicTheory(Reward):
     """The weighted sum of melody rules. A row shorter than T is scored as a composition of its own length."""
 
     def __init__(self, terms: Sequence[Term], scale: Scale = C_MAJOR, meter: Meter = COMMON_TIME):
-        """Args: terms of rules or of "music-theory"; their weights add up.
+        """Args: terms of rules, of forms or of "music-theory"; their weights add up.
 
-        Raises UserError for any other name, and if "music-theory" has a transform.
+        Raises UserError for any other name, for letters that are no form, and if "music-theory" has a transform.
         """
         for term in terms:
-            if term.kind not in REWARD_NAMES:
+            if term.kind not in (MUSIC_THEORY, *RULES, FORM):
                 raise unknown_name("reward", term.kind, REWARD_NAMES)
+            if term.kind == FORM:
+                check_form(term.argument)
             if term.kind == MUSIC_THEORY and term.transform is not None:
                 raise UserError(
                     f"reward '{term.kind}' is a sum: transform its rules, as in leaps@{term.transform.name}"
                 )
-        plain = {term.kind: term.weight for term in terms if term.transform is None}
+        plain = {term.kind: term.weight for term in terms if term.transform is None and term.kind != FORM}
         every = plain.get(MUSIC_THEORY, 0.0)
         sums = [Term(name, weight=every + plain.get(name, 0.0)) for name in RULES]
-        transformed = [term for term in terms if term.transform is not None]
-        self.terms = [term for term in (*sums, *transformed) if term.weight != 0]
-        names = {term.kind for term in self.terms}
-        self.names = tuple(name for name in RULES if name in names)
-        self._rules, self._scale, self._meter = rules_in(scale, meter), scale, meter
+        others = [term for term in terms if term.transform is not None or term.kind == FORM]
+        self.terms = [term for term in (*sums, *others) if term.weight != 0]
+        names = dict.fromkeys(term.component for term in self.terms)
+        forms = {term.component: partial(form, letters=term.argument) for term in self.terms if term.kind == FORM}
+        self.names = (*(name for name in RULES if name in names), *forms)
+        self._rules, self._scale, self._meter = rules_in(scale, meter) | forms, scale, meter
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32; 0 behind a row's length."""

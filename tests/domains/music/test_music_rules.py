@@ -177,7 +177,7 @@ def test_weights_add_up_and_order_is_canonical():
 def test_only_weighted_rules_are_reported():
     reward = MusicTheory(terms({"tonic": 1, "key": 2, "leaps": 0}))
     assert reward.names == ("key", "tonic")
-    assert ("music-theory", *NAMES) == REWARD_NAMES
+    assert ("music-theory", *NAMES, "form(LETTERS)") == REWARD_NAMES
 
 
 def test_transforms_act_on_every_token():
