@@ -33,7 +33,7 @@ def test_domain_facts():
     assert MUSIC.vocabulary.size == MUSIC.vocabulary.begin == 38
     assert MUSIC.vocabulary.end is None and MUSIC.length == 32
     assert MUSIC.random_primers().tolist() == list(range(2, 38))  # the highest note can be drawn, too
-    assert MUSIC.default_reward in MUSIC.reward_names and len(MUSIC.reward_names) == 10
+    assert MUSIC.default_reward in MUSIC.reward_names and len(MUSIC.reward_names) == 11
 
 
 @pytest.mark.parametrize("length", [0, -1, 2.5, "32", True, None])
