@@ -21,7 +21,7 @@ from seqtutor.system import tensorflow_setup
 from seqtutor.system.progress import LOG
 
 PRETRAINED_LONGER = ("pretrain.epochs", "pretrain.patience")  # what may grow when a run is resumed
-TUNED_LONGER = ("tune.rounds",)
+TUNED_LONGER = ("tune.rounds", "tune.calls")
 
 
 def pretrain(
@@ -64,9 +64,9 @@ def pretrain(
 
 def tune(
     prior: runs.Run | str | Path, config: configs.Source | None = None, *, variant: str | None = None,
-    c: float | None = None, reward: RewardLike | None = None, length: int | None = None, bars: int | None = None,
-    out: str | Path | None = None, seed: int | None = None, settings: Mapping[str, Any] | None = None,
-    resume: bool = False, force: bool = False, quiet: bool = False,
+    c: float | None = None, reward: RewardLike | None = None, calls: int | None = None, length: int | None = None,
+    bars: int | None = None, out: str | Path | None = None, seed: int | None = None,
+    settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False, quiet: bool = False,
 ) -> Run:  # fmt: skip
     """Tunes a prior towards a reward by KL-control: maximises E[r] / c - KL(policy || prior).
 
@@ -77,7 +77,8 @@ def tune(
       c: the temperature, > 0: rewards count r / c, in nats.
       reward: a built-in name, a weighted sum ("qed:2,sa:1"), "file.py:function", or a function(tokens, texts) of a
         batch that returns a number for each sequence, [N], or for each token, [N, T]. The run that is returned keeps
-        it; one that is loaded later needs it again.
+        it; one that is loaded later needs it again. For molecules it is called once for each different valid one.
+      calls: the run ends after so many different valid sequences were scored, if not after tune.rounds before.
       length: tokens of a sequence, at the most; by default domain.length of the config, or else the prior's.
       bars: the same in bars, for melodies.
       out: the run's folder; by default runs/NAME/VARIANT after the config's name, or VARIANT beside the prior's folder.
@@ -89,7 +90,10 @@ def tune(
     inputs.refuse_of_the_prior(settings or {})
     inputs.refuse_length_twice(length, bars)
     named = None if reward is None else written(reward)
-    own = {"tune.variant": variant, "tune.c": c, "tune.reward": named, inputs.LENGTH: length, "seed": seed}
+    own = {
+        "tune.variant": variant, "tune.c": c, "tune.reward": named, "tune.calls": calls, inputs.LENGTH: length,
+        "seed": seed,
+    }  # fmt: skip
     changes = {**(settings or {}), **inputs.given(own)}
     asked = None if config is None else configs.load(config, changes)
     if isinstance(prior, str | Path) and asked is not None:  # before TensorFlow is loaded
@@ -130,7 +134,9 @@ def _refuse_own_folder(folder: Path, prior: Path) -> None:
 def _tell_longer(grown: Mapping[str, tuple[Any, Any]]) -> None:
     """Says what it means that a run continues for longer than it was begun for; see `RunFolder.create`."""
     for key, (old, new) in grown.items():
-        LOG.warning(
-            f"going on with {key} {new}, after {old}: the learning rate follows the new length from here, so this is "
-            "not the run that had it from the start"
+        why = (
+            "the last round was cut short"
+            if key == "tune.calls"
+            else "the learning rate follows the new length from here"
         )
+        LOG.warning(f"going on with {key} {new}, after {old}: {why}, so this is not the run that had it from the start")

@@ -18,11 +18,12 @@ from seqtutor.cli import options
 @click.option("--variant", type=options.Variant(), help="How to tune; default: tune.variant of the config.")
 @click.option("--c", type=float, help="Temperature: small follows the reward, large stays at the prior.")
 @options.length("domain.length of the config")
+@click.option("--calls", type=click.IntRange(1), metavar="N", help="End after N different valid sequences were scored.")
 @options.reward("tune.reward of the config")
 @options.shared("runs/CONFIG's name/VARIANT")
 def tune(
     config: str, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variant: str | None,
-    c: float | None, length: int | None, bars: int | None, reward: str | None, seed: int | None,
+    c: float | None, length: int | None, bars: int | None, calls: int | None, reward: str | None, seed: int | None,
     out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Tune a prior towards a reward by KL-control.
@@ -35,7 +36,7 @@ def tune(
     from seqtutor.config import assignments
 
     run = api.tune(
-        prior, config, variant=variant, c=c, reward=reward, length=length, bars=bars, out=out, seed=seed,
+        prior, config, variant=variant, c=c, reward=reward, calls=calls, length=length, bars=bars, out=out, seed=seed,
         settings=assignments(overrides), resume=resume, force=force, quiet=quiet,
     )  # fmt: skip
     if not quiet:

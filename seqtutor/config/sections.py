@@ -120,7 +120,10 @@ class TuneConfig(_Section):
     discount: float = _setting(1.0, "factor on later rewards, for each token", ge=0, le=1)
     trace: float = _setting(0.0, "lambda, how far targets look ahead; 0 is one step", ge=0, le=1)
     path_length: Count = _setting(10, "length of a sub-path, for the variants pcl and dpg", "tokens", ge=1)
-    rounds: Count = _setting(300, "length of the tuning", "rounds", ge=1)
+    rounds: Count = _setting(300, "length of the tuning, at the most", "rounds", ge=1)
+    calls: Count = _setting(
+        0, "the run ends after so many different valid sequences were scored; 0: no limit", "sequences", ge=0
+    )
     batch: AtOnce = _setting(128, "sequences drawn in a round", "sequences")
     particles: AtOnce = _setting(
         1, "size of each population that is drawn; 1 draws from the policy itself", "sequences"

@@ -130,6 +130,7 @@ class Reward(ABC):
 
     names: tuple[str, ...]  # the components it reports, in order
     on_last_token: bool = False  # whether a sequence is rewarded on its last token alone
+    has_history: bool = False  # whether what a sequence earns depends on what was scored before
 
     @abstractmethod
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
@@ -199,6 +200,8 @@ class Domain(ABC):
     preparation: ClassVar[tuple[str, ...] | None] = None  # the options that `prepare` depends on; None: all of them
     fixed_vocabulary: ClassVar[Vocabulary | None] = None  # None: made from the training data
     end_symbol: ClassVar[str | None] = None  # the symbol of the end token; None: all sequences have one length
+    judged_once: ClassVar[bool] = False  # a user's function is called once for each identity, never for what has none
+    examples: ClassVar[tuple[str, ...]] = ()  # texts that such a function is tried on
     keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or stands before it
     reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components; `name(WHAT)` where one has an argument
     default_reward: ClassVar[str]
@@ -291,6 +294,13 @@ class Domain(ABC):
     def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray | None:
         """Which sequences are valid, bool [N], in a domain where some may not be; else None."""
         return None
+
+    def identities(self, tokens: np.ndarray, lengths: np.ndarray) -> list[str | None]:
+        """What each sequence stands for, equal for those that are the same; None for one that is not valid.
+
+        Here its text. ASCII where the domain is `judged_once`.
+        """
+        return [self.decode(row[:length]) for row, length in zip(tokens, lengths, strict=True)]
 
     @abstractmethod
     def reward(self, terms: Sequence[Term]) -> Reward:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import math
 import os
 import sys
 import time
@@ -32,6 +34,8 @@ class FunctionReward(Reward):
 
     A function whose reward of a token depends on the tokens up to it alone may say so by `function.causal = True`.
     Then it must return [N, T], and it is also called on sequences that are still growing: tokens [N, t] with t < T.
+
+    Where sequences may be invalid, `function.invalid` is what such a one earns; see `reward_once`.
     """
 
     def __init__(self, domain: Domain, function: Callable[..., Any], name: str, path: Path | None = None):
@@ -41,22 +45,26 @@ class FunctionReward(Reward):
         self.names = (name,)
 
     def try_out(self, batch: int) -> None:
-        """Calls the function on TRIAL random sequences, and says so if `batch` of them would take longer than SLOW.
+        """Calls the function on some sequences, and says so if `batch` of them would take longer than SLOW.
 
+        They are the domain's examples where it is `judged_once`, else TRIAL random ones.
         Raises UserError for what would stop a run later, and for a function that says it is causal and is not.
         """
-        tokens, lengths = trial(self._domain)
+        tokens, lengths = examples(self._domain) if self.valid_only else trial(self._domain)
+        if not len(tokens):  # no example has only atoms of the training data
+            self.on_last_token = True
+            return
         if self.causal:
             self._check_causal(tokens, lengths)
         for _ in range(2):  # what looks slow is timed again: the first call may have had to load something
             start = time.perf_counter()
             self(tokens, lengths)
             seconds = time.perf_counter() - start
-            if seconds * batch <= SLOW * TRIAL:
+            if seconds * batch <= SLOW * len(tokens):
                 return
         LOG.warning(
-            f"{self._where} scores {TRIAL / seconds:.3g} sequences a second: "
-            f"the {batch} of a round take about {seconds * batch / TRIAL:.0f} s"
+            f"{self._where} scores {len(tokens) / seconds:.3g} sequences a second: "
+            f"the {batch} of a round take about {seconds * batch / len(tokens):.0f} s"
         )
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
@@ -86,6 +94,24 @@ class FunctionReward(Reward):
     def prefix(self, n: int, length: int) -> PrefixReward | None:
         """The function on growing sequences, if it says that it is causal."""
         return _FunctionPrefix(self, n, length) if self.causal else None
+
+    @property
+    def valid_only(self) -> bool:
+        """Whether the function is called for valid sequences alone, and once for each; see `reward_once`."""
+        return self._domain.judged_once and not self.causal
+
+    @property
+    def says_invalid(self) -> bool:
+        """Whether the function says what an invalid sequence earns."""
+        return hasattr(self._function, "invalid")
+
+    @property
+    def invalid(self) -> float:
+        """What an invalid sequence earns. Raises UserError if the function says anything but a finite number."""
+        said = getattr(self._function, "invalid", 0.0)
+        if isinstance(said, bool) or not isinstance(said, int | float) or not math.isfinite(said):
+            raise UserError(f"{self._where}: {self.names[0]}.invalid is {said!r}; give a finite number")
+        return float(said)
 
     @property
     def causal(self) -> bool:
@@ -156,6 +182,19 @@ def trial(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
         lengths = np.linspace(length, 1, TRIAL).astype(np.int32)
         tokens[np.arange(length) >= lengths[:, None] - (lengths[:, None] < length)] = vocabulary.end
     return tokens, lengths
+
+
+def examples(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """The domain's examples that its vocabulary and length can take: tokens int32 [N, T] and lengths [N]."""
+    rows = []
+    for text in domain.examples:
+        with contextlib.suppress(ValueError):  # an atom that the training data had not
+            rows.append(domain.encode(text))
+    rows = [row for row in rows if len(row) <= domain.length]
+    tokens = np.full((len(rows), domain.length), domain.vocabulary.pad, np.int32)
+    for place, row in zip(tokens, rows, strict=True):
+        place[: len(row)] = row
+    return tokens, np.array([len(row) for row in rows], np.int32)
 
 
 def function_of(path: Path, name: str) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from seqtutor.domains.base import Domain, Reward
 from seqtutor.domains.reward_function import FunctionReward, function_of
+from seqtutor.domains.reward_once import OnceReward
 from seqtutor.domains.reward_terms import parse
 from seqtutor.errors import UserError
 
@@ -57,4 +58,4 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
     else:
         made = FunctionReward(domain, reward, written(reward).removeprefix(PYTHON))
     made.try_out(batch)
-    return made
+    return OnceReward(domain, made) if made.valid_only else made

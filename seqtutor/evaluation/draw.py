@@ -89,7 +89,7 @@ def draw(run: Run, how: Draw, target: Target | None = None) -> Iterator[DrawnBat
 
 def _picked(run: Run, how: Draw, target: Target) -> Iterator[DrawnBatch]:
     """One sequence of each population. Raises UserError for a reward that depends on what was scored before."""
-    if target.reward.state():
+    if target.reward.has_history:
         raise UserError("a reward that remembers what it has scored cannot weigh particles; leave --particles out")
     sampler, primer = run.particle_sampler(target.reward, target.c), Primer(run.domain, how.primer)
     at_once = max(1, min(how.batch, AT_ONCE // how.particles))

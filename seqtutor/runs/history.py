@@ -58,10 +58,10 @@ class History:
 
     def add(self, row: dict[str, Any]) -> None:
         """Adds one row; `step` must be among its columns."""
-        values = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()]
+        values = {name: f"{v:.6g}" if isinstance(v, float) else str(v) for name, v in row.items()}
         with writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
             if self._columns is None:
                 self._columns = list(row)
                 lines.writerow(self._columns)  # quoted where a name has a comma, as `reward_smarts([C,N])`
-            lines.writerow(values)
+            lines.writerow([values[name] for name in self._columns])  # those of an older version, in an older run

@@ -52,13 +52,19 @@ def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: boo
         checkpoint.discard_after(run.checkpoints, done)
     clock = Clock(run.history_file, until=done)
     history, board = History(run.history_file, done), TensorBoard(run.path / "tensorboard", done)
-    with Interrupt() as interrupt, Progress(config.tune.rounds, "round", quiet, done) as progress:
+    budget, called = config.tune.calls, len(tuner.calls)
+    bar = Progress(budget, "call", quiet, called) if budget else Progress(config.tune.rounds, "round", quiet, done)
+    with Interrupt() as interrupt, bar as progress:
         for number in range(done, config.tune.rounds):
+            if tuner.calls.spent:  # a run is resumed that had ended
+                break
             row, distributions = tuner.round(number)
             row = {"step": row["step"], "seconds": clock.seconds(), **row}
             history.add(row)
-            progress.advance({"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]})
-            last = number + 1 == config.tune.rounds
+            figures = {"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]}
+            progress.advance(figures, len(tuner.calls) - called if budget else 1)
+            called = len(tuner.calls)
+            last = number + 1 == config.tune.rounds or tuner.calls.spent
             due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
             board.add(row, distributions)
             if due:

@@ -49,6 +49,10 @@ class RoundDraw(NamedTuple):
     rng: np.random.Generator
     weights: Weights | None = None
 
+    def first(self, count: int) -> RoundDraw:
+        """The first sequences alone."""
+        return self._replace(whole=Rollout(*(array[:count] for array in self.whole)), primers=self.primers[:count])
+
 
 class Drawer:
     """Draws the sequences of a round, with random numbers that depend on the seed and the round alone.
@@ -76,9 +80,11 @@ class Drawer:
                 f"{what} learns from its own policy's sequences: "
                 "leave tune.exploration at boltzmann and tune.temperature at 1"
             )
+        if self._populations and settings.calls:
+            raise UserError("tune.calls counts what a policy draws; leave it at 0 where populations are drawn")
         if settings.particles > 1 and variant.on_policy:
             raise UserError(f"tune.variant {variant.name} learns on-policy; leave tune.particles at 1")
-        if self._populations and reward.state():
+        if self._populations and reward.has_history:
             raise UserError("a reward that remembers what it has scored cannot weigh particles; use another variant")
 
     def draw(self, number: int) -> RoundDraw:

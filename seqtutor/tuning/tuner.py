@@ -19,6 +19,7 @@ from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import checkpoint_meta
 from seqtutor.tuning.best_sequences import BestSequences
+from seqtutor.tuning.calls import Calls
 from seqtutor.tuning.learner import Learner
 from seqtutor.tuning.replay import Arrays, Replay
 from seqtutor.tuning.round_draws import Drawer, RoundDraw, summarise
@@ -41,6 +42,7 @@ class Tuner:
             lambda: Replay(size, settings.priority)
         )
         self.best = BestSequences(settings.best)
+        self.calls = Calls(settings.calls)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
         self._tokens = 0  # drawn so far
         self._ahead: RoundDraw | None = None  # the next round's
@@ -48,7 +50,7 @@ class Tuner:
     def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
         settings, on_policy = self._config.tune, self._variant.on_policy
-        drawn = self._ahead or self._drawer.draw(number)
+        drawn = self._within_budget(self._ahead or self._drawer.draw(number))
         whole, primers, kept, rng, weights = drawn
         pending = self._reward.start(whole.tokens, whole.lengths)
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
@@ -58,6 +60,7 @@ class Tuner:
         self._ahead = self._drawer.draw(number + 1) if goes_on else None
         scored = pending()
         self.best.add(number + 1, whole, scored)
+        self.calls.add(self._domain.identities(whole.tokens, whole.lengths), scored.total.sum(axis=1))
         rows = {
             "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
@@ -77,7 +80,15 @@ class Tuner:
             sums["sequence_kl"] = whole.kl.sum(axis=1)
         valid = self._domain.valid(whole.tokens, whole.lengths)
         row |= summarise(drawn, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
+        row |= self.calls.figures()
         return row, {**sums, "sequence_length": whole.lengths}
+
+    def _within_budget(self, drawn: RoundDraw) -> RoundDraw:
+        """The sequences, up to the one that would be a call too many."""
+        whole = drawn.whole
+        if self.calls.budget == 0 or self.calls.budget - len(self.calls) >= len(whole.lengths):
+            return drawn
+        return drawn.first(self.calls.within(self._domain.identities(whole.tokens, whole.lengths)))
 
     def _updates(self) -> int:
         """How many minibatches make up the replay ratio this round, on the long average."""
@@ -114,6 +125,7 @@ class Tuner:
         arrays = checkpoint.join(
             prior=learner.prior.get(), online=learner.online.get(), target=learner.target.get(),
             optimizer=optimizer, replay=replays, reward=self._reward.state(), best=self.best.state(),
+            calls=self.calls.state(),
             loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **checkpoint_meta(self._config, self._domain)}, arrays)
@@ -129,6 +141,7 @@ class Tuner:
             self._replays[int(length)].restore(saved.group(f"replay/{length}"))
         self._reward.restore(saved.group("reward"))
         self.best.restore(saved.group("best"))
+        self.calls.restore(saved.group("calls"))
         self._ahead = None
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
 

@@ -83,7 +83,7 @@ def test_they_resume_to_the_same_arrays(old):
     name, arrays = last_arrays(Path("runs/resumed"))
     assert name == "step-00000018"
     with np.load(OLD / "resumed-18.npz") as expected:
-        assert set(expected.files) == arrays.keys()
+        assert set(expected.files) == {key for key in arrays if not key.startswith("calls/")}  # they came later
         for key in expected.files:
             if same_kind():
                 np.testing.assert_array_equal(arrays[key], expected[key], err_msg=key)

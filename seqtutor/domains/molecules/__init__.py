@@ -34,6 +34,11 @@ class Molecules(Domain):
     }
     preparation = ("length", "stereo")
     end_symbol = smiles.END
+    judged_once = True
+    examples = (
+        "CCO", "CC(=O)O", "c1ccccc1", "CC(C)N", "Cc1ccncc1", "O=C(Nc1ccccc1)C1CC1", "CN1CCOCC1",
+        "COc1ccc(CC(=O)NCCN2CCCC2=O)cc1",
+    )  # fmt: skip
     keeps_primer = True  # a primer is a scaffold that the molecule begins with
     reward_names = REWARD_NAMES
     default_reward = "molecule"
@@ -91,8 +96,12 @@ class Molecules(Domain):
 
     def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Which sequences ended and are molecules to RDKit."""
-        found = molecules_of(tokens, lengths, self.decode, self._end, self._pool)()
-        return np.array([molecule.valid for molecule in found], bool)
+        return np.array([identity is not None for identity in self.identities(tokens, lengths)], bool)
+
+    def identities(self, tokens: np.ndarray, lengths: np.ndarray) -> list[str | None]:
+        """The canonical SMILES; None for what did not end or is no molecule to RDKit."""
+        found = molecules_of(tokens, lengths, self.decode, self._end, self._pool, measured=False)()
+        return [molecule.canonical if molecule.valid else None for molecule in found]
 
     def reference(self, texts: Iterable[str]) -> Reference:
         """See `statistics.Reference`."""

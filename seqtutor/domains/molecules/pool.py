@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections import defaultdict
@@ -22,9 +23,11 @@ EXAMINER = "seqtutor.domains.molecules.properties"  # the module whose `examine`
 CHUNK = 64  # molecules sent at once, at the most: about 0.2 s of work
 
 
-def _has(molecule: Molecule, extra: tuple[str, ...]) -> bool:
-    """Whether nothing of `extra` is missing; an invalid molecule has no components."""
-    return not molecule.valid or set(extra) <= {name for name, _ in molecule.extra}
+def _has(molecule: Molecule, extra: tuple[str, ...], measured: bool) -> bool:
+    """Whether nothing is missing of what is asked; an invalid molecule has no properties and no components."""
+    if not molecule.valid or not measured:
+        return True
+    return not math.isnan(molecule.values[0]) and set(extra) <= {name for name, _ in molecule.extra}
 
 
 Sent = list[tuple[list[str], Future[list[Molecule]]]]  # chunks of SMILES, and their molecules when these are done
@@ -69,13 +72,18 @@ class Pool:
         self._end: Callable[[], object] = lambda: None
         self.failures: defaultdict[str, list[str]] = defaultdict(list)
 
-    def submit(self, smiles: Iterable[str], extra: tuple[str, ...] = ()) -> Pending:
-        """Starts work on the molecules that are not in the cache with all of `extra`, and returns at once."""
+    def submit(self, smiles: Iterable[str], extra: tuple[str, ...] = (), measured: bool = True) -> Pending:
+        """Starts work on the molecules that are not in the cache with all that is asked, and returns at once.
+
+        Args: extra: components beside the properties; measured: whether properties are wanted, ten times the work.
+        """
         smiles = list(smiles)
         with self._lock:
             found = {text: molecule for text in smiles if (molecule := self._cache.get(text)) is not None}
-            missing = [text for text in dict.fromkeys(smiles) if text not in found or not _has(found[text], extra)]
-            return Pending(smiles, found, self._send(missing, (True, extra)), self._remember)
+            missing = [
+                text for text in dict.fromkeys(smiles) if text not in found or not _has(found[text], extra, measured)
+            ]
+            return Pending(smiles, found, self._send(missing, (measured, extra)), self._remember)
 
     def map(self, smiles: Iterable[str], extra: tuple[str, ...] = ()) -> list[Molecule]:
         """The molecules of the SMILES, in order, with the components named in `extra` and maybe others."""

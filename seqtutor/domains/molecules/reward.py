@@ -104,15 +104,23 @@ def parts_of(terms: Sequence[Term]) -> list[Part]:
 
 
 def molecules_of(
-    tokens: np.ndarray, lengths: np.ndarray, decode: Decode, end: int, pool: Pool, extra: tuple[str, ...] = ()
+    tokens: np.ndarray,
+    lengths: np.ndarray,
+    decode: Decode,
+    end: int,
+    pool: Pool,
+    extra: tuple[str, ...] = (),
+    measured: bool = True,
 ) -> Callable[[], list[Molecule]]:
     """Begins to examine sequences: tokens int32 [N, T], lengths int32 [N]; what is returned waits for the molecules.
+
+    Args: extra, measured: as of `Pool.submit`.
 
     A sequence without its end token is not valid.
     """
     rows = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
     ended = [row.size > 0 and row[-1] == end for row in rows]
-    pending = pool.submit((decode(row) for row, whole in zip(rows, ended, strict=True) if whole), extra)
+    pending = pool.submit((decode(row) for row, whole in zip(rows, ended, strict=True) if whole), extra, measured)
 
     def result() -> list[Molecule]:
         found = iter(pending.result())
@@ -140,7 +148,8 @@ class MoleculeReward(Reward):
         self._extra = tuple(dict.fromkeys(part.component for part in self._parts if part.component not in SCORES))
         self._published = sum(term.weight for term in terms if term.kind == "published")
         self.on_last_token = not self._published
-        self._memory = ScaffoldMemory() if SEEN in self._extra else None
+        self.has_history = SEEN in self._extra
+        self._memory = ScaffoldMemory() if self.has_history else None
         self._decode, self._end, self._pool = decode, end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))
 
