@@ -40,7 +40,7 @@ class BootstrapLearner(Learner):
     """
 
     def loss(self, tokens, mask, primer, reward, log_prior, weight) -> LossOutput:
-        """As Learner's for action values, with all states from the first to the one behind the last token."""
+        """As Learner's for action values, with all states from the first to the one after the last token."""
         begin = shift_right(tokens, self._begin, primer)
         inputs, before = tf.concat([begin, tokens[:, -1:]], axis=1), tf.shape(primer)[1]
         online, slow = (_from(before, network.unroll(inputs)) for network in (self.online, self.target))
@@ -65,7 +65,7 @@ class StoredStatesLearner(Learner):
         self.note_weights()
 
     def note_weights(self) -> None:
-        """Keeps the online network as it stands before a round moves it: the round's batch is drawn with it."""
+        """Keeps the online network as it is before a round moves it: the round's batch is drawn with it."""
         self._drawing.set(self.online.get())
 
     def update(self, tokens, lengths, primer, reward, log_prior, weight) -> dict[str, tf.Tensor]:
@@ -80,9 +80,9 @@ class StoredStatesLearner(Learner):
         return self._update_graph(tokens, lengths, primer, reward, log_prior, weight)
 
     def loss(self, tokens, mask, primer, reward, log_prior, weight) -> LossOutput:
-        """As Learner's for action values; states [B, P + T, S] stand beside in self._states.
+        """As Learner's for action values; states [B, P + T, S] are in self._states.
 
-        The state behind the last token is not stored and not needed, for the value there is 0.
+        The state after the last token is not stored and not needed, for the value there is 0.
         """
         inputs, before = shift_right(tokens, self._begin, primer), tf.shape(primer)[1]
         online, slow = (

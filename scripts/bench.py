@@ -1,6 +1,6 @@
 """Speed on this machine, each figure in a process of its own, several times: median and spread, as table and JSON.
 
-Every figure stands beside a ceiling measured in the same run: float32 matrix products of TensorFlow on all cores for
+Every figure is beside a ceiling measured in the same run: float32 matrix products of TensorFlow on all cores for
 networks, bare RDKit on one core times the cores for molecules. Where PyTorch is installed, its LSTM is measured too.
 """
 

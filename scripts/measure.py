@@ -1,4 +1,4 @@
-"""The measurements behind scripts/bench. Each runs alone in a process and returns {figure: number}.
+"""The measurements of scripts/bench. Each runs alone in a process and returns {figure: number}.
 
 usage: python scripts/measure.py '["drawing", SECONDS, ARGUMENTS...]'
 """

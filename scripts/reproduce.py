@@ -1,7 +1,7 @@
 """Runs everything that docs/results.md reports, and writes that page from the result files.
 
 The work is a list of `seqtutor` command lines in stages. One that ended well is noted in OUT/done and not run again;
-one that was interrupted goes on from its checkpoints. So call this again after Ctrl-C, and call it for single stages
+one that was interrupted continues from its checkpoints. So call this again after Ctrl-C, and call it for single stages
 as you like: several processes may share OUT once the stage `melodies` has ended, whose runs others build on.
 """
 

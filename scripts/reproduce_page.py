@@ -46,7 +46,7 @@ def write(page: Path, plan: Plan, notes: Notes) -> None:
 
 
 class Filler:
-    """What stands in the template's braces, from the files of the runs.
+    """What fills the template's braces, from the files of the runs.
 
     Attributes:
       ended: the steps of every stage that has ended.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 4  # sequences that a notebook shows
-TEXTS = ("file", "text", "primer", "tokens")  # columns of samples.csv that are no numbers
+TEXTS = ("file", "text", "primer", "tokens")  # columns of samples.csv that are not numbers
 
 
 class Samples(Sequence[str]):

@@ -139,4 +139,6 @@ def _tell_longer(grown: Mapping[str, tuple[Any, Any]]) -> None:
             if key == "tune.calls"
             else "the learning rate follows the new length from here"
         )
-        LOG.warning(f"going on with {key} {new}, after {old}: {why}, so this is not the run that had it from the start")
+        LOG.warning(
+            f"continuing with {key} {new}, after {old}: {why}, so this is not the run that had it from the start"
+        )

@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 
 
 def among(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    """The names that go on from what is there; where that is a list with commas, from its last item."""
+    """The names that complete what is there; where that is a list with commas, from its last item."""
     before = incomplete[: incomplete.rfind(",") + 1]
     return [CompletionItem(before + name) for name in names if (before + name).startswith(incomplete)]
 

@@ -158,7 +158,7 @@ def example(*lines: str) -> str:
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """One decorator out of several; the options stand in the help in the order given."""
+    """One decorator out of several; the help lists the options in the order given."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):

@@ -9,7 +9,7 @@ import click
 from seqtutor.cli import complete, options
 
 
-@click.command(epilog=options.example("seqtutor pretrain configs/music.yaml --set model.units=128 --seed 1"))
+@click.command(epilog=options.example("seqtutor pretrain music --set model.units=128 --seed 1"))
 @options.training("model.units=128")
 @click.option(
     "--data", metavar="NAME|PATH", shell_complete=complete.data_sets,
@@ -22,7 +22,7 @@ def pretrain(
 ) -> None:  # fmt: skip
     """Train a prior by maximum likelihood.
 
-    CONFIG is a YAML file such as configs/music.yaml, or a preset's name such as music-quick. The run folder holds the
+    CONFIG is a preset's name such as music-quick, or a YAML file. The run folder holds the
     resolved config, checkpoints and history.csv. An interrupted run continues with --resume, a finished one with
     greater pretrain.epochs.
     """

@@ -18,7 +18,7 @@ from seqtutor.cli import options
 )  # fmt: skip
 @options.particles("the run's tune.c")
 @click.option("--temperature", type=float, help="Below 1 sharpens the policy, above flattens.")
-@click.option("--primer", metavar="FILE|TOKENS", help="What stands first: start, random, tokens as text, or a file.")
+@click.option("--primer", metavar="FILE|TOKENS", help="What comes first: start, random, tokens as text, or a file.")
 @options.length("the run's")
 @options.reward("the run's tune.reward")
 @options.settings("sample.batch=256")

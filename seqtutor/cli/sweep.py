@@ -36,9 +36,7 @@ class Several(click.ParamType):
 
 @click.command(
     cls=options.Tuning,
-    epilog=options.example(
-        "seqtutor sweep configs/chain.yaml --prior runs/chain/prior --variants psi,g,tb --c 0.5,1,2 --seeds 3"
-    ),
+    epilog=options.example("seqtutor sweep chain --prior runs/chain/prior --variants psi,g,tb --c 0.5,1,2 --seeds 3"),
 )
 @options.training("tune.rounds=50")
 @click.option("--prior", required=True, type=options.PATH, metavar="RUN", help="Run folder of the prior to tune.")
@@ -74,8 +72,8 @@ def sweep(
 
     A --set with commas, as tune.learning_rate=0.001,0.003, adds its values to the grid (quote a value that has a comma
     itself). Each point is tuned and evaluated in a run folder of its own. Writes summary.csv (a row a run),
-    frontier.csv (means across seeds) and frontier.png (reward against KL). An interrupted sweep goes on with --resume,
-    which also adds points to one that ended.
+    frontier.csv (means across seeds) and frontier.png (reward against KL). --resume continues an interrupted sweep, and
+    adds points to one that ended.
     """
     from seqtutor import api
     from seqtutor.config import assignments

@@ -11,7 +11,7 @@ from seqtutor.cli import options
 
 @click.command(
     cls=options.Tuning,
-    epilog=options.example("seqtutor tune configs/music.yaml --prior runs/music/prior --variant psi --c 2"),
+    epilog=options.example("seqtutor tune music --prior runs/music/prior --variant psi --c 8"),
 )
 @options.training("tune.rounds=50")
 @click.option("--prior", required=True, type=options.PATH, metavar="RUN", help="Run folder of the prior to tune.")

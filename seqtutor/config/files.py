@@ -125,7 +125,7 @@ def changed(config: Config, settings: Mapping[str, Any], where: str) -> Config:
 
 
 def to_tree(config: Config) -> dict[str, Any]:
-    """Plain dictionaries of a config, as they stand in YAML."""
+    """Plain dictionaries of a config, as they are in YAML."""
     return config.model_dump(mode="json")
 
 
@@ -204,7 +204,7 @@ def _check_domain(section: dict[str, Any], where: str) -> None:
 
 
 def _explain(error: Any, where: str) -> UserError:
-    path = [str(part) for part in error["loc"]][:2]  # section and key; behind them is how pydantic tried a union
+    path = [str(part) for part in error["loc"]][:2]  # section and key; after them is how pydantic tried a union
     key = ".".join(path)
     if error["type"] == "extra_forbidden":
         keys = {

@@ -29,7 +29,7 @@ class Batches:
     """Batches of some of a corpus's sequences, cut into pieces. Every piece is in exactly one batch of an epoch."""
 
     def __init__(self, corpus: Corpus, indices: np.ndarray, batch: int, max_length: int, pad: int):
-        """Args: batch: pieces a batch (one has the rest); max_length: tokens a piece; pad: the id behind the end."""
+        """Args: batch: pieces a batch (one has the rest); max_length: tokens a piece; pad: the id after the end."""
         self._flat, self._batch, self._pad = corpus.tokens, batch, pad
         self._starts, self._lengths = pieces(corpus, indices, max_length)
 

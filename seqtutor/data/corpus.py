@@ -44,7 +44,7 @@ class Corpus:
       domain: with the vocabulary the tokens are numbered by.
       source: the name or path it was loaded from.
       sha256: of the files' bytes.
-      tokens: every sequence behind the other, the smallest unsigned type that fits the vocabulary; end tokens included.
+      tokens: every sequence after the other, the smallest unsigned type that fits the vocabulary; end tokens included.
       offsets: int64 [N + 1]; sequence i is tokens[offsets[i]:offsets[i + 1]].
       rejected: what could not be used, and why.
       cached_at: the cache's file.
@@ -206,7 +206,7 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
 
 
 def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
-    """The blocks one behind the other, each number replaced by its entry in the table. Empties the deque on the way."""
+    """The blocks one after the other, each number replaced by its entry in the table. Empties the deque on the way."""
     joined, at = np.empty(sum(map(len, blocks)), table.dtype), 0
     while blocks:
         block = blocks.popleft()

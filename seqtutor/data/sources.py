@@ -19,7 +19,7 @@ from seqtutor.system.cache import cache_dir, cache_file
 
 @dataclass(frozen=True)
 class Source:
-    """Data on this machine. `data_set` is None where it is no named data set but a path or an imported name."""
+    """Data on this machine. `data_set` is None where it is not a named data set but a path or an imported name."""
 
     name: str
     path: Path
@@ -49,7 +49,7 @@ def find(domain: type[Domain], name: str) -> Source:
 def content_hash(domain: Domain, source: Source) -> tuple[str, str]:
     """Reads every file of a source.
 
-    Returns: SHA-256 of the files' bytes, one file behind the other; and a key that tells apart file names, where
+    Returns: SHA-256 of the files' bytes, one file after the other; and a key that tells apart file names, where
       one file ends, and the column too.
     Raises: UserError if a file cannot be read, or if a named data set is not what it should be.
     """
@@ -91,7 +91,7 @@ def check_new(domain: type[Domain], name: str) -> None:
 
 
 def remember(domain: type[Domain], name: str, path: Path) -> None:
-    """Makes a name stand for a path from now on."""
+    """Makes a name mean a path from now on."""
     every = _read_imports()
     every.setdefault(domain.name, {})[name] = str(path.resolve())
     with cache_file(_imports_file(), encoding="utf-8") as file:

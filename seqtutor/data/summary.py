@@ -26,7 +26,7 @@ _BARS, _MIDDLE = COLOURS[0], COLOURS[1]
 
 
 def token_counts(corpus: Corpus) -> np.ndarray:
-    """How often each token stands in a corpus, int64 [A]; block by block, as numpy widens what it counts."""
+    """How often each token is in a corpus, int64 [A]; block by block, as numpy widens what it counts."""
     tokens, size = corpus.tokens, corpus.vocabulary.size
     counts = np.zeros(size, np.int64)
     for start in range(0, len(tokens), BLOCK):
@@ -103,7 +103,7 @@ def _draw_histogram(axes: Axes, panel: Property) -> None:
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
-    """The edges of a histogram's bins: whole numbers stand in the middle of theirs."""
+    """The edges of a histogram's bins: whole numbers are in the middle of theirs."""
     low, high = values.min(), values.max()
     inner = np.quantile(values, (TAIL, 1 - TAIL))
     if high - low > 2 * (inner[1] - inner[0]) > 0:

@@ -18,7 +18,7 @@ def domain_names() -> list[str]:
 
 
 def domain_class(name: str) -> type[Domain]:
-    """The domain class of that name. Raises UserError for an unknown name or a class that is no Domain."""
+    """The domain class of that name. Raises UserError for an unknown name or a class that is not a Domain."""
     for entry in metadata.entry_points(group=GROUP):
         if entry.name == name:
             found = entry.load()

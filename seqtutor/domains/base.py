@@ -7,7 +7,7 @@ Conventions, used everywhere:
 * `begin` is the id A. It is only ever an input to a network, never drawn.
 * `text` is a sequence as people write it: "C4 hold hold E4" or "CC(=O)O". `tokenize` splits it into
   symbols; the vocabulary numbers them.
-* Reward arrays are float32 [N, T]: one reward a token, 0 behind a sequence's end.
+* Reward arrays are float32 [N, T]: one reward a token, 0 after a sequence's end.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Vocabulary:
 
     @property
     def pad(self) -> int:
-        """The id that fills a row behind its length."""
+        """The id that fills a row after its length."""
         return 0 if self.end is None else self.end
 
     def ids(self, symbols: Iterable[str]) -> list[int]:
@@ -202,7 +202,7 @@ class Domain(ABC):
     end_symbol: ClassVar[str | None] = None  # the symbol of the end token; None: all sequences have one length
     judged_once: ClassVar[bool] = False  # a user's function is called once for each identity, never for what has none
     examples: ClassVar[tuple[str, ...]] = ()  # texts that such a function is tried on
-    keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or stands before it
+    keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or comes before it
     reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components; `name(WHAT)` where one has an argument
     default_reward: ClassVar[str]
 

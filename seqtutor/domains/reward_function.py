@@ -28,8 +28,8 @@ SLOW = 10.0  # seconds; scoring a round for longer is worth a word
 class FunctionReward(Reward):
     """A user's function(tokens, texts) of a batch as a Reward.
 
-    tokens is int32 [N, T], padded behind each sequence's end; texts is the N sequences as text. It returns one number
-    a sequence, [N], which counts as the reward of its last token, or one a token, [N, T], of which those behind the
+    tokens is int32 [N, T], padded after each sequence's end; texts is the N sequences as text. It returns one number
+    a sequence, [N], which counts as the reward of its last token, or one a token, [N, T], of which those after the
     end do not count.
 
     A function whose reward of a token depends on the tokens up to it alone may say so by `function.causal = True`.
@@ -141,7 +141,7 @@ class FunctionReward(Reward):
             with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
                 values = np.asarray(returned, np.float32)
         except (TypeError, ValueError) as error:
-            raise UserError(f"{self._where} returned what is no array of numbers ({error}); {wanted}") from None
+            raise UserError(f"{self._where} did not return an array of numbers ({error}); {wanted}") from None
         if self.causal and values.shape != shape:
             raise UserError(
                 f"{self._where} says that it is causal, so it must return shape {shape}, one number a token"

@@ -175,7 +175,7 @@ def _transform(text: str, term: str) -> Transform:
 
 
 def _parts(spec: str) -> list[str]:
-    """The parts between commas that stand in no parenthesis. Raises UserError if one is not closed."""
+    """The parts between commas that are in no parenthesis. Raises UserError if one is not closed."""
     parts, depth = [""], 0
     for character in spec:
         depth += (character == "(") - (character == ")")

@@ -274,7 +274,7 @@ def _exact(run: Run, reward: Reward, c: float, particles: int) -> dict[str, Esti
 
 def _upper(run: Run, target: Target, study: Study) -> dict[str, Estimate]:
     """The upper bound of log Z, where exact draws from the optimum can be had for a run begun without a primer."""
-    bound = upper_bound(run, target, study.particles, study.seed) if run.primer == "start" else None
+    bound = upper_bound(run, target, study.num, study.particles, study.seed) if run.primer == "start" else None
     return {} if bound is None else {"log_z_upper": bound.estimate()}
 
 

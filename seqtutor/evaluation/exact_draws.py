@@ -12,14 +12,17 @@ from seqtutor.runs.run import Run
 
 WANTED = 400  # exact draws
 TRIED = 20_000  # draws of the prior, at most; fewer than a fiftieth of them accepted would cost more than they tell
+ROWS = 1_000  # of them in a batch; after the first it is known whether enough will be accepted
 PURPOSE = 0xE8AC  # of the random numbers
 
 
-def exact_draws(run: Run, target: Target, seed: int, wanted: int = WANTED) -> np.ndarray | None:
+def exact_draws(run: Run, target: Target, seed: int, wanted: int = WANTED, tried: int = TRIED) -> np.ndarray | None:
     """So many sequences int32 [N, T] from pi*(tau) = p(tau) exp(r(tau) / c) / Z; None where they cannot be had.
 
     Where all sequences can be listed, they are drawn from the list. Elsewhere, if the reward has a bound r_max, a draw
-    from the prior is accepted with probability exp((r - r_max) / c) (von Neumann 1951), and TRIED are tried.
+    from the prior is accepted with probability exp((r - r_max) / c) (von Neumann 1951).
+
+    Args: tried: draws from the prior at most; where these cannot give so many, it ends after the first batch.
     """
     every, rng = run.domain.every(), np.random.default_rng([seed, PURPOSE])
     if every is not None:
@@ -29,11 +32,12 @@ def exact_draws(run: Run, target: Target, seed: int, wanted: int = WANTED) -> np
         return None
     prior = Run(run.path, run.config, run.domain, Policy(run.policy.prior), run.step)
     kept: list[np.ndarray] = []
-    for batch in draw(prior, Draw(TRIED, seed, run.config.sample.batch)):
+    for batch in draw(prior, Draw(tried, seed, min(ROWS, tried))):
         tokens, lengths = batch.sequences[:2]
         reward = target.reward(tokens, lengths).total.sum(axis=1, dtype=np.float64)
         kept.append(tokens[np.log(rng.random(len(tokens))) < (reward - most) / target.c])
-        if sum(map(len, kept)) >= wanted:
+        accepted = sum(map(len, kept))
+        if accepted >= wanted or (len(kept) == 1 and 2 * accepted * tried < wanted * len(tokens)):
             break
     found = np.concatenate(kept)[:wanted]
     return found if len(found) == wanted else None
@@ -58,9 +62,9 @@ def conditional_log_z(run: Run, target: Target, particles: int, seed: int, given
     return np.concatenate(found)
 
 
-def upper_bound(run: Run, target: Target, particles: int, seed: int) -> LogZBound | None:
-    """An upper bound on log Z from exact draws; None where they cannot be had."""
-    given, bound = exact_draws(run, target, seed), LogZBound(upper=True)
+def upper_bound(run: Run, target: Target, num: int, particles: int, seed: int) -> LogZBound | None:
+    """An upper bound on log Z from exact draws; None where they cannot be had from as many draws as num populations."""
+    given, bound = exact_draws(run, target, seed, tried=min(TRIED, num * particles)), LogZBound(upper=True)
     if given is None:
         return None
     bound.add(conditional_log_z(run, target, particles, seed, given))

@@ -35,7 +35,7 @@ def write_results(results: Results, folder: Path) -> None:
 
 
 def as_tree(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
-    """{metric: {value, low, high, n}} as it stands in JSON, NaN as null."""
+    """{metric: {value, low, high, n}} as it is in JSON, NaN as null."""
     return {
         name: {"value": _json(e.value), "low": _json(e.low), "high": _json(e.high), "n": e.n}
         for name, e in metrics.items()

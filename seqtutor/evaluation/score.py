@@ -31,7 +31,7 @@ def score(
 
     Writes scores.csv, a row a sequence: name, each component of the reward summed over the sequence, total, and with a
     run log_prob (log pi of the sequence given its primer, nats) and nll_per_token; rejected.csv if there are any; and
-    with per_step scores.npz: float32 [N, T] by name, 0 behind a sequence's end, and lengths [N].
+    with per_step scores.npz: float32 [N, T] by name, 0 after a sequence's end, and lengths [N].
 
     Raises:
       UserError: there is no sequence, or more than half are bad.
@@ -61,7 +61,7 @@ def score(
 
 
 def log_probabilities(run: Run) -> LogProb:
-    """A function of a batch: log pi(a_t | primer, a_1 .. a_{t-1}) float32 [N, T], 0 behind each sequence's end."""
+    """A function of a batch: log pi(a_t | primer, a_1 .. a_{t-1}) float32 [N, T], 0 after each sequence's end."""
     ids = tf.TensorSpec([None, None], tf.int32)
 
     @tf.function(input_signature=[ids, ids], autograph=False)

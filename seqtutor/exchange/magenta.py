@@ -1,7 +1,7 @@
 """A prior out of a checkpoint of Magenta's: the Note RNN of RL Tuner, or a one-hot melody_rnn (basic_rnn).
 
 Both are LSTM layers of TensorFlow's own cells with a linear output layer. A kernel has the rows of the inputs above
-those of the hidden state; gates stand i, j, f, o; the cell adds 1 to the forget gate, which here is part of the bias.
+those of the hidden state. Gates are in the order i, j, f, o. The cell adds 1 to the forget gate; here the bias does.
 The first token is read in the state zero, so the prior does not read the begin token. Magenta itself is not needed.
 """
 
@@ -44,7 +44,7 @@ def read(path: Path) -> Arrays:
         wanted = [name for name, shape in shapes.items() if shape and not _OF_TRAINING.search(name)]
         return {name: reader.get_tensor(name) for name in sorted(wanted)}
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        raise UserError(f"{path} is no readable TensorFlow checkpoint: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path} is not a readable TensorFlow checkpoint: {str(error).splitlines()[0]}") from None
 
 
 def convert(variables: Mapping[str, np.ndarray], exchange: bool = False) -> tuple[tuple[int, ...], Arrays]:

@@ -116,9 +116,9 @@ class Exported(tf.Module):
         }
 
     def log_prob(self, tokens: tf.Tensor, lengths: tf.Tensor, primers: tf.Tensor) -> Tensors:
-        """Judges sequences: tokens int32 [B, T], lengths int32 [B], primers int32 [B, P] that stand before them.
+        """Judges sequences: tokens int32 [B, T], lengths int32 [B], primers int32 [B, P] that come before them.
 
-        Returns log_prob and log_prior [B, T]: log pi(a_t | primer, a_1 .. a_{t-1}) and log p of it, 0 behind lengths.
+        Returns log_prob and log_prior [B, T]: log pi(a_t | primer, a_1 .. a_{t-1}) and log p of it, 0 after lengths.
         """
         counts = tf.sequence_mask(lengths, tf.shape(tokens)[1])
         tokens = tf.where(counts, tokens, self._vocabulary.pad)
@@ -133,7 +133,7 @@ class Exported(tf.Module):
         """Draws sequences of at most T tokens: uniforms [N, T] in [0, 1), primers int32 [N, P], temperature > 0.
 
         A token is the first a with u < sum_{b <= a} softmax(log pi / temperature)(b). Returns tokens int32 [N, T],
-        pad behind their end, and lengths int32 [N], the end token included; the primers are not part of either.
+        pad after their end, and lengths int32 [N], the end token included; the primers are not part of either.
         """
         vocabulary = self._vocabulary
         n, length = tf.unstack(tf.shape(uniforms))
@@ -155,8 +155,8 @@ class Exported(tf.Module):
         drawn = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=[None])
         loop = (tf.constant(0), tf.fill([n], True), tf.zeros([n], tf.int32), drawn, logits[-1], *state)
         t, _, lengths, drawn, *_ = tf.while_loop(unfinished, body, loop)
-        behind = tf.fill([n, length - t], vocabulary.pad)
-        return {"tokens": tf.concat([tf.transpose(drawn.stack()), behind], axis=1), "lengths": lengths}
+        rest = tf.fill([n, length - t], vocabulary.pad)
+        return {"tokens": tf.concat([tf.transpose(drawn.stack()), rest], axis=1), "lengths": lengths}
 
     def _read(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
         """Policy logits and prior logits [T, B, A] after each of tokens [B, T], and the state after the last.

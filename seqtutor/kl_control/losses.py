@@ -6,7 +6,7 @@ Pure functions of tensors. Conventions, for the token a_t taken in state s_t (th
   value_t   [B, T]  V(s_t) of the online network, nats
   r_t       [B, T]  reward of a_t, divided by the temperature c (nats)
   log_p_t   [B, T]  log p(a_t | s_t) under the frozen prior
-  mask      [B, T]  1 where a token counts; what lies behind the end has no reward and the value 0
+  mask      [B, T]  1 where a token counts; what is after the end has no reward and the value 0
   discount  scalar  g
 
 All rest on the gain of a token, delta_t = r_t / c + log p(a_t | s_t) - log pi(a_t | s_t). At the optimum of KL-control
@@ -85,7 +85,7 @@ def tb_loss(taken: Taken, huber: float) -> LossOutput:
     """Trajectory balance: error = r(tau) / c + log p(tau) - log pi(tau) - log Z, one a sequence, in its first place.
 
     Malkin et al. 2022, equation 14, with a reward p(tau) exp(r(tau) / c). log Z is learned: it is V of the first
-    state, so every primer has its own. There is no discount.
+    state, so every primer has its own. It has no discount.
     """
     gain = _whole_gain(taken)
     error = gain - taken.value_t * tf.one_hot([0], tf.shape(taken.mask)[1], dtype=gain.dtype)

@@ -55,8 +55,8 @@ class LogZBound:
     -log mean (1 / w) is an upper bound.
 
     The standard error is the jackknife's over GROUPS of draws (Efron 1982, section 2); the interval is Student's. The
-    effective sample size (sum w)^2 / sum w^2 (Kong 1992) says how far to trust it. It is no proof that the bound is
-    tight: what no draw has met has no weight.
+    effective sample size (sum w)^2 / sum w^2 (Kong 1992) says how far to trust it. It does not prove that the bound is
+    tight: a sequence that no draw has met has no weight.
     """
 
     def __init__(self, upper: bool = False) -> None:

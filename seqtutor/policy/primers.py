@@ -1,4 +1,4 @@
-"""What stands before the first drawn token: nothing (start), a random token of the domain, or given tokens."""
+"""What comes before the first drawn token: nothing (start), a random token of the domain, or given tokens."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from seqtutor.policy.sampler import Rollout, Sampler
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.reading.rejections import Rejections
 
-NONE = -1  # fills a primer's row behind its last token
+NONE = -1  # fills a primer's row after its last token
 
 
 class Primer:
     """Makes primer arrays int32 [N, P] from a spec: `start`, `random`, text tokens, or a file of sequences.
 
     Rows of a file are taken in turn. Where the domain keeps its primer (a scaffold) each is whole, and a shorter one
-    has NONE behind it; elsewhere they are cut to the shortest of them.
+    has NONE after it; elsewhere they are cut to the shortest of them.
 
     Attributes:
       rejected: what of a file cannot begin a sequence, and why.
@@ -103,10 +103,10 @@ def draw_from(
 
 
 def with_primer(drawn: Rollout, primers: np.ndarray, domain: Domain) -> tuple[Rollout, np.ndarray]:
-    """The sequences as the domain sees them, and the primers [N, P] that stand before them.
+    """The sequences as the domain sees them, and the primers [N, P] that come before them.
 
     Where a domain keeps its primer (a scaffold), it becomes the beginning of each sequence, cut to T
-    tokens; its own entries in the float arrays are 0, since they were not drawn, and nothing stands before.
+    tokens; its own entries in the float arrays are 0, since they were not drawn, and nothing comes before.
     """
     count, length = primers.shape[1], drawn.tokens.shape[1]
     if not domain.keeps_primer or count == 0:

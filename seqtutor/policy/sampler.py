@@ -22,7 +22,7 @@ StepFunction = Callable[[tf.Tensor, State], tuple[tf.Tensor, tf.Tensor, State]]
 
 
 class Rollout(NamedTuple):
-    """Drawn sequences. All float arrays are float32 [N, T] in nats, 0 behind a sequence's length.
+    """Drawn sequences. All float arrays are float32 [N, T] in nats, 0 after a sequence's length.
 
     Attributes:
       tokens: int32 [N, T], padded.
@@ -116,9 +116,9 @@ class Sampler:
                 break
             keep = tf.constant(np.flatnonzero(~done))
             token, state = tf.gather(token, keep), tuple(tf.gather(s, keep) for s in state)
-        behind = np.arange(length) >= lengths[:, None]
-        tokens[behind] = self._vocabulary.pad
-        floats[:, behind] = 0.0
+        past = np.arange(length) >= lengths[:, None]
+        tokens[past] = self._vocabulary.pad
+        floats[:, past] = 0.0
         return Rollout(tokens, lengths, *floats)
 
     def _run_primer(self, inputs: tf.Tensor) -> tuple[tf.Tensor, State]:
@@ -133,7 +133,7 @@ class Sampler:
         return inputs[:, -1], state
 
     def _run_chunk(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
-        """Draws as many tokens as uniforms [n, t] has columns: tokens [n, t], values [n, t, 4], and where it stands."""
+        """Draws as many tokens as uniforms [n, t] has columns: tokens [n, t], values [n, t, 4], the state after."""
         drawn, values, token, *after = side_by_side(self._draw, token, uniforms, *state)
         return drawn, values, token, tuple(after)
 

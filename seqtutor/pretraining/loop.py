@@ -70,7 +70,7 @@ def _train(trainer: Trainer, replicas: Replicas, record: Recorder | None, quiet:
             if record and (trainer.due() or asked):
                 record.save()
             if asked:
-                raise KeyboardInterrupt(f"--resume goes on after step {trainer.step}")
+                raise KeyboardInterrupt(f"--resume continues after step {trainer.step}")
 
 
 def _refuse_other_work(replicas: Replicas, config: Config, corpus: Corpus, step: int) -> None:

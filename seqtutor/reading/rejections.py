@@ -80,7 +80,7 @@ class Rejections:
 
     @property
     def faults(self) -> int:
-        """How many are no duplicates."""
+        """How many are not duplicates."""
         return len(self) - self._counts[DUPLICATE]
 
     def reasons(self, most: int = 5, duplicates: bool = True) -> str:

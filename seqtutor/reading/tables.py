@@ -86,7 +86,7 @@ class Rows:
 
 
 def cells(line: str, separator: str, quoted: bool) -> list[str]:
-    """The cells of one line, whatever quotes stand in it; none where one is longer than csv allows."""
+    """The cells of one line, whatever quotes are in it; none where one is longer than csv allows."""
     line = line.rstrip("\r\n")
     if not quoted:
         return [_bare(cell) for cell in line.split(separator)]

@@ -80,7 +80,7 @@ def column(
 
 
 def checked(record: Record) -> Record | Rejected:
-    """The record, unless it holds nothing, or bytes that are no text."""
+    """The record, unless it holds nothing, or bytes that are not text."""
     if not record.text:
         return Rejected(record.name, "empty")
     if not record.text.isascii() and any("\ud800" <= character <= "\udfff" for character in record.text):
@@ -121,7 +121,7 @@ def _opened(path: Path, newline: str | None) -> Iterator[io.TextIOWrapper]:
         with open(path, "rb") as raw:
             zipped = path.suffix.lower() == ".gz" or raw.peek(2)[:2] == _GZIP
             data = gzip.GzipFile(fileobj=raw) if zipped else raw
-            # Bytes that are not UTF-8 pass as surrogates: they spoil a line only if they stand in what is read of it.
+            # Bytes that are not UTF-8 pass as surrogates: they spoil a line only if they are in the part that is read.
             encoding, errors = "utf-8-sig", "surrogateescape"
             if data.peek(2)[:2] in _UTF16:
                 encoding, errors = "utf-16", "replace"

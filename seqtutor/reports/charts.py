@@ -1,4 +1,4 @@
-"""Charts as SVG to stand inside an HTML page. Pure functions: numbers in, a string out.
+"""Charts as SVG for an HTML page. Pure functions: numbers in, a string out.
 
 Text and axes have the colour of the text around; what belongs to run number i has the CSS class `run i`, whose
 colour the page's style decides. A chart is WIDTH units wide and scales with the space it is given.

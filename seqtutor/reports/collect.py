@@ -46,7 +46,7 @@ class Shown(NamedTuple):
 
 
 class Near(NamedTuple):
-    """A training sequence with its HTML, and its similarity, 0 to 1, to the one it stands beside."""
+    """A training sequence with its HTML, and its similarity, 0 to 1, to the one beside it."""
 
     neighbour: Neighbour
     figure: str
@@ -60,7 +60,7 @@ class Story:
       label: names it on the page.
       about: the section `run` of its config.yaml: kind, where it came from, versions.
       config: the rest, as plain dictionaries.
-      history: the columns of history.csv, float [rows] each, NaN for what is no number.
+      history: the columns of history.csv, float [rows] each, NaN for a cell that is not a number.
       first: sequences as they were drawn.
       best: different ones with the highest rewards.
       nearest: of `best`, None where there is none; empty without training data.
@@ -78,7 +78,7 @@ class Story:
 
     @property
     def tuned(self) -> bool:
-        """Whether it is no prior."""
+        """Whether it is not a prior."""
         return self.about.get("kind") == "tuned"
 
 
@@ -88,7 +88,7 @@ class Report:
 
     Attributes:
       results: of `evaluate`, by the runs' labels.
-      num, seed: of the sequences behind them.
+      num, seed: of the sequences they are of.
       pool: sequences the best were taken from, of each run.
       reward: the spec of the reward that judged all.
       c: the temperature of every objective.
@@ -152,12 +152,12 @@ def collect(subjects: Sequence[Subject], study: Study, reward: str, missing: str
 
 
 def read_history(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a history.csv by name, float [rows], NaN for what is no number; none if it cannot be read."""
+    """The columns of a history.csv by name, float [rows], NaN for a cell without a number; none if unreadable."""
     columns: dict[str, list[float]] = {}
     with contextlib.suppress(OSError, csv.Error), open(path, encoding="utf-8", errors="replace", newline="") as file:
         for row in csv.DictReader(file):
             for name, value in row.items():
-                if name is not None:  # what stands behind the last column of a damaged line
+                if name is not None:  # what is after the last column of a damaged line
                     columns.setdefault(name, []).append(_number(value))
     return {name: np.array(values) for name, values in columns.items()}
 

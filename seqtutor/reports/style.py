@@ -1,6 +1,6 @@
-"""The page's style sheet and its one script: both stand inside the page."""
+"""The page's style sheet and its one script: both are inside the page."""
 
-# Colours of runs 0 .. 7 on light and on dark; further ones begin anew. Blue and orange first: they stay apart for
+# Colours of runs 0 .. 7 on light and on dark; further ones begin again. Blue and orange first: they stay apart for
 # every kind of colour vision.
 LIGHT = ("#1f6fb4", "#c4560a", "#2b8a3e", "#a61e8f", "#6741d9", "#8a6d00", "#c92a2a", "#0b7285")
 DARK = ("#6cb6ff", "#ff9f5a", "#69db7c", "#f783d8", "#b197fc", "#ffd43b", "#ff8787", "#3bc9db")

@@ -97,7 +97,7 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def config(self) -> Config:
-        """The resolved config. Raises UserError if this is no run folder."""
+        """The resolved config. Raises UserError if this is not a run folder."""
         tree = self._tree()
         tree.pop("run", None)
         return from_tree(tree, str(self.path / "config.yaml"))

@@ -19,7 +19,7 @@ from seqtutor.system.tables import aligned
 Row = dict[str, Any]
 
 DONE, DIVERGED, UNFINISHED = "done", "diverged", "unfinished"
-PRIOR = "prior"  # stands where the others have their variant
+PRIOR = "prior"  # in the place of the others' variant
 OPTIMUM = "optimum"  # likewise
 FIGURES = ("reward", "kl_sequence", "objective")  # whose means are taken
 BOUND = "log_z_bound"

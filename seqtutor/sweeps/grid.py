@@ -45,8 +45,8 @@ class Point:
 def split(overrides: Iterable[str]) -> tuple[tuple[str, ...], dict[str, list[Any]]]:
     """Divides `key=value` items into those with one value and the lists of values of the others, by key.
 
-    The values are what stands between the commas of a YAML list: [64, 32] is one value, and so is "a,b" in quotes.
-    An item that is no YAML stays as it is, for the config to refuse.
+    The values are the parts between the commas of a YAML list: [64, 32] is one value, and so is "a,b" in quotes.
+    An item that is not YAML stays as it is, for the config to refuse.
     """
     fixed: dict[str, str] = {}
     swept: dict[str, list[Any]] = {}

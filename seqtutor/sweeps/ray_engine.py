@@ -1,6 +1,6 @@
-"""A sweep on a Ray cluster: each point is a task of Ray's, and one whose machine dies goes on elsewhere.
+"""A sweep on a Ray cluster: each point is a task of Ray's, and one whose machine dies continues elsewhere.
 
-A point goes on from the newest checkpoint in its run folder, so all machines must see the folders of the sweep and of
+A point continues from the newest checkpoint in its run folder, so all machines must see the folders of the sweep and of
 the prior under the same paths, and have the same seqtutor installed.
 """
 
@@ -46,7 +46,7 @@ def _spread(ray: ModuleType, prior: Path, jobs: Sequence[Job]) -> Generator[Job,
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from None
             except ray.exceptions.RayError as error:
-                lost = f"{job.point.name} was lost {DEATHS + 1} times ({type(error).__name__}); go on with --resume"
+                lost = f"{job.point.name} was lost {DEATHS + 1} times ({type(error).__name__}); continue with --resume"
                 raise ConnectionError(lost) from error
             yield job
     finally:

@@ -75,7 +75,7 @@ def sweep(
 ) -> list[Row]:  # fmt: skip
     """Runs what is unfinished of a prepared sweep; returns the rows of its summary.
 
-    The summary in the folder (see `frontier`) is written anew after each point, and `tell` is given each row:
+    The summary in the folder (see `frontier`) is written again after each point, and `tell` is given each row:
     first the prior's, then each point's. A point whose tuning diverges has that as its status.
 
     Args: engine: where the points run; by default here, one after the other.
@@ -115,7 +115,7 @@ def columns(jobs: Sequence[Job]) -> tuple[str, ...]:
 
 
 def finish(job: Job, prior: Run, reward: Reward, quiet: bool) -> None:
-    """Tunes and evaluates a point, going on from its newest checkpoint, with a reward that has seen nothing."""
+    """Tunes and evaluates a point, continuing from its newest checkpoint, with a reward that has seen nothing."""
     path, fresh = job.run.path, reward.state()
     try:
         tune(job.config, prior, reward, job.run, resume=True, quiet=quiet)

@@ -17,7 +17,7 @@ import seqtutor
 from seqtutor.errors import UserError
 
 _MEND = "make room there, or choose another place"
-# What numpy and zipfile raise on bytes that are no archive of arrays, or on one that lies about itself.
+# What numpy and zipfile raise on bytes that are not an archive of arrays, or on one that lies about itself.
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, RuntimeError, OverflowError,
     SyntaxError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
@@ -71,7 +71,7 @@ def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if name in names or not names}
             if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-                raise ValueError("what is in it are no arrays")
+                raise ValueError("its members are not arrays")
     except _BROKEN as error:
         raise UserError(f"cannot read '{path}' as an .npz file: {error}") from None
     return arrays

@@ -14,7 +14,7 @@ class Progress:
     """A bar with rate and time left, used as a context manager. One inside another vanishes when it is done."""
 
     def __init__(self, total: int | None, unit: str, quiet: bool = False, done: int = 0, what: str | None = None):
-        """Args: total: of units, None if unknown; done: units an earlier run has behind it; what: stands before."""
+        """Args: total: of units, None if unknown; done: units that an earlier run has done; what: the unit's name."""
         self._bar = tqdm(
             total=total, initial=done, unit=f" {unit}", disable=quiet or not _watched(), dynamic_ncols=True,
             smoothing=0.05, file=sys.stderr, unit_scale=unit == "token", desc=what, leave=None,

@@ -64,7 +64,7 @@ def serve(function: str, limit: str, first: str) -> None:
     for number in (signal.SIGPROF, signal.SIGALRM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)  # ends the process, whatever the parent had set
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(2, 1)  # what else is printed is no answer
+    os.dup2(2, 1)  # anything else that is printed is not an answer
     module, name = function.split(":")
     work, seconds = getattr(importlib.import_module(module), name), float(limit)
     if arguments := json.loads(first):

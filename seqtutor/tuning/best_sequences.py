@@ -17,7 +17,7 @@ NAME = "best.csv"
 class BestSequences:
     """The `size` sequences of highest reward r(tau), each once, with the reward it had when it was first met.
 
-    Of equal rewards the one met first stands first, and is kept.
+    Of equal rewards the one met first comes first, and is kept.
     """
 
     def __init__(self, size: int):

@@ -121,7 +121,7 @@ class Learner:
 def _halves(function, mask: tf.Tensor, primer: tf.Tensor, *arrays: tf.Tensor) -> list[tf.Tensor]:
     """What function(mask, primer, *arrays) returns, each [B, T] as mask and arrays are, from two halves of the batch.
 
-    Each half is cut to its longest sequence, for the result is 0 behind that. A half may be empty; it is not cut.
+    Each half is cut to its longest sequence, for the result is 0 after that. A half may be empty; it is not cut.
     """
 
     def half(mask, primer, *arrays):
@@ -140,5 +140,5 @@ def _after(primer: tf.Tensor, scores: Scores) -> Scores:
 
 
 def _next(values: tf.Tensor) -> tf.Tensor:
-    """values [B, T, A] of s_t -> values of s_{t+1}; the last, behind the end, repeats (its discount is 0)."""
+    """values [B, T, A] of s_t -> values of s_{t+1}; the last, after the end, repeats (its discount is 0)."""
     return tf.concat([values[:, 1:], values[:, -1:]], axis=1)

@@ -37,7 +37,7 @@ def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: boo
     Args:
       config: resolved; its domain and model sections are the prior's.
       reward: scores sequences; see seqtutor.domains.reward_spec.
-      resume: go on from the newest whole checkpoint, if there is one.
+      resume: continue from the newest whole checkpoint, if there is one.
     Raises:
       KeyboardInterrupt: after Ctrl-C, once the round is finished and a checkpoint written.
       Diverged: the loss is no longer finite.
@@ -74,7 +74,7 @@ def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: boo
             if last:
                 warn_of_collapse(row, first_distinct(run.history_file), config.tune.c)
             if interrupt.asked:
-                raise KeyboardInterrupt(f"--resume goes on after round {number + 1}")
+                raise KeyboardInterrupt(f"--resume continues after round {number + 1}")
 
 
 def first_distinct(history: Path) -> float:

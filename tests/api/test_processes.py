@@ -102,7 +102,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_rest_is_as_if_nothing_had_been(prior
         process.stdin.write("\n")
         process.stdin.flush()
     said, errors = process.communicate(timeout=60)
-    assert said.splitlines()[-1].startswith("interrupted: --resume goes on after round "), errors
+    assert said.splitlines()[-1].startswith("interrupted: --resume continues after round "), errors
     assert process.returncode == 7
     stopped = st.load_run(out).step
     assert 2 <= stopped < 6

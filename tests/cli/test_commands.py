@@ -103,7 +103,7 @@ def test_a_finished_run_goes_on_for_longer(make_run, tmp_path, capsys):
     assert run([*args, str(out), "--quiet"]) == run([*args, str(short), "--quiet"]) == 0
     capsys.readouterr()
     assert run([*args, str(out), "--resume", "--set", "tune.rounds=4"]) == 0
-    assert "going on with tune.rounds 4, after 2: the learning rate" in capsys.readouterr().err
+    assert "continuing with tune.rounds 4, after 2: the learning rate" in capsys.readouterr().err
     long, before = (pd.read_csv(path / "history.csv").drop(columns="seconds") for path in (out, short))
     assert long.step.tolist() == [1, 2, 3, 4]
     pd.testing.assert_frame_equal(long[:2], before, check_exact=True, check_dtype=False)

@@ -16,7 +16,7 @@ from tests.support.commands import PRETRAIN, TUNE
 from tests.tuning.test_resume import assert_same_run
 
 pytestmark = pytest.mark.slow
-INTERRUPTED = r"interrupted(; --resume goes on after (step|round) \d+)?\n"
+INTERRUPTED = r"interrupted(; --resume continues after (step|round) \d+)?\n"
 
 
 def interrupted(process, args, seconds):

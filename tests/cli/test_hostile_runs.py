@@ -9,7 +9,7 @@ from seqtutor.cli.main import run
 from seqtutor.config import in_a_run
 from tests.support.commands import error_of
 
-EVIL = "open({mark!r}, 'a')\ndef f(tokens, texts): return [0.0] * len(texts)\n"
+EVIL = "open({mark!r}, 'a').close()\ndef f(tokens, texts): return [0.0] * len(texts)\n"
 
 
 @pytest.fixture

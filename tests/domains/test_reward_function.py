@@ -133,7 +133,7 @@ def test_a_number_a_token_counts_up_to_the_end(domain, write):
         ("def f(tokens, texts):\n    return tokens * float('nan')\n", "f returned nan for '.*'; return finite numbers"),
         ("def f(tokens, texts):\n    return [-1e39] * len(texts)\n", "f returned -inf for"),
         ("def f(tokens, texts):\n    raise SystemExit(3)\n", "mine.py, line 2: f raised SystemExit: 3"),
-        ("def f(tokens, texts):\n    return [[1], [1, 2]]\n", "returned what is no array of numbers"),
+        ("def f(tokens, texts):\n    return [[1], [1, 2]]\n", "did not return an array of numbers"),
         ("def f(tokens, texts):\n    x = 1\n    return x[0]\n", "mine.py, line 3: f raised TypeError"),
         ("def f(tokens):\n    return tokens\n", "f raised TypeError"),
         ("def f(tokens, texts):\n    return ['x'] * len(texts)\n", "no array of numbers .*'x'"),

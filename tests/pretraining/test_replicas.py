@@ -135,7 +135,7 @@ def test_two_workers_follow_the_curve_of_one_and_resume_to_the_bit(one):
     assert Path(f"{whole}.1.txt").read_text() == ""
 
     assert ends(start_workers(*[[*ARGS, "--out", str(broken)]] * 2, interrupted=1)) == [130, 130]
-    assert told(broken, 0) == told(broken, 1) == "interrupted; --resume goes on after step 6"
+    assert told(broken, 0) == told(broken, 1) == "interrupted; --resume continues after step 6"
     assert Path(f"{broken}.1.txt").read_text().startswith("waiting for 127.0.0.1:")
     assert not (broken / "summary.json").exists()
     assert two(broken, "--resume") == [0, 0]

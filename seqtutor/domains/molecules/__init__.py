@@ -67,7 +67,7 @@ class Molecules(Domain):
         return reading.files_in(path) if path.is_dir() else [path]
 
     def read(self, path: Path) -> Iterator[Record | Rejected]:
-        """See `reading.read`: SMILES as they stand in .smi, .txt, .csv and .tsv files."""
+        """See `reading.read`: SMILES as they are in .smi, .txt, .csv and .tsv files."""
         return reading.read(path)
 
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:

@@ -40,7 +40,7 @@ BITS = 2048  # of a fingerprint
 class Component(NamedTuple):
     """A component: its function of a molecule and an argument, and the most that counts where it has no transform.
 
-    `argument` says in capitals what stands in parentheses behind the name; it is empty where nothing does.
+    `argument` says in capitals what is in parentheses after the name; it is empty where nothing does.
     """
 
     measure: Callable[[Mol, str], float | str]

@@ -35,7 +35,7 @@ def _figure(text: str, molecule: Molecule) -> str:
 
 
 def drawing(text: str) -> str:
-    """An SVG of a valid SMILES, without background, to stand in a page."""
+    """An SVG of a valid SMILES, without background, for a page."""
     from rdkit import Chem
     from rdkit.Chem.Draw import rdMolDraw2D
 

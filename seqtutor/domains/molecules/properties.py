@@ -107,7 +107,7 @@ def examine(smiles: str, properties: bool = True, extra: Sequence[str] = ()) -> 
 
     Never raises on bad input; MemoryError where the machine has no more of it.
 
-    Valid is what RDKit parses and sanitises and has at least one atom. Blanks are no part of a SMILES
+    Valid is what RDKit parses and sanitises and has at least one atom. Blanks are not part of a SMILES
     (RDKit would take what follows them for a name). The numbers of atom maps are not part of the molecule.
     """
     from rdkit import Chem, rdBase

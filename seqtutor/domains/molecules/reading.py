@@ -1,6 +1,6 @@
 """Reads SMILES from files of lines and tables, gzipped or not, one line at a time.
 
-`read` gives what stands in a file, valid or not: judging it is the business of rewards and statistics.
+`read` gives what is in a file, valid or not: judging it is the business of rewards and statistics.
 `prepare` gives what a prior should learn from: canonical SMILES of single molecules, each once.
 """
 
@@ -120,7 +120,7 @@ def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected
 
 
 def _smiles_of(item: Record | Rejected) -> Record | Rejected:
-    """Of a line or a cell what stands before a blank, comma or semicolon."""
+    """Of a line or a cell the part before a blank, comma or semicolon."""
     return item if isinstance(item, Rejected) else text_files.checked(item._replace(text=_first(item.text)))
 
 

@@ -21,7 +21,7 @@ LEGEND = 32  # characters of a SMILES that fit below it
 
 
 def write_smi(decode: Decode, tokens: np.ndarray, lengths: np.ndarray, folder: Path, start: int) -> list[Path]:
-    """Appends one SMILES a line, valid or not, to samples.smi; the batch with index 0 begins the file anew."""
+    """Appends one SMILES a line, valid or not, to samples.smi; the batch with index 0 begins the file again."""
     path = folder / "samples.smi"
     with path.open("w" if start == 0 else "a", encoding="utf-8", newline="\n") as file:
         file.writelines(text + "\n" for text in _texts(decode, tokens, lengths))
@@ -74,7 +74,7 @@ def _molecule(mol: Any) -> str:
 
 
 def _no_molecule(text: str) -> str:
-    """An SVG with the text that is no molecule, 32 characters a line."""
+    """An SVG with a text that is not a molecule, 32 characters a line."""
     lines = ["not a valid SMILES:"] + [text[i : i + LEGEND] for i in range(0, len(text), LEGEND)]
     spans = "".join(f'<tspan x="20" dy="24">{escape(line)}</tspan>' for line in lines)
     return (

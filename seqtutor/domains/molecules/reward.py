@@ -134,7 +134,7 @@ class MoleculeReward(Reward):
 
     The components it reports are the values as they are, not mapped: `valid` 0 or 1, `logp` in log units,
     `sa` 1 to 10, `qed` 0 to 1, `ring_penalty` 0 or below, and those of COMPONENTS that have a weight; all 0 for an
-    invalid molecule. They stand on the last token, with 0 on every other. `published`, where it has a weight, is
+    invalid molecule. They are on the last token, with 0 on every other. `published`, where it has a weight, is
     reported token by token.
     """
 

@@ -29,7 +29,7 @@ def fingerprints(names: Iterable[str]) -> np.ndarray:
 
 
 def fragments(names: Iterable[str]) -> list[Counter[str]]:
-    """How often each BRICS fragment stands in each molecule; a molecule without a bond to break is its own one."""
+    """How often each BRICS fragment is in each molecule; a molecule without a bond to break is its own one."""
     from rdkit.Chem import FragmentOnBRICSBonds, MolFromSmiles, MolToSmiles
 
     return [Counter(MolToSmiles(FragmentOnBRICSBonds(MolFromSmiles(name))).split(".")) for name in names]

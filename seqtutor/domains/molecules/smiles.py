@@ -19,7 +19,7 @@ from seqtutor.domains.base import Vocabulary
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-END = "<end>"  # the end token, and the padding behind it; no SMILES has it, while `$` would be a quadruple bond
+END = "<end>"  # the end token, and the padding after it; no SMILES has it, while `$` would be a quadruple bond
 
 _TOKEN = re.compile(r"Cl|Br|->|<-|[BCNOPSFIbcnops*()\-=#$:/\\.0-9]|\[[A-Za-z0-9@+\-:*]+\]|%[0-9]{2}")
 _MAPPED = re.compile(r"\[[^]:]*:[0-9]+\]")  # an atom with the number of an atom map

@@ -197,7 +197,7 @@ def canonical_blocks(smiles: Iterable[str], pool: Pool) -> Iterator[list[str]]:
     """Canonical SMILES of a reference, block by block.
 
     Those cost 0.3 ms each, too much for the million and a half of MOSES, of which all but 3 in 10,000 are
-    canonical as they stand. So a full block is taken as it stands if at most one of its first PROBE is not.
+    canonical as they are. So a full block is taken as it is if at most one of its first PROBE is not.
     """
     texts = iter(smiles)
     while block := list(islice(texts, BLOCK)):

@@ -77,7 +77,7 @@ def collections_in(folder: Path) -> list[Path]:
 
 
 def files_sha256(files: Iterable[Path]) -> str:
-    """SHA-256 over the bytes of files, one behind the other in the order given."""
+    """SHA-256 over the bytes of files, one after the other in the order given."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

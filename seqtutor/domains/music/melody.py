@@ -1,6 +1,6 @@
 """Melodies as notes on a grid of sixteenths: to tokens and back, one line out of many, key and register.
 
-Every reader (MIDI, ABC) yields `Note`s in sixteenths from the beginning; everything behind that is here.
+Every reader (MIDI, ABC) yields `Note`s in sixteenths from the beginning; everything after that is here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Piece(NamedTuple):
 def to_tokens(piece: Piece) -> np.ndarray:
     """Tokens int32 [length] of a piece. Raises Unusable if a pitch is out of range.
 
-    A note-off stands only where a note ends and none begins; silence before and after is "no event".
+    A note-off is only where a note ends and none begins; silence before and after is "no event".
     """
     tokens = np.full(piece.length, NO_EVENT, np.int32)
     for note in piece.notes:

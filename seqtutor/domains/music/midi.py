@@ -15,7 +15,7 @@ from seqtutor.domains.music.midi_file import MAX_BYTES, Song, Ticks, parse_midi
 TEMPO = 80  # quarter notes a minute
 SIXTEENTH = 60 / TEMPO / 4  # seconds
 _VELOCITY = 100
-_END_MARK = "seqtutor: end"  # a text event where the melody ends: holds and rests behind the last note count
+_END_MARK = "seqtutor: end"  # a text event where the melody ends: holds and rests after the last note count
 
 MONOPHONIC = 0.1  # an instrument is one line if at most this share of its notes overlaps another
 GATED, GATES, OFF = 0.85, 4, 0.02  # see `written_ends`; OFF, in sixteenths, is more than rounding to ticks does

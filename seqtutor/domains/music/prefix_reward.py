@@ -134,7 +134,7 @@ class _Autocorrelation(_Rule):
 class _Window(_Running):
     """The last `size` tokens of each melody, which both rules of motifs look at.
 
-    `gap` [size, N]: from each of these tokens back to the equal one before it, at most `size`; 0 where it is no pitch.
+    `gap` [size, N]: from each of these tokens back to the equal one before, at most `size`; 0 if not a pitch.
     The token at step t has the row t mod `size`.
     """
 

@@ -19,7 +19,7 @@ from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, PITCH_CLASSES
 RATE = 44_100  # samples a second
 _RELEASE = 0.08  # seconds a note takes to fade once it is let go
 _ATTACK = 0.004
-_TAIL = 0.4  # seconds of silence, or fading, behind the last sixteenth
+_TAIL = 0.4  # seconds of silence, or fading, after the last sixteenth
 _PARTIALS = np.arange(1, 9)
 _LOUDNESS = _PARTIALS**-1.4  # of the partials at the onset
 _DECAY = 1.2 + 0.9 * _PARTIALS  # a second; high partials die first, as on a plucked string

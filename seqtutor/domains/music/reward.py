@@ -51,7 +51,7 @@ class MusicTheory(Reward):
         self._rules, self._scale, self._meter = rules_in(scale, meter) | forms, scale, meter
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
-        """Rewards of tokens int32 [N, T] with lengths int32 [N], float32; 0 behind a row's length."""
+        """Rewards of tokens int32 [N, T] with lengths int32 [N], float32; 0 after a row's length."""
         components = {name: np.zeros(tokens.shape, np.float32) for name in self.names}
         for rows, block in blocks_by_length(tokens, lengths):
             for name, component in components.items():

@@ -234,7 +234,7 @@ def _window_pitches(x: np.ndarray, size: int) -> np.ndarray:
     gap[x < FIRST_PITCH] = 0
     pitches = np.zeros_like(x)
     last = len(x) - size + 1
-    for place in range(size if last > 0 else 0):  # a pitch counts where it stands first in the window
+    for place in range(size if last > 0 else 0):  # a pitch counts where it first occurs in the window
         pitches[size - 1 :] += gap[place : place + last] > place
     return pitches
 

@@ -28,7 +28,7 @@ def _nearest(text: str, reference: np.ndarray) -> Neighbour | None:
         at_step = reference[step : step + places]
         equal += at_step == token
         across |= at_step == BREAK
-    equal[across] = -1  # a stretch across two melodies stands in none
+    equal[across] = -1  # a stretch across two melodies is in none
     best = int(equal.argmax())
     if across[best]:
         return None

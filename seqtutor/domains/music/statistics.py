@@ -20,7 +20,7 @@ from seqtutor.errors import UserError
 from seqtutor.stats.estimate import Z95, Estimate, RatioSums, share_distinct
 
 _GROUPS = 64  # of compositions, left out one at a time by the jackknife
-BREAK = NUM_TOKENS  # stands between reference melodies, so that no composition equals a stretch across two
+BREAK = NUM_TOKENS  # separates reference melodies, so that no composition equals a stretch across two
 
 
 def composition_statistics(
@@ -214,7 +214,7 @@ def _contains(known: np.ndarray, hashes: np.ndarray) -> np.ndarray:
 
 
 class _PositionCounts:
-    """How often each token stands at each position, in groups of compositions that a jackknife leaves out in turn."""
+    """How often each token is at each position, in groups of compositions that a jackknife leaves out in turn."""
 
     def __init__(self) -> None:
         self._counts = np.zeros((_GROUPS, 0, NUM_TOKENS), np.int64)
@@ -248,7 +248,7 @@ def _share_different(counts: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Of n compositions with token counts [..., T, A], the mean share of positions at which a pair differs.
 
     1 - sum_ta c_ta (c_ta - 1) / sum_t (n (n - 1) - e_t (e_t - 1)), where e_t compositions have ended before
-    position t: a token differs from no token, and positions behind the end of both do not count.
+    position t: a token differs from no token, and positions after the end of both do not count.
     """
     ended = n[..., None] - counts.sum(axis=-1)
     pairs = (n * (n - 1))[..., None] - ended * (ended - 1)
