@@ -136,7 +136,7 @@ def test_a_number_a_token_counts_up_to_the_end(domain, write):
         ("def f(tokens, texts):\n    return [[1], [1, 2]]\n", "did not return an array of numbers"),
         ("def f(tokens, texts):\n    x = 1\n    return x[0]\n", "mine.py, line 3: f raised TypeError"),
         ("def f(tokens):\n    return tokens\n", "f raised TypeError"),
-        ("def f(tokens, texts):\n    return ['x'] * len(texts)\n", "no array of numbers .*'x'"),
+        ("def f(tokens, texts):\n    return ['x'] * len(texts)\n", "an array of numbers .*'x'"),
         ("def f(:\n", "mine.py, line 1: the file raised SyntaxError"),
         ("import no_such_module\n", "line 1: the file raised ModuleNotFoundError"),
         ("def fun(tokens, texts):\n    return 0\n", "unknown function 'f' in .*did you mean fun"),
