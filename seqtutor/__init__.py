@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         tune,
     )
     from seqtutor.config import VARIANT_NAMES, Config
+    from seqtutor.domains.checks import check_domain
     from seqtutor.errors import Diverged, UserError
 
 # Public names and where they are found; nothing is imported before it is asked for (PEP 562).
@@ -34,11 +35,12 @@ _PUBLIC = {
          "report", "sample", "score", "sweep", "tune"), "seqtutor.api"),
     **dict.fromkeys(("VARIANT_NAMES", "Config"), "seqtutor.config"),
     **dict.fromkeys(("Diverged", "UserError"), "seqtutor.errors"),
+    "check_domain": "seqtutor.domains.checks",
 }  # fmt: skip
 
 __all__ = [
-    "VARIANT_NAMES", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError", "evaluate", "export",
-    "import_magenta", "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
+    "VARIANT_NAMES", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError", "check_domain",
+    "evaluate", "export", "import_magenta", "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip
 
 
