@@ -108,7 +108,8 @@ def import_magenta(
     tree = {"seed": seed, "domain": {"name": "music"}, "model": model, "tune": {"primer": "random"}}
     config = from_tree(tree, str(checkpoint))
     run, domain = RunFolder(Path(out)), domain_class("music")({})
-    run.create(config, {"kind": "prior", "imported": str(checkpoint), "events": events}, resume=False, force=force)
     meta = {"kind": "prior", **runs.checkpoint_meta(config, domain)}
-    checkpoints.save(run.checkpoints, checkpoints.Checkpoint(0, meta, checkpoints.join(prior=weights)))
+    with run.only_writer():
+        run.create(config, {"kind": "prior", "imported": str(checkpoint), "events": events}, resume=False, force=force)
+        checkpoints.save(run.checkpoints, checkpoints.Checkpoint(0, meta, checkpoints.join(prior=weights)))
     return Run.of(runs.load_run(run.path))

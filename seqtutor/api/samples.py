@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
 from seqtutor.errors import UserError
 from seqtutor.runs.run import Run
+from seqtutor.system import temporary
 from seqtutor.system.files import writing
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
@@ -104,8 +104,8 @@ class Samples(Sequence[str]):
                     table.add({str(name): value for name, value in row.items()})
         if writer is None:
             return [path]
-        with writing(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
-            made = list(dict.fromkeys(writer(tokens, lengths, Path(folder), 0)))
+        with writing(path), temporary.folder_beside(path) as folder:
+            made = list(dict.fromkeys(writer(tokens, lengths, folder, 0)))
             number = len(made) > 1
             names = [path.with_stem(f"{path.stem}-{i:05d}") if number else path for i in range(1, len(made) + 1)]
             for file, name in zip(made, names, strict=True):

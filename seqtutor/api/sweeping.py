@@ -15,6 +15,7 @@ from seqtutor.domains.reward_spec import RewardLike, make_reward, written
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.writer import only_writer
 from seqtutor.system.progress import LOG
 from seqtutor.system.tables import aligned
 
@@ -135,6 +136,7 @@ def _run(
         jobs.append(sweep.Job(point, whole, run, particles))
     with (
         make_reward(prior.domain, _chosen(jobs, reward), jobs[0].config.tune.batch) as scores,
+        only_writer(folder),
         ray_engine.engine(prior.path) if engine == "ray" else nullcontext() as there,
     ):
         sweep.prepare(jobs, prior, scores, inputs.about_tuned(prior.path), resume, force)

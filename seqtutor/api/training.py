@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,14 +52,19 @@ def pretrain(
 
     corpus = inputs.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
     about = {"kind": "prior", "data": {"sha256": corpus.sha256, "sequences": len(corpus)}}
-    if is_chief():
+
+    def begin() -> None:
         _tell_longer(run.create(resolved, about, resume, force, PRETRAINED_LONGER))
         write_rejected(run.path, corpus.rejected)
         if corpus.rejected:
             count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)
             why = f"({corpus.rejected.reasons()}): see {run.path / 'rejected.csv'}"
             LOG.warning(f"rejected {count:,} of {total:,} sequences {why}")
-    train(resolved, corpus, run, resume, quiet)
+
+    with run.only_writer() if is_chief() else nullcontext():
+        if is_chief():
+            run.check(resolved, about, resume, force, PRETRAINED_LONGER)
+        train(resolved, corpus, run, resume, quiet, begin)
     return Run.of(runs.load_run(run.path))
 
 
@@ -108,12 +114,17 @@ def tune(
     from seqtutor.tuning.loop import tune as learn
 
     inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
-    with make_reward(loaded.domain, chosen, resolved.tune.batch) as scores:
-        _tell_longer(run.create(resolved, inputs.about_tuned(loaded.path), resume, force, TUNED_LONGER))
+    about = inputs.about_tuned(loaded.path)
+
+    def begin() -> None:
+        _tell_longer(run.create(resolved, about, resume, force, TUNED_LONGER))
         if asked is not None and config is not None:
             inputs.tell_of_prior(asked, loaded, inputs.where(config))
         inputs.tell_of_untrained(loaded)
-        learn(resolved, loaded, scores, run, resume, quiet)
+
+    with make_reward(loaded.domain, chosen, resolved.tune.batch) as scores, run.only_writer():
+        run.check(resolved, about, resume, force, TUNED_LONGER)
+        learn(resolved, loaded, scores, run, resume, quiet, begin)
     return Run.of(replace(runs.load_run(run.path), reward=chosen))
 
 

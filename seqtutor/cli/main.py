@@ -1,6 +1,7 @@
 """The command `seqtutor`: finds a command's module when it is called for, and turns errors into exit codes.
 
-Exit codes: 0 done, 2 wrong usage or input, 1 anything else, 130 interrupted.
+Exit codes: 0 done, 2 wrong usage or input, 1 anything else; 130 after Ctrl-C, 143 after SIGTERM, 129 after
+SIGHUP.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from click.shell_completion import shell_complete
 import seqtutor
 from seqtutor.cli.options import VERBOSE, Group
 from seqtutor.errors import UserError
+from seqtutor.system import interrupt
 
 # name -> (module:attribute, one line of help). Kept here so that `seqtutor --help` loads no command's module.
 COMMANDS = {
@@ -91,7 +93,7 @@ def main() -> None:
     if asked := os.environ.get(COMPLETE):
         sys.exit(shell_complete(commands, {}, "seqtutor", COMPLETE, asked))
     code = run(sys.argv[1:])
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is done: Ctrl-C need say nothing any more
+    interrupt.end_at_once()  # all is done: Ctrl-C need say nothing any more
     sys.exit(code)
 
 
@@ -101,7 +103,7 @@ def run(args: Sequence[str]) -> int:
     meta: dict[str, Any] = {}  # the commands' context notes -v here, so it is known after they failed
     try:
         # Not commands.main(): it would take any EOFError for an interrupt, and any broken pipe for that of stdout.
-        with commands.make_context("seqtutor", list(args), color=colour()) as context:
+        with interrupt.raised(), commands.make_context("seqtutor", list(args), color=colour()) as context:
             meta = context.meta
             commands.invoke(context)
         sys.stdout.flush()
@@ -109,7 +111,9 @@ def run(args: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except KeyboardInterrupt as error:
-        return _fail(f"interrupted; {error}" if error.args else "interrupted", 130, meta)
+        number = interrupt.number_of(error)
+        by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        return _fail(f"interrupted{by}; {error}" if error.args else f"interrupted{by}", 128 + number, meta)
     except UserError as error:
         return _fail(f"error: {error}", 2, meta)
     except _HELP_ASKED as error:

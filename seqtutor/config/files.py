@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from seqtutor.config import strict_yaml
 from seqtutor.config.sections import Config
 from seqtutor.errors import UserError, shown, unknown_name
 from seqtutor.system.files import packaged
@@ -103,7 +104,7 @@ def assignments(items: Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise UserError(f"--set {item}: write it as section.key=value")
         try:
-            settings[key.strip()] = yaml.safe_load(text)
+            settings[key.strip()] = strict_yaml.parse(text)
         except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"--set {item}: the value is not valid YAML") from None
     return settings
@@ -135,7 +136,7 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = strict_yaml.read(path)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

@@ -15,6 +15,7 @@ from seqtutor.domains.base import DataSet, Domain
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.reading import text_files
 from seqtutor.system.cache import cache_dir, cache_file
+from seqtutor.system.input_files import open_input
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def content_hash(domain: Domain, source: Source) -> tuple[str, str]:
     try:
         for file in domain.files(path):
             size = 0
-            with open(file, "rb") as stream:
+            with open_input(file) as stream:
                 while block := stream.read(1 << 20):
                     content.update(block)
                     size += len(block)

@@ -18,6 +18,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, PrefixReward, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
+from seqtutor.system.interrupt import working
 from seqtutor.system.progress import LOG
 
 TRIAL = 8  # random sequences that a user's function is tried on before a run
@@ -71,7 +72,8 @@ class FunctionReward(Reward):
         """Rewards of tokens [N, T] with lengths [N]. Raises UserError if the function fails or gives anything else."""
         texts = [self._domain.decode(row[:length]) for row, length in zip(tokens, lengths, strict=True)]
         try:
-            returned = self._function(tokens.copy(), texts)
+            with working(f"the reward {self._where}"):
+                returned = self._function(tokens.copy(), texts)
         except (Exception, SystemExit) as error:
             raise _blame(error, self._path, self.names[0]) from error
         values = self._numbers(returned, tokens.shape)

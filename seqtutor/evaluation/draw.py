@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,8 +15,12 @@ from seqtutor.policy.particles import Populations, Uniforms
 from seqtutor.policy.primers import NONE, Primer, draw_from
 from seqtutor.policy.sampler import Rollout
 from seqtutor.runs.run import Run
+from seqtutor.system.progress import LOG
 
 AT_ONCE = 1 << 14  # particles in memory together, if one population is not more
+
+FIRST = 3  # batches that tell nothing about how long all will take, and as many that do
+LONG = 1.0  # hours; what takes longer is worth a word
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,14 @@ def draw(run: Run, how: Draw, target: Target | None = None) -> Iterator[DrawnBat
     Args: target: of particles; it must be given where there are some.
     """
     how.check()
-    if how.particles > 1:
-        if target is None:
-            raise ValueError("particles need a target")
-        yield from _picked(run, how, target)
-        return
+    if how.particles > 1 and target is None:
+        raise ValueError("particles need a target")
+    batches = _picked(run, how, target) if target is not None and how.particles > 1 else _drawn(run, how)
+    return _telling_how_long(batches, how.num)
+
+
+def _drawn(run: Run, how: Draw) -> Iterator[DrawnBatch]:
+    """Draws from the policy itself."""
     sampler, primer = run.sampler(how.temperature), Primer(run.domain, how.primer)
     for index, first in enumerate(range(0, how.num, how.batch)):
         rng = np.random.default_rng([how.seed, 0x5A, index])
@@ -85,6 +93,20 @@ def draw(run: Run, how: Draw, target: Target | None = None) -> Iterator[DrawnBat
         whole, before, count = draw_from(sampler, uniforms, primers, run.domain)
         n = min(how.batch, how.num - first)
         yield DrawnBatch(before[:n], Rollout(*(array[:n] for array in whole)), count[:n])
+
+
+def _telling_how_long(batches: Iterator[DrawnBatch], num: int) -> Iterator[DrawnBatch]:
+    """The batches; where all will take over LONG, with what becomes of them, a warning says so after a few."""
+    begun, done, counted = 0.0, 0, 0
+    for number, batch in enumerate(batches):
+        yield batch
+        done += len(batch.drawn_lengths)
+        if number == FIRST:
+            begun, counted = time.monotonic(), done
+        if number == 2 * FIRST:
+            hours = (time.monotonic() - begun) * (num - done) / (done - counted) / 3600
+            if hours > LONG:
+                LOG.warning(f"{num:,} sequences: about {hours:,.0f} more hours at this rate")
 
 
 def _picked(run: Run, how: Draw, target: Target) -> Iterator[DrawnBatch]:

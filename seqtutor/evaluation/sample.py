@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.domains.base import Domain, Reward, Writer
-from seqtutor.errors import unknown_name
+from seqtutor.errors import UserError, unknown_name
 from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
 from seqtutor.policy.primers import Primer
 from seqtutor.policy.sampler import Rollout
@@ -20,6 +20,7 @@ from seqtutor.system.files import writing
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
+MOST_NPZ = 8 << 30  # bytes of samples.npz, which is held in memory
 GENERAL = ("csv", "npz")  # formats of every domain; samples.csv is written in any case
 
 
@@ -45,6 +46,9 @@ def write(run: Run, how: Draw, kind: str, target: Target, folder: Path, quiet: b
       UserError: the domain cannot write the format, the primer cannot be used, or the folder cannot be written to.
     """
     writer = find_writer(run.domain, kind)
+    size = 12 * how.num * run.domain.length
+    if kind == "npz" and size > MOST_NPZ:
+        raise UserError(f"samples.npz of {how.num:,} sequences takes {size >> 30:,} GiB of memory; use --format csv")
     path = make_folder(folder) / "samples.csv"
     write_rejected(folder, Primer(run.domain, how.primer).rejected)
     weight = ("log_weight",) if how.particles > 1 else ()

@@ -17,6 +17,8 @@ from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Exploration, pick
 from seqtutor.policy.sequence_model import State, shift_right
 from seqtutor.runs.run import Run
+from seqtutor.system import temporary
+from seqtutor.system.files import writing
 from seqtutor.system.tables import make_folder
 from seqtutor.system.versions import versions
 
@@ -32,16 +34,14 @@ def export(run: Run, folder: Path) -> None:
     The folder is whole or not there; what is in it is replaced. Raises UserError if it cannot be written to.
     """
     module, folder = Exported(run.policy, run.domain.vocabulary), folder.resolve()
-    temporary = make_folder(folder.parent) / f".{folder.name}.{os.getpid()}"
-    try:
-        make_folder(temporary / ABOUT.parent)
-        tf.saved_model.save(module, str(temporary), module.signatures())
-        (temporary / ABOUT).write_text(json.dumps(about(run, module.state_size), indent=1) + "\n", encoding="utf-8")
+    make_folder(folder.parent)
+    with writing(folder), temporary.folder_beside(folder) as hidden:
+        make_folder(hidden / ABOUT.parent)
+        tf.saved_model.save(module, str(hidden), module.signatures())
+        (hidden / ABOUT).write_text(json.dumps(about(run, module.state_size), indent=1) + "\n", encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.replace(hidden, folder)
 
 
 def check_place(folder: Path, force: bool) -> None:

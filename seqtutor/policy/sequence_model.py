@@ -26,6 +26,31 @@ class Scores(NamedTuple):
     value: tf.Tensor
 
 
+def shapes(config: ModelConfig, actions: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight of a `SequenceModel`, in their order."""
+    gates, inputs = 4 if config.cell == "lstm" else 3, actions + 1
+    found: dict[str, tuple[int, ...]] = {}
+    for i, units in enumerate(config.sizes):
+        found[f"layer{i}/kernel"] = (inputs, gates * units)
+        found[f"layer{i}/recurrent"] = (units, gates * units)
+        found[f"layer{i}/bias"] = (gates * units,)
+        inputs = units
+    found["logits/kernel"], found["logits/bias"] = (inputs, actions), (actions,)
+    found["value/kernel"], found["value/bias"] = (inputs, 1), (1,)
+    return found
+
+
+def check_shapes(config: ModelConfig, actions: int, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raises ValueError that names which weights are missing, left over or of another shape."""
+    expected = shapes(config, actions)
+    missing, extra = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()
+    if missing or extra:
+        raise ValueError(f"weights missing {sorted(missing)}, left over {sorted(extra)}")
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"weight {name} has shape {arrays[name].shape}, expected {shape}")
+
+
 class SequenceModel:
     """Weights and the two ways to run them: `step` (one token) and `unroll` (whole sequences); they agree.
 
@@ -40,18 +65,9 @@ class SequenceModel:
         """Fresh weights: Glorot uniform kernels, zero biases, zero value head; all from `seed`."""
         self.config, self.actions, self.precision = config, actions, tf.float32
         self._lstm = config.cell == "lstm"
-        gates = 4 if self._lstm else 3
         rng = np.random.default_rng([seed, 0x5EED])
-        shapes: dict[str, tuple[int, ...]] = {}
-        inputs = actions + 1
-        for i, units in enumerate(config.sizes):
-            shapes[f"layer{i}/kernel"] = (inputs, gates * units)
-            shapes[f"layer{i}/recurrent"] = (units, gates * units)
-            shapes[f"layer{i}/bias"] = (gates * units,)
-            inputs = units
-        shapes["logits/kernel"], shapes["logits/bias"] = (inputs, actions), (actions,)
-        shapes["value/kernel"], shapes["value/bias"] = (inputs, 1), (1,)
-        self.weights = {name: tf.Variable(_initial(name, shape, rng), name=name) for name, shape in shapes.items()}
+        each = shapes(config, actions).items()
+        self.weights = {name: tf.Variable(_initial(name, shape, rng), name=name) for name, shape in each}
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -64,12 +80,7 @@ class SequenceModel:
 
     def set(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Sets every weight. Raises ValueError that names what is missing, left over or of another shape."""
-        missing, extra = self.weights.keys() - arrays.keys(), arrays.keys() - self.weights.keys()
-        if missing or extra:
-            raise ValueError(f"weights missing {sorted(missing)}, left over {sorted(extra)}")
-        for name, variable in self.weights.items():
-            if arrays[name].shape != tuple(variable.shape):
-                raise ValueError(f"weight {name} has shape {arrays[name].shape}, expected {tuple(variable.shape)}")
+        check_shapes(self.config, self.actions, arrays)
         for name, variable in self.weights.items():
             variable.assign(arrays[name])
 

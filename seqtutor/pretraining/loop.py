@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,22 +25,26 @@ from seqtutor.runs.history import Clock, History
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.tensorboard import TensorBoard
 from seqtutor.system.files import write_text
-from seqtutor.system.interrupt import Interrupt
+from seqtutor.system.interrupt import Interrupt, stop
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import make_folder
 
 
-def pretrain(config: Config, corpus: Corpus, run: RunFolder, resume: bool = False, quiet: bool = False) -> None:
+def pretrain(
+    config: Config, corpus: Corpus, run: RunFolder, resume: bool = False, quiet: bool = False,
+    begin: Callable[[], object] = lambda: None,
+) -> None:  # fmt: skip
     """Trains a prior on a corpus until the validation loss stops falling or the epochs are over.
 
     Writes history.csv, checkpoints (the best by validation loss is marked), samples of each validation, and
     at the end summary.json with the cross-entropy of the best weights on the test split. Of several workers (see
     seqtutor.pretraining.replicas) each calls this with the same arguments, and the chief alone writes.
 
+    Args: begin: called by the chief when the run is sure to start, before anything is written.
     Raises:
       UserError: the training split is empty, or the workers were not started alike.
       ConnectionError: a worker is gone.
-      KeyboardInterrupt: after Ctrl-C to any worker, once the step is finished and a checkpoint written.
+      KeyboardInterrupt: after Ctrl-C (or SIGTERM or SIGHUP) to any worker, once a checkpoint is written.
     """
     parts = split(corpus, config.data, config.seed)
     if not len(parts["train"]):
@@ -50,6 +55,8 @@ def pretrain(config: Config, corpus: Corpus, run: RunFolder, resume: bool = Fals
             with checkpoint.must_fit(run.path):
                 trainer.restore(saved)
         _refuse_other_work(replicas, config, corpus, trainer.step)
+        if replicas.chief:
+            begin()
         record = Recorder(run, trainer) if replicas.chief else None
         _train(trainer, replicas, record, quiet or not replicas.chief)
         if record:
@@ -62,7 +69,7 @@ def _train(trainer: Trainer, replicas: Replicas, record: Recorder | None, quiet:
     with Interrupt() as interrupt, Progress(trainer.total_tokens, "token", quiet, trainer.tokens_seen) as progress:
         for tokens in trainer.steps():
             progress.advance(by=tokens)
-            asked = replicas.gather(int(interrupt.asked)).any()
+            asked = int(replicas.gather(interrupt.number).max())
             if trainer.due():
                 row = trainer.validate()
                 if record:
@@ -70,7 +77,7 @@ def _train(trainer: Trainer, replicas: Replicas, record: Recorder | None, quiet:
             if record and (trainer.due() or asked):
                 record.save()
             if asked:
-                raise KeyboardInterrupt(f"--resume continues after step {trainer.step}")
+                raise stop(asked, f"--resume continues after step {trainer.step}")
 
 
 def _refuse_other_work(replicas: Replicas, config: Config, corpus: Corpus, step: int) -> None:

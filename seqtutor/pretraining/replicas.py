@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable
 from itertools import chain
@@ -19,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.errors import UserError
+from seqtutor.system import interrupt
 
 _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -85,13 +85,11 @@ def every_device(quiet: bool = False) -> Replicas:
 
 def _joined(address: str) -> tf.distribute.Strategy:
     """The strategy of the workers in TF_CONFIG, of which this is the one at the address."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # it waits in C++, where Python would not see Ctrl-C
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with interrupt.ending_at_once():  # it waits in C++
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.UnknownError:
         raise UserError(f"cannot serve at {address}, which TF_CONFIG gives this worker; is the port taken?") from None
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def is_chief() -> bool:

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, shown
 from seqtutor.reading import tables
 from seqtutor.reading.records import Record, Rejected
+from seqtutor.system.input_files import Unpacked, open_input
 
 TABLES = (".csv", ".tsv")
+SHOWN = 20  # columns named in an error
+LONGEST_LINE = 1_000_000  # characters; the longest sequences, and rows of tables, have some thousands
 _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -53,7 +56,7 @@ def texts(
 def lines(path: Path, name: str) -> Iterator[Record | Rejected]:
     """Every line that is not blank, as NAME:NUMBER. Raises UserError if the file is damaged or cannot be read."""
     with _opened(path, newline=None) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_bounded(file, path), 1):
             if line := line.strip():
                 yield Record(f"{name}:{number}", line)
 
@@ -70,7 +73,7 @@ def column(
     Raises UserError: there is no such column, or the file is damaged or cannot be read.
     """
     with _opened(path, newline="") as file:
-        rows = tables.Rows(file, quoted=kind(path) != ".tsv")
+        rows = tables.Rows(_bounded(file, path), quoted=kind(path) != ".tsv")
         at = _find(rows, path, wanted, known, is_data)
         for number, row in rows:
             if isinstance(row, str):
@@ -109,18 +112,31 @@ def _find(
         if is_data is not None and not wanted and cells and is_data(cells[0].strip()):
             rows.begin(separator, header)
             return 0
-    there = ", ".join(repr(cell.strip()) for cell in max(found.values(), key=len)) or "none"
+    there = [shown(cell.strip()) for cell in max(found.values(), key=len)]
+    listed = ", ".join(there[:SHOWN] + [f"{len(there) - SHOWN} more"] * (len(there) > SHOWN)) or "none"
     mend = f"name the one to read, as in {path.name}:COLUMN"
-    raise UserError(f"'{path}' has no column {wanted or ', '.join(known)} (columns found: {there}): {mend}")
+    raise UserError(f"'{path}' has no column {wanted or ', '.join(known)} (columns found: {listed}): {mend}")
+
+
+def _bounded(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """The lines of a file. Raises UserError for one that is too long to be text."""
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise UserError(
+                f"'{path}', line {number}: longer than {LONGEST_LINE:,} characters; is it text? break it up"
+            )
+        yield line
 
 
 @contextmanager
 def _opened(path: Path, newline: str | None) -> Iterator[io.TextIOWrapper]:
     """A text file to read. Raises UserError, inside the block too, where the file is damaged or cannot be read."""
     try:
-        with open(path, "rb") as raw:
+        with open_input(path) as raw:
             zipped = path.suffix.lower() == ".gz" or raw.peek(2)[:2] == _GZIP
-            data = gzip.GzipFile(fileobj=raw) if zipped else raw
+            data = Unpacked(raw, path) if zipped else raw
             # Bytes that are not UTF-8 pass as surrogates: they spoil a line only if they are in the part that is read.
             encoding, errors = "utf-8-sig", "surrogateescape"
             if data.peek(2)[:2] in _UTF16:

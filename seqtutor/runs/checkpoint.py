@@ -25,10 +25,14 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.runs.writer import writer_of
+from seqtutor.system import temporary
 from seqtutor.system.files import read_arrays, write_text, writing
+from seqtutor.system.input_files import open_input, read_text
 from seqtutor.system.progress import LOG
 
 FORMAT = 1
+MOST_META = 16 << 20  # bytes of checkpoint.json; a vocabulary of 100,000 symbols has one
 KEEP = 2  # newest checkpoints kept, beside the best
 
 # What using JSON or arrays raises that are not what they should be.
@@ -70,40 +74,57 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool = False) -> None:
 
 def _write(folder: Path, checkpoint: Checkpoint) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    final, temporary = folder / f"step-{checkpoint.step:08d}", folder / f".writing-{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        with open(temporary / "arrays.npz", "wb") as file:
+    final = folder / f"step-{checkpoint.step:08d}"
+    with temporary.folder_beside(folder / "writing") as hidden:
+        with open(hidden / "arrays.npz", "wb") as file:
             np.savez(file, **checkpoint.arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
             _flush(file)
-        sha256 = _sha256(temporary / "arrays.npz")
+        sha256 = _sha256(hidden / "arrays.npz")
         meta = {"format": FORMAT, "step": checkpoint.step, "sha256": sha256, **checkpoint.meta}
-        with open(temporary / "checkpoint.json", "w", encoding="utf-8") as file:
+        with open(hidden / "checkpoint.json", "w", encoding="utf-8") as file:
             json.dump(meta, file, indent=1)
             _flush(file)
         if final.exists():
             shutil.rmtree(final)
-        os.replace(temporary, final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.replace(hidden, final)
 
 
 def load_newest(folder: Path, warn: Callable[[str], None] | None = None) -> Checkpoint | None:
-    """The newest whole checkpoint, or None if there is none. `warn` is told of every damaged one passed over."""
-    for path in reversed(_saved(folder)):
-        checkpoint = _load(path, warn or LOG.warning)
+    """The newest whole checkpoint, or None if there is none. `warn` is told of every damaged one passed over.
+
+    One that its writer has replaced meanwhile is not damaged: then the newer ones are looked at.
+    """
+    told = list[str]()
+    for path in _newest_first(folder):
+        checkpoint = _load(path, told.append)
         if checkpoint is not None:
             return checkpoint
+        for line in told if path.exists() else ():
+            (warn or LOG.warning)(line)
+        told.clear()
     return None
+
+
+def _newest_first(folder: Path) -> Iterator[Path]:
+    """Each checkpoint once, the newest first; those that appear meanwhile too."""
+    done = set[Path]()
+    while left := [path for path in _saved(folder) if path not in done]:
+        done.add(left[-1])
+        yield left[-1]
 
 
 def load_best(folder: Path, warn: Callable[[str], None] | None = None) -> Checkpoint:
     """The checkpoint marked best, else the newest whole one. Raises UserError if there is none."""
-    step = _best_step(folder)
-    path = folder / f"step-{step or 0:08d}"
-    found = _load(path, warn or LOG.warning) if path in _saved(folder) else None
+    found, tried = None, -1
+    while found is None and (step := _best_step(folder)) not in (None, tried):  # a writer may replace it meanwhile
+        tried, path = step or 0, folder / f"step-{step:08d}"
+        told = list[str]()
+        found = _load(path, told.append) if path in _saved(folder) else None
+        for line in told if path.exists() else ():
+            (warn or LOG.warning)(line)
     found = found or load_newest(folder, warn)
+    if found is None and (who := writer_of(folder.parent)):
+        raise UserError(f"no checkpoint in {folder} yet: {who} trains this run; wait for the first")
     if found is None:
         raise UserError(f"no whole checkpoint in {folder}; is this a finished run? train it again or with --resume")
     return found
@@ -128,7 +149,7 @@ def _number(path: Path) -> int:
 
 def _load(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     try:
-        meta = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
+        meta = json.loads(read_text(path / "checkpoint.json", MOST_META))
         if meta["format"] == FORMAT:
             if meta["step"] != _number(path):
                 raise ValueError("its step is not that of its name")
@@ -158,14 +179,14 @@ def mark_best(folder: Path, step: int) -> None:
 
 def _best_step(folder: Path) -> int | None:
     try:
-        return int(json.loads((folder / "best.json").read_text(encoding="utf-8"))["step"])
-    except (OSError, *UNFIT):
+        return int(json.loads(read_text(folder / "best.json", MOST_META))["step"])
+    except (OSError, UserError, *UNFIT):
         return None
 
 
 def _sha256(path: Path) -> str:
     total = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_input(path) as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             total.update(block)
     return total.hexdigest()

@@ -125,8 +125,9 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
 
 
 def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray], units: int = 0) -> SequenceModel:
-    from seqtutor.policy.sequence_model import SequenceModel
+    from seqtutor.policy.sequence_model import SequenceModel, check_shapes
 
+    check_shapes(config.model.widened(units), vocabulary.size, arrays)  # before so much memory is taken
     network = SequenceModel(config.model.widened(units), vocabulary.size)
     network.set(arrays)
     return network

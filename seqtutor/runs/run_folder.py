@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from seqtutor.config import Config, from_tree, to_tree
+from seqtutor.config import Config, from_tree, strict_yaml, to_tree
 from seqtutor.errors import UserError
+from seqtutor.runs.writer import only_writer
 from seqtutor.system.files import write_text, writing
 from seqtutor.system.versions import versions
 
@@ -26,6 +28,11 @@ class RunFolder:
 
     def __init__(self, path: Path):
         self.path = Path(path)
+
+    @property
+    def config_file(self) -> Path:
+        """Every setting, and how the run came about."""
+        return self.path / "config.yaml"
 
     @property
     def checkpoints(self) -> Path:
@@ -45,14 +52,18 @@ class RunFolder:
         Args: longer: settings that may be greater than the run's when it is resumed, such as `tune.rounds`.
 
         Raises UserError if a run is there and neither resume nor force is given, if resume is asked for with another
-        config or kind than the run's, or if the config.yaml that is there is not a run's.
+        config or kind than the run's or without its config.yaml, or if the config.yaml that is there is not a run's.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"{self.path} is a file; choose another --out")
-        there = (self.path / "config.yaml").exists()
-        if there and "run" not in self._tree():
-            raise UserError(f"{self.path / 'config.yaml'} is not a run's; choose another --out")
-        if there and resume:
+        self._refuse_file()
+        named = self.config_file.exists()
+        there = named or any(self.checkpoints.glob("step-*"))
+        if named and "run" not in self._tree():
+            raise UserError(f"{self.config_file} is not a run's; choose another --out")
+        if there and not named and not force:
+            raise UserError(
+                f"{self.path} has checkpoints, but no config.yaml: which run is that? use --force or another --out"
+            )
+        if named and resume:
             other = [
                 f"{key} was {old}, not {new}"
                 for key, (old, new) in _changes(self.config(), config).items()
@@ -62,7 +73,7 @@ class RunFolder:
                 raise UserError(
                     f"{self.path} was started with other settings ({other[0]}); resume with the same, or use --force"
                 )
-        elif there and not force:
+        elif named and not force:
             raise UserError(f"{self.path} holds a run already; use --resume, --force or another --out")
         return there
 
@@ -76,18 +87,30 @@ class RunFolder:
         Raises UserError as `check` does, or if the folder cannot be written to.
         """
         there = self.check(config, about, resume, force, longer)
+        goes_on = resume and self.config_file.exists()
         grown, about = {}, {**about, "versions": versions()}
-        if there and resume:
+        if goes_on:
             grown, about = _changes(self.config(), config), self.about()
             if not grown:
                 return grown
             about["grown"] = [*about.get("grown", []), {key: old for key, (old, _) in grown.items()}]
         with writing(self.path):
-            if there and not resume:
+            if there and not goes_on:
                 self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.path / "config.yaml", yaml.safe_dump({**to_tree(config), "run": about}, sort_keys=False))
+        write_text(self.config_file, yaml.safe_dump({**to_tree(config), "run": about}, sort_keys=False))
         return grown
+
+    @contextlib.contextmanager
+    def only_writer(self) -> Iterator[None]:
+        """As `writer.only_writer`: what writes this run does so within it."""
+        self._refuse_file()
+        with only_writer(self.path):
+            yield
+
+    def _refuse_file(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file; choose another --out")
 
     def _clear(self) -> None:
         for path in (self.path / name for name in CONTENTS):
@@ -100,7 +123,7 @@ class RunFolder:
         """The resolved config. Raises UserError if this is not a run folder."""
         tree = self._tree()
         tree.pop("run", None)
-        return from_tree(tree, str(self.path / "config.yaml"))
+        return from_tree(tree, str(self.config_file))
 
     def about(self) -> dict[str, Any]:
         """The `run` section: kind ("prior" or "tuned"), the command, versions."""
@@ -108,11 +131,11 @@ class RunFolder:
 
     def _tree(self) -> dict[str, Any]:
         try:
-            tree = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError, yaml.YAMLError):
+            tree = strict_yaml.read(self.config_file)
+        except (OSError, UserError, ValueError, RecursionError, yaml.YAMLError):
             raise UserError(f"{self.path} is not a run folder: no readable config.yaml in it") from None
         if not isinstance(tree, dict):
-            raise UserError(f"{self.path / 'config.yaml'} is not a mapping")
+            raise UserError(f"{self.config_file} is not a mapping")
         return tree
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from seqtutor.config import strict_yaml
 from seqtutor.errors import UserError
 
 
@@ -53,7 +54,7 @@ def split(overrides: Iterable[str]) -> tuple[tuple[str, ...], dict[str, list[Any
     for item in overrides:
         key, _, text = item.partition("=")
         try:
-            values = yaml.safe_load(f"[{text}]")
+            values = strict_yaml.parse(f"[{text}]")
             json.dumps(values)
         except (yaml.YAMLError, TypeError, ValueError, RecursionError):
             values = []

@@ -66,7 +66,8 @@ def prepare(jobs: Sequence[Job], prior: Run, reward: Reward, about: dict[str, An
         job.run.check(job.config, about, resume, force)
         Tuner(job.config, prior.domain, prior.policy.prior, reward)  # made only to see that it can be
     for job in jobs:
-        job.run.create(job.config, about, resume, force)
+        with job.run.only_writer():
+            job.run.create(job.config, about, resume, force)
 
 
 def sweep(
@@ -116,6 +117,11 @@ def columns(jobs: Sequence[Job]) -> tuple[str, ...]:
 
 def finish(job: Job, prior: Run, reward: Reward, quiet: bool) -> None:
     """Tunes and evaluates a point, continuing from its newest checkpoint, with a reward that has seen nothing."""
+    with job.run.only_writer():
+        _finish(job, prior, reward, quiet)
+
+
+def _finish(job: Job, prior: Run, reward: Reward, quiet: bool) -> None:
     path, fresh = job.run.path, reward.state()
     try:
         tune(job.config, prior, reward, job.run, resume=True, quiet=quiet)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,8 +16,11 @@ import numpy as np
 
 import seqtutor
 from seqtutor.errors import UserError
+from seqtutor.system import temporary
+from seqtutor.system.input_files import most_unpacked, open_input
 
 _MEND = "make room there, or choose another place"
+MOST_EMPTY = 1 << 20  # rows of an array that has no columns: there may be any number of them in no space
 # What numpy and zipfile raise on bytes that are not an archive of arrays, or on one that lies about itself.
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, RuntimeError, OverflowError,
@@ -45,15 +49,14 @@ def whole_file(path: Path, mode: str = "w", mend: str = _MEND, **how: Any) -> It
 
     Raises UserError if it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    hidden = temporary.beside(path)
     with writing(path, mend):
         try:
-            with open(temporary, mode, **how) as file:
+            with open(hidden, mode, **how) as file:
                 yield file
-            os.replace(temporary, path)
+            os.replace(hidden, path)
         finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            temporary.remove(hidden)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -65,16 +68,41 @@ def write_text(path: Path, text: str) -> None:
 def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Those of the named arrays of an .npz that it has, all of them where none is named. Nothing is unpickled.
 
-    Raises UserError if it is damaged or no .npz at all.
+    Raises UserError if it is damaged or no .npz at all, or if its arrays are out of all proportion to the file.
     """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in names or not names}
-            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-                raise ValueError("its members are not arrays")
+        with open_input(path) as file, np.load(file, allow_pickle=False) as archive:
+            wanted = [name for name in archive.files if name in names or not names]
+            _check_sizes(archive.zip, wanted, most_unpacked(file))
+            arrays = {name: archive[name] for name in wanted}
     except _BROKEN as error:
         raise UserError(f"cannot read '{path}' as an .npz file: {error}") from None
     return arrays
+
+
+def _check_sizes(archive: zipfile.ZipFile, names: Sequence[str], most: int) -> None:
+    """Raises ValueError unless the arrays are what the archive says, and not of more bytes than `most`."""
+    members = {member.filename: member for member in archive.infolist()}
+    if len(members) != len(archive.infolist()):
+        raise ValueError("it has two arrays of one name")
+    total = 0
+    for name in names:
+        member = members.get(f"{name}.npy") or members[name]
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            held = member.file_size - file.tell()
+        size = math.prod(shape)
+        if dtype.hasobject:
+            raise ValueError("it has Python objects, which are never loaded")
+        if size * dtype.itemsize != held:
+            raise ValueError(f"array '{name}' of shape {list(shape)} does not have that size")
+        if not size and max(shape) > MOST_EMPTY:
+            raise ValueError(f"array '{name}' of shape {list(shape)} holds nothing")
+        total += held
+    if total > most:
+        raise ValueError(f"it unpacks to {total >> 20} MiB, out of all proportion; save it with np.savez, not packed")
 
 
 def packaged(*parts: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 
@@ -35,14 +36,18 @@ class Progress:
     def say(self, line: str) -> None:
         """Prints a line above the bar, on a terminal only."""
         if not self._bar.disable:
-            self._bar.write(line, file=sys.stderr)
+            show(line, error=True)
 
 
 def show(line: str, error: bool = False) -> None:
     """Prints a line on standard output (or error) at once, above the bars of the terminal."""
     file = sys.stderr if error else sys.stdout
-    tqdm.write(line, file=file)
-    file.flush()
+    try:
+        tqdm.write(line, file=file)
+        file.flush()
+    except OSError as failed:
+        if not error or failed.errno != errno.EIO:  # the terminal was closed, which costs no run
+            raise
 
 
 def _watched() -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from seqtutor.errors import UserError
+from seqtutor.system import interrupt
 
 _WORKERS = "SEQTUTOR_WORKERS"  # where rewards that take worker processes have them: empty for here, or "ray"
 
@@ -40,7 +41,7 @@ def connect() -> ModuleType:
     try:
         if not ray.is_initialized():
             _probe(address)
-            with _elsewhere():
+            with _elsewhere(), interrupt.kept():
                 ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     except (OSError, OverflowError):
         raise UserError(

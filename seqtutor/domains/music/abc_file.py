@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqtutor.domains.music.melody import Unusable
+from seqtutor.system.input_files import open_input
 
 MAX_BYTES = 64 << 20  # of a file: the largest collections have half of it; about ten times as much memory is needed
 MAX_TUNES = 500_000  # of a file: ten times the largest collection
@@ -52,9 +53,11 @@ def split_abc(path: Path) -> list[tuple[int, str]]:
     The text of a tune ends before the next one; it may hold free text after a blank line, which `parse_lines` leaves
     out. The file's own header (fields before the first blank line) goes before every tune. Raises Unusable; OSError.
     """
-    if path.stat().st_size > MAX_BYTES:
+    with open_input(path) as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
         raise Unusable(f"a file of more than {MAX_BYTES >> 20} MiB: split it")
-    lines = _without_blocks(_LINE_END.split(_decode(path.read_bytes())))
+    lines = _without_blocks(_LINE_END.split(_decode(data)))
     begins = list(_begins(lines))
     if len(begins) > MAX_TUNES:
         raise Unusable(f"more than {MAX_TUNES} tunes: split the file")

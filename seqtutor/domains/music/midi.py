@@ -11,6 +11,7 @@ import numpy as np
 from seqtutor.domains.music.melody import MAX_STEPS, Note, Piece, Unusable, overlapping, quantise, single_line, to_notes
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.midi_file import MAX_BYTES, Song, Ticks, parse_midi
+from seqtutor.system.input_files import open_input
 
 TEMPO = 80  # quarter notes a minute
 SIXTEENTH = 60 / TEMPO / 4  # seconds
@@ -46,7 +47,7 @@ def read_midi(path: Path) -> Piece:
 
     Raises Unusable; OSError if the file cannot be opened.
     """
-    with path.open("rb") as file:
+    with open_input(path) as file:
         song = parse_midi(file.read(MAX_BYTES + 1))
     parts = [[_note(note, song.per_quarter) for note in notes] for notes in song.parts.values()]
     marks = [round(4 * tick / song.per_quarter) for tick, text in song.texts if text == _END_MARK.encode()]

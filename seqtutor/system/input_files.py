@@ -1,0 +1,69 @@
+"""Files that are read: nothing that has no end is opened, and nothing is read or unpacked without a limit.
+
+A device or a pipe may never end. A packed file of some megabytes may hold gigabytes of blanks. What people have is not
+packed to a hundredth: SMILES, tables and arrays of tokens come to a fifth or a twentieth.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import io
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+from seqtutor.errors import UserError
+
+PACKED_TO = 100  # how many times as large as the file what is unpacked from it may be
+PACKED_FREELY = 64 << 20  # bytes that may come out of any file; they are read in a second
+_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+
+
+def open_input(path: Path) -> io.BufferedReader:
+    """A file to read bytes from. Raises UserError if it is a device or a pipe; OSError if it cannot be opened."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its other end
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind == stat.S_IFDIR:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if kind in _KINDS:
+            raise UserError(f"'{path}' is {_KINDS[kind]}, which may never end; copy what is in it into a file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_text(path: Path, most: int) -> str:
+    """A file's text, UTF-8. Raises UserError as `open_input`, and for more than `most` bytes; OSError; ValueError."""
+    with open_input(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise UserError(f"'{path}' is larger than {most >> 20} MiB; is it the right file?")
+    return data.decode("utf-8")
+
+
+class Unpacked(gzip.GzipFile):
+    """What a gzipped file holds. Reading raises UserError where that is out of all proportion to the file."""
+
+    def __init__(self, raw: IO[bytes], path: Path):
+        super().__init__(fileobj=raw)
+        self._path, self._most, self._came = path, most_unpacked(raw), 0
+
+    def read1(self, size: int | None = -1) -> bytes:
+        """As of any buffered file."""
+        data = super().read1(-1 if size is None else size)
+        self._came += len(data)
+        if self._came > self._most:
+            raise UserError(
+                f"'{self._path}' unpacks to more than {PACKED_TO} times its size; if you trust it, unpack it with gunzip "
+                "and give that file"
+            )
+        return data
+
+
+def most_unpacked(raw: IO[bytes]) -> int:
+    """How many bytes may come out of a packed file."""
+    return max(PACKED_FREELY, PACKED_TO * os.fstat(raw.fileno()).st_size)
