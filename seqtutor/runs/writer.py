@@ -34,6 +34,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     folder cannot be written to.
     """
     lock = FileLock(folder / _LOCK, timeout=0)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _acquire(lock, folder)
@@ -46,6 +47,9 @@ def only_writer(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 (folder / name).unlink(missing_ok=True)
         lock.release()
+        with contextlib.suppress(OSError):
+            for path in made:  # where nothing was written after all
+                path.rmdir()
 
 
 def _acquire(lock: FileLock, folder: Path) -> None:

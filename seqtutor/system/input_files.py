@@ -58,8 +58,8 @@ class Unpacked(gzip.GzipFile):
         self._came += len(data)
         if self._came > self._most:
             raise UserError(
-                f"'{self._path}' unpacks to more than {PACKED_TO} times its size; if you trust it, unpack it with gunzip "
-                "and give that file"
+                f"'{self._path}' unpacks to more than {PACKED_TO} times its size; if you trust it, unpack it with "
+                "gunzip and give that file"
             )
         return data
 

@@ -74,8 +74,15 @@ def test_the_lock_of_a_dead_process_is_taken_over(holder):
     assert not list(folder.iterdir())
 
 
+def test_a_folder_in_which_nothing_was_written_is_removed(tmp_path):
+    with only_writer(tmp_path / "a" / "run"):
+        assert (tmp_path / "a" / "run").exists()
+    assert not (tmp_path / "a").exists()
+
+
 def test_many_at_once_are_never_two(tmp_path):
     """The file of the lock is removed in the end, so this tries what happens to those who have it open already."""
+    (tmp_path / "run").mkdir()
     command = [sys.executable, "-c", RIVAL, str(tmp_path / "run"), str(tmp_path / "alone")]
     rivals = [subprocess.Popen(command) for _ in range(3)]
     assert [rival.wait(60) for rival in rivals] == [0, 0, 0]
