@@ -61,7 +61,7 @@ def test_a_primer_of_one_token_may_be_flat_and_counts(make_run, tmp_path):
         (np.array([1]), "fewer"),
         (np.array([1, 99]), r"integers 0 \.\. 4"),
         (np.array([0.5, 1]), "integers"),
-        (np.array([{}, {}], object), "x.npz.*Object arrays"),  # pickled
+        (np.array([{}, {}], object), "x.npz.*Python objects"),  # pickled
     ],
 )
 def test_a_bad_primer(make_run, tmp_path, primer, says):
