@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -128,7 +129,7 @@ def sample(
     run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str | None = None, particles: int = 1,
     c: float | None = None, temperature: float | None = None, primer: str | None = None,
     length: int | None = None, bars: int | None = None, reward: RewardLike | None = None, seed: int | None = None,
-    settings: Mapping[str, Any] | None = None, quiet: bool = False,
+    settings: Mapping[str, Any] | None = None, playing: Mapping[str, Any] | None = None, quiet: bool = False,
 ) -> Samples:  # fmt: skip
     """Draws sequences from a run's policy. The same seed draws the same sequences; fewer are the first of many.
 
@@ -145,6 +146,9 @@ def sample(
       length: tokens of a sequence, at the most; by default those of the run. The policy goes on as it can.
       bars: the same in bars, for melodies.
       reward: as of `tune`; by default the one that the run was tuned for.
+      playing: how files of melodies sound, any of {"tempo": 100, "program": "flute", "swing": 66, "velocity": 90}:
+        quarter notes a minute; a name of General MIDI, or a number from 0; per cent of a quarter that its first eighth
+        lasts, 50 to 75; 1 to 127.
       settings: values for the run's sections sample and evaluate, as {"sample.batch": 64}.
     Raises UserError for anything wrong with the input.
     """
@@ -155,6 +159,8 @@ def sample(
     inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
     run = inputs.of_length(inputs.as_run(run, changes), length, bars)
+    if playing:
+        run = replace(run, domain=run.domain.played(playing))
     from seqtutor.evaluation.draw import Draw, Target
     from seqtutor.evaluation.sample import rows, write
 

@@ -14,19 +14,24 @@ from seqtutor.cli import options
 @click.option("--num", required=True, type=click.IntRange(1), help="Number of sequences.")
 @click.option(
     "--format", "kind", default="csv", metavar="FORMAT", show_default=True,
-    help="csv or npz, or a format of the domain: mid, png, wav for music; smi, svg, png for molecules.",
+    help="csv or npz, or a format of the domain: mid, wav, abc, musicxml, png for music; smi, svg, png for molecules.",
 )  # fmt: skip
 @options.particles("the run's tune.c")
 @click.option("--temperature", type=float, help="Below 1 sharpens the policy, above flattens.")
 @click.option("--primer", metavar="FILE|TOKENS", help="What comes first: start, random, tokens as text, or a file.")
 @options.length("the run's")
+@click.option("--tempo", type=float, metavar="BPM", help="Quarter notes a minute, for melodies; default: 80.")
+@click.option("--program", metavar="NAME", help="Instrument of General MIDI, as flute, or its number from 0.")
+@click.option("--swing", type=float, metavar="PERCENT", help="Of a quarter for its first eighth, 50 to 75; MIDI, wav.")
+@click.option("--velocity", type=int, metavar="N", help="Loudness, 1 to 127; MIDI and MusicXML.")
 @options.reward("the run's tune.reward")
 @options.settings("sample.batch=256")
 @options.shared("RUN/samples")
 def sample(
     path: Path, num: int, kind: str, particles: int, c: float | None, temperature: float | None,
-    primer: str | None, length: int | None, bars: int | None, reward: str | None, overrides: tuple[str, ...],
-    seed: int | None, out: Path | None, quiet: bool,
+    primer: str | None, length: int | None, bars: int | None, tempo: float | None, program: str | None,
+    swing: float | None, velocity: int | None, reward: str | None, overrides: tuple[str, ...], seed: int | None,
+    out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Draw sequences from a run and write them as files.
 
@@ -36,10 +41,12 @@ def sample(
     from seqtutor import api
     from seqtutor.config import assignments
 
+    played = {"tempo": tempo, "program": program, "swing": swing, "velocity": velocity}
     folder = out or path / "samples"
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,
-        length=length, bars=bars, reward=reward, seed=seed, settings=assignments(overrides), quiet=quiet,
+        length=length, bars=bars, reward=reward, seed=seed, settings=assignments(overrides),
+        playing={name: value for name, value in played.items() if value is not None}, quiet=quiet,
     )  # fmt: skip
     if not quiet:
         click.echo(f"{num} sequences in {folder}")

@@ -337,6 +337,13 @@ class Domain(ABC):
         """What `data info` says of sequences beside their lengths and tokens: here, nothing."""
         return []
 
+    def played(self, how: Mapping[str, Any]) -> Domain:
+        """A copy that writes its files so that they are played so, as {"tempo": 100}.
+
+        Raises UserError for what cannot be, and in a domain whose files are not played, as here.
+        """
+        raise UserError(f"files of domain '{self.name}' are not played; leave {' and '.join(how)} out")
+
     @abstractmethod
     def writers(self) -> dict[str, Writer]:
         """File formats the domain can write, by extension ("mid", "png", "smi", ...); csv and npz are general."""

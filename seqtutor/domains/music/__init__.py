@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from seqtutor.domains.music import data_sets, data_summary, reader, render
 from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
 from seqtutor.domains.music.meter import Meter
+from seqtutor.domains.music.playing import QUARTER, Playing
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
 from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.similarity import nearest
@@ -45,6 +47,7 @@ class Music(Domain):
         super().__init__(options, vocabulary)
         self.scale = Scale.named(self.options["key"], self.options["mode"])
         self.meter = Meter.named(self.options["meter"])
+        self.playing = Playing()
         length = self.options["length"]
         if type(length) is not int or not 1 <= length <= LONGEST:
             raise UserError(f"domain.length is {shown(length)}: give a number of sixteenths, 1 to {LONGEST}")
@@ -131,8 +134,16 @@ class Music(Domain):
         return [figure(text, self.meter) for text in texts]
 
     def writers(self) -> dict[str, Writer]:
-        """MIDI, piano rolls, sound."""
-        return render.writers(self.meter)
+        """MIDI, piano rolls, sound, ABC and MusicXML."""
+        return render.writers(self.meter, self.scale, self.playing)
+
+    def played(self, how: Mapping[str, Any]) -> Music:
+        """A copy whose files are played so: see `playing.Playing`."""
+        domain = copy(self)
+        domain.playing = Playing.of(how)
+        if domain.playing.swing != Playing.swing and self.meter.beat % QUARTER:
+            raise UserError(f"swing is of quarters in two eighths, and {self.meter} has none; leave swing out")
+        return domain
 
     def _transposed(self, record: Record | Rejected) -> Record | Rejected:
         """A record from C major / A minor to the notes of the scale."""

@@ -22,7 +22,8 @@ from seqtutor.domains.music.abc_fields import (
 )
 from seqtutor.domains.music.abc_file import Tune, parse_lines
 from seqtutor.domains.music.abc_voice import Voice
-from seqtutor.domains.music.melody import MAX_OFF_GRID, Piece, Unusable, off_grid, single_line
+from seqtutor.domains.music.abc_writer import END
+from seqtutor.domains.music.melody import MAX_OFF_GRID, MAX_STEPS, Piece, Unusable, off_grid, single_line
 
 MAX_VOICES = 1000  # of a tune: no score has half as many
 _LENGTH = r"\d*/*\d*"
@@ -62,8 +63,10 @@ def parse_abc(text: str) -> Piece:
     """The melody of one tune in ABC, as `abc_file.split_abc` gives it. Raises Unusable."""
     reader = _Reader(parse_lines(text))
     voices = [voice for voice in reader.voices.values() if voice.notes]
-    if not voices:
+    if not voices and reader.end is None:
         raise Unusable("no notes")
+    if not voices:
+        return Piece([], reader.end or 0, None, reader.dropped)
     first, *others = voices
     notes = first.melody()
     if off_grid(notes) > MAX_OFF_GRID:
@@ -71,7 +74,7 @@ def parse_abc(text: str) -> Piece:
     dropped = first.dropped + reader.dropped
     dropped["notes of other voices"] += sum(voice.notes for voice in others)
     line = single_line(notes, dropped, "notes shorter than a sixteenth")
-    return Piece(line, int(line[-1].end), first.sharps, dropped)
+    return Piece(line, max(int(line[-1].end), reader.end or 0), first.sharps, dropped)
 
 
 class _Reader:
@@ -80,6 +83,7 @@ class _Reader:
     Attributes:
       voices: by their names, in the order in which they are named first.
       dropped: how many things of each kind the tune as a whole leaves out.
+      end: where the melody ends, in sixteenths, if `abc_writer` says so.
     """
 
     def __init__(self, tune: Tune):
@@ -88,6 +92,7 @@ class _Reader:
         self._key, self._time, self._shift = NO_KEY, FREE, 0
         self._unit: Fraction | None = None
         self._hold = "pitch"
+        self.end: int | None = None
         self._voice: Voice | None = None
         self._declared: dict[str, int | None] = {}  # the shift of each voice of the header, where it has its own
         for letter, text in [*tune.header, tune.body[0]]:
@@ -138,6 +143,8 @@ class _Reader:
             self._hold = words[1]
             for voice in self.voices.values():
                 voice.accidentals_hold = self._hold
+        if letter == "I" and words[:1] == [END] and len(words) == 2 and re.fullmatch(r"\d{1,6}", words[1]):
+            self.end = min(int(words[1]), MAX_STEPS)
         self.dropped["macros not played"] += letter == "m"
         self.dropped["lines of no known field"] += letter not in _FIELDS
 

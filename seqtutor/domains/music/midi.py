@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -11,29 +12,32 @@ import numpy as np
 from seqtutor.domains.music.melody import MAX_STEPS, Note, Piece, Unusable, overlapping, quantise, single_line, to_notes
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.midi_file import MAX_BYTES, Song, Ticks, parse_midi
+from seqtutor.domains.music.playing import LIMITS, Playing, straight
 from seqtutor.system.input_files import open_input
 
-TEMPO = 80  # quarter notes a minute
-SIXTEENTH = 60 / TEMPO / 4  # seconds
-_VELOCITY = 100
 _END_MARK = "seqtutor: end"  # a text event where the melody ends: holds and rests after the last note count
+_SWING_MARK = "seqtutor: swing "  # a text event with the number, without which the notes would be read off the grid
 
 MONOPHONIC = 0.1  # an instrument is one line if at most this share of its notes overlaps another
 GATED, GATES, OFF = 0.85, 4, 0.02  # see `written_ends`; OFF, in sixteenths, is more than rounding to ticks does
 FULL = 0.25  # and may be the melody if it has at least this share of the notes of the fullest such one
 
 
-def write_midi(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> None:
-    """Writes tokens [T] as a MIDI file, piano, `TEMPO` quarter notes a minute; its length T can be read back."""
+def write_midi(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME, playing: Playing | None = None) -> None:
+    """Writes tokens [T] as a MIDI file; they can be read back, their length T and what was swung too."""
     import pretty_midi
 
-    song = pretty_midi.PrettyMIDI(initial_tempo=TEMPO)
+    playing = playing or Playing()
+    song = pretty_midi.PrettyMIDI(initial_tempo=playing.tempo)
     song.time_signature_changes.append(pretty_midi.TimeSignature(meter.numerator, meter.denominator, 0))
-    piano = pretty_midi.Instrument(program=0, name="melody")
+    instrument = pretty_midi.Instrument(program=playing.program, name="melody")
     for note in to_notes(tokens):
-        piano.notes.append(pretty_midi.Note(_VELOCITY, note.pitch, note.start * SIXTEENTH, note.end * SIXTEENTH))
-    song.instruments.append(piano)
-    song.text_events.append(pretty_midi.Text(_END_MARK, len(tokens) * SIXTEENTH))
+        begin, end = playing.seconds(note.start), playing.seconds(note.end)
+        instrument.notes.append(pretty_midi.Note(playing.velocity, note.pitch, begin, end))
+    song.instruments.append(instrument)
+    song.text_events.append(pretty_midi.Text(_END_MARK, playing.seconds(len(tokens))))
+    if playing.swing != Playing.swing:
+        song.text_events.append(pretty_midi.Text(f"{_SWING_MARK}{playing.swing:.6g}", 0))
     song.write(str(path))
 
 
@@ -49,8 +53,10 @@ def read_midi(path: Path) -> Piece:
     """
     with open_input(path) as file:
         song = parse_midi(file.read(MAX_BYTES + 1))
-    parts = [[_note(note, song.per_quarter) for note in notes] for notes in song.parts.values()]
-    marks = [round(4 * tick / song.per_quarter) for tick, text in song.texts if text == _END_MARK.encode()]
+    swing = _swing([text for _, text in song.texts])
+    parts = [[_note(note, song.per_quarter, swing) for note in notes] for notes in song.parts.values()]
+    ends = [4 * tick / song.per_quarter for tick, text in song.texts if text == _END_MARK.encode()]
+    marks = [round(straight(end, swing)) for end in ends]
     if marks and max(marks) > MAX_STEPS:
         raise Unusable(f"longer than {MAX_STEPS} sixteenths")
     if not marks:
@@ -83,8 +89,19 @@ def written_ends(notes: list[Note], tick: float) -> list[Note]:
     return [note._replace(end=note.start + (note.end - note.start) / share) for note in notes]
 
 
-def _note(note: Ticks, per_quarter: int) -> Note:
-    return Note(4 * note.start / per_quarter, 4 * note.end / per_quarter, note.pitch)
+def _note(note: Ticks, per_quarter: int, swing: float) -> Note:
+    begin, end = (straight(4 * tick / per_quarter, swing) for tick in (note.start, note.end))
+    return Note(begin, end, note.pitch)
+
+
+def _swing(texts: list[bytes]) -> float:
+    """What `write_midi` says of the swing; straight where it says nothing."""
+    least, most, _ = LIMITS["swing"]
+    for text in texts:
+        number = text.removeprefix(_SWING_MARK.encode())
+        if number != text and re.fullmatch(rb"\d\d(\.\d{1,4})?", number) and least <= float(number) <= most:
+            return float(number)
+    return least
 
 
 def _melody(song: Song, parts: list[list[Note]]) -> list[Note]:

@@ -1,4 +1,4 @@
-"""Melodies as files to play and to look at: MIDI, sound (WAV) and piano rolls (PNG)."""
+"""Melodies as files to play, to edit and to look at: MIDI, sound (WAV), ABC, MusicXML and piano rolls (PNG)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.domains.base import Writer
+from seqtutor.domains.music.abc_writer import write_abc
 from seqtutor.domains.music.melody import to_notes
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
-from seqtutor.domains.music.midi import SIXTEENTH, write_midi
+from seqtutor.domains.music.midi import write_midi
+from seqtutor.domains.music.musicxml import write_musicxml
+from seqtutor.domains.music.playing import Playing
+from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, PITCH_CLASSES
 
 RATE = 44_100  # samples a second
@@ -28,12 +32,15 @@ BLACK_KEYS = {1, 3, 6, 8, 10}
 _INK, _NOTE, _SHADE, _LINE, _BAR = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da", "#868e96"
 
 
-def writers(meter: Meter) -> dict[str, Writer]:
+def writers(meter: Meter, scale: Scale, playing: Playing) -> dict[str, Writer]:
     """The file formats of melodies by extension; one file a melody, `melody-00001.mid` and so on."""
+    musicxml = partial(write_musicxml, meter=meter, scale=scale, playing=playing)
     return {
-        "mid": partial(_write_each, "mid", partial(write_midi, meter=meter)),
+        "mid": partial(_write_each, "mid", partial(write_midi, meter=meter, playing=playing)),
         "png": partial(_write_each, "png", partial(write_png, meter=meter)),
-        "wav": partial(_write_each, "wav", lambda tokens, path: path.write_bytes(wav_bytes(tokens))),
+        "wav": partial(_write_each, "wav", lambda tokens, path: path.write_bytes(wav_bytes(tokens, RATE, playing))),
+        "abc": partial(_write_each, "abc", partial(write_abc, meter=meter, scale=scale, playing=playing)),
+        "musicxml": partial(_write_each, "musicxml", musicxml),
     }
 
 
@@ -52,15 +59,16 @@ def _write_each(
     return paths
 
 
-def synthesise(tokens: np.ndarray, rate: int = RATE) -> np.ndarray:
+def synthesise(tokens: np.ndarray, rate: int = RATE, playing: Playing | None = None) -> np.ndarray:
     """Samples float32 in [-0.8, 0.8], mono, of tokens [T]: T sixteenths and a short tail, plucked tones.
 
     A tone of pitch f is sum_k a_k exp(-d_k t) sin(2 pi k f t), with f = 440 * 2^((MIDI - 69) / 12) Hz, over the
     partials that `rate` samples a second can hold.
     """
-    samples = np.zeros(round((len(tokens) * SIXTEENTH + _TAIL) * rate), np.float64)
+    seconds = (playing or Playing()).seconds
+    samples = np.zeros(round((seconds(len(tokens)) + _TAIL) * rate), np.float64)
     for note in to_notes(tokens):
-        begin, held = round(note.start * SIXTEENTH * rate), (note.end - note.start) * SIXTEENTH
+        begin, held = round(seconds(note.start) * rate), seconds(note.end) - seconds(note.start)
         time = np.arange(round((held + _RELEASE) * rate)) / rate
         frequency = 440 * 2 ** ((note.pitch - 69) / 12)
         waves = np.sin(2 * np.pi * frequency * np.outer(_PARTIALS, time)) * np.exp(-np.outer(_DECAY, time))
@@ -71,14 +79,14 @@ def synthesise(tokens: np.ndarray, rate: int = RATE) -> np.ndarray:
     return (samples * (0.8 / peak if peak else 1.0)).astype(np.float32)
 
 
-def wav_bytes(tokens: np.ndarray, rate: int = RATE) -> bytes:
+def wav_bytes(tokens: np.ndarray, rate: int = RATE, playing: Playing | None = None) -> bytes:
     """A WAV file, 16 bits, mono, `rate` samples a second, of tokens [T]."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes((synthesise(tokens, rate) * 32767).astype("<i2").tobytes())
+        file.writeframes((synthesise(tokens, rate, playing) * 32767).astype("<i2").tobytes())
     return buffer.getvalue()
 
 
