@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 Count = Annotated[int, Field(le=10**9)]
 AtOnce = Annotated[int, Field(ge=1, le=2**16)]  # sequences in memory together
 WEIGHTS = 10**8  # of a network, at the most: what learns has six arrays of that size
+EMBEDDING = 10**4  # numbers a token
 VariantName = Literal["q", "psi", "g", "pcl", "tb", "dap", "pg", "dpg", "rl-only"]
 VARIANT_NAMES: tuple[str, ...] = get_args(VariantName)
 VARIANT_SUMMARIES: dict[str, str] = {
@@ -62,15 +63,23 @@ class ModelConfig(_Section):
     layers: int = _setting(1, "recurrent layers", "layers", ge=1, le=16)
     units: Count | tuple[Count, ...] = _setting(100, "units of every layer, or a list with those of each", "units")
     reads_begin: bool = _setting(True, "the network reads a begin token; else the first token follows its state zero")
+    embedding: int = _setting(
+        0,
+        "numbers that a table learns for each token, read by the first layer; 0: it reads tokens",
+        "numbers",
+        ge=0,
+        le=EMBEDDING,
+    )
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The units of each layer."""
         return (self.units,) * self.layers if isinstance(self.units, int) else self.units
 
-    def widened(self, units: int) -> ModelConfig:
-        """The same network with so many units in every layer; 0 leaves them as they are."""
-        return self.model_copy(update={"units": units}) if units else self
+    def widened(self, units: int, embedding: int = 0) -> ModelConfig:
+        """The same network with so many units in every layer and numbers a token; 0 leaves them as they are."""
+        asked = {"units": units, "embedding": embedding}
+        return self.model_copy(update={name: number for name, number in asked.items() if number})
 
     @field_validator("units", mode="after")
     @classmethod
@@ -131,6 +140,13 @@ class TuneConfig(_Section):
     units: Count = _setting(
         0, "width of each layer of the tuned network, at least the prior's; 0: the same", "units", ge=0
     )
+    embedding: int = _setting(
+        0,
+        "numbers a token in a table before the first layer of the tuned network; 0: as the prior's",
+        "numbers",
+        ge=0,
+        le=EMBEDDING,
+    )
     minibatch: AtOnce = _setting(64, "sequences of one update", "sequences")
     replay_ratio: float = _setting(
         2.0, "how often each drawn sequence is learned from, on average", "times", gt=0, le=1e6
@@ -160,9 +176,18 @@ class TuneConfig(_Section):
     primer: str = _setting("start", "what sequences begin with: start, random, tokens as text, or a file of them")
     evaluate_every: Count = _setting(25, "time between checkpoints", "rounds", ge=1)
     best: int = _setting(100, "best different sequences of all rounds, kept in best.csv", "sequences", ge=0, le=100_000)
+    best_batch: int = _setting(
+        0,
+        "of the tune.best best sequences, how many are learned from beside each minibatch; it moves the optimum",
+        "sequences",
+        ge=0,
+        le=2**16,
+    )
 
     @model_validator(mode="after")
     def _whole_populations(self) -> TuneConfig:
+        if self.best_batch and not self.best:
+            raise ValueError("tune.best_batch asks for the best sequences, and tune.best is 0; give it 1 or more")
         if self.batch % self.particles:
             raise ValueError(
                 f"tune.batch is {self.batch}: give a multiple of tune.particles, which is {self.particles}"

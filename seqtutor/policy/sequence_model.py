@@ -1,7 +1,9 @@
 """The recurrent sequence model: LSTM or GRU layers, a row of logits and a state value for every prefix.
 
 Conventions: the batch leads outside, (B, T, ...); inside, time does, (T, B, ...). The first layer reads tokens, so when
-stepping its input product is a row of a table.
+stepping its input product is a row of a table. With an embedding it reads, for each token, a row of E numbers that are
+learned: the same functions of tokens, through a product of two matrices. Steps of Adam, which have the size of the rate
+in every weight, go further in it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ def shapes(config: ModelConfig, actions: int) -> dict[str, tuple[int, ...]]:
     """The shape of every weight of a `SequenceModel`, in their order."""
     gates, inputs = 4 if config.cell == "lstm" else 3, actions + 1
     found: dict[str, tuple[int, ...]] = {}
+    if config.embedding:
+        found["embedding"] = (inputs, config.embedding)
+        inputs = config.embedding
     for i, units in enumerate(config.sizes):
         found[f"layer{i}/kernel"] = (inputs, gates * units)
         found[f"layer{i}/recurrent"] = (units, gates * units)
@@ -55,14 +60,15 @@ class SequenceModel:
     """Weights and the two ways to run them: `step` (one token) and `unroll` (whole sequences); they agree.
 
     Attributes:
-      config: cell, layers, units; and whether the begin token is an input like others, or leaves the state zero.
+      config: cell, layers, units, embedding; and whether the begin token is read like others, or leaves the state zero.
       actions: A. Inputs are ids 0 .. A, A being the begin token, which is the first input of a sequence and only that.
       precision: of the recurrent layers in `unroll`, float32 or float16; all else is float32.
-      weights: name -> tf.Variable, in a fixed order; `layer0/kernel` has a row for each input id.
+      weights: name -> tf.Variable, in a fixed order; `layer0/kernel` has a row for each input id, or where there is an
+        `embedding` [A + 1, E] for each of its numbers.
     """
 
     def __init__(self, config: ModelConfig, actions: int, seed: int = 0):
-        """Fresh weights: Glorot uniform kernels, zero biases, zero value head; all from `seed`."""
+        """Fresh weights: Glorot uniform kernels, normal embedding, zero biases, zero value head; all from `seed`."""
         self.config, self.actions, self.precision = config, actions, tf.float32
         self._lstm = config.cell == "lstm"
         rng = np.random.default_rng([seed, 0x5EED])
@@ -147,8 +153,11 @@ class SequenceModel:
             hidden = tf.pad(hidden, [[1, 0], [0, 0], [0, 0]])[:-1]  # nothing was read yet: h is 0
         return tf.cast(tf.transpose(hidden, [1, 0, 2]), tf.float32)
 
-    def _layer(self, i: int) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
-        return tuple(self.weights[f"layer{i}/{part}"] for part in ("kernel", "recurrent", "bias"))
+    def _layer(self, i: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        kernel, recurrent, bias = (self.weights[f"layer{i}/{part}"] for part in ("kernel", "recurrent", "bias"))
+        if i == 0 and self.config.embedding:
+            kernel = tf.matmul(self.weights["embedding"], kernel)  # a row for each input id
+        return kernel, recurrent, bias
 
     def _heads(self, hidden: tf.Tensor, detach_value: bool = False) -> Scores:
         """Logits [N, A] and values [N] of hidden [N, U]."""
@@ -180,6 +189,8 @@ def shift_right(tokens: tf.Tensor, begin: int, primer: tf.Tensor | None = None) 
 def _initial(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     if name.startswith("value") or name.endswith("bias"):
         return np.zeros(shape, np.float32)
+    if name == "embedding":
+        return rng.standard_normal(shape).astype(np.float32)
     fan_out = shape[0] if name.endswith("recurrent") else shape[1]  # a gate's own width, not all gates together
     limit = np.sqrt(6.0 / (shape[0] + fan_out))
     return rng.uniform(-limit, limit, shape).astype(np.float32)

@@ -119,15 +119,18 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
         prior = _network(config, vocabulary, saved.group("prior"))
         if not saved.group("online"):
             return Run(path, config, domain, Policy(prior), saved.step)
-        tuned = _network(config, vocabulary, saved.group("online"), config.tune.units)
+        tuned = _network(config, vocabulary, saved.group("online"), config.tune.units, config.tune.embedding)
         policy = Policy(prior, tuned, VARIANTS[config.tune.variant], config.tune.value_scale)
         return Run(path, config, domain, policy, saved.step)
 
 
-def _network(config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray], units: int = 0) -> SequenceModel:
+def _network(
+    config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray], units: int = 0, embedding: int = 0
+) -> SequenceModel:
     from seqtutor.policy.sequence_model import SequenceModel, check_shapes
 
-    check_shapes(config.model.widened(units), vocabulary.size, arrays)  # before so much memory is taken
-    network = SequenceModel(config.model.widened(units), vocabulary.size)
+    model = config.model.widened(units, embedding)
+    check_shapes(model, vocabulary.size, arrays)  # before so much memory is taken
+    network = SequenceModel(model, vocabulary.size)
     network.set(arrays)
     return network

@@ -42,7 +42,7 @@ class Calls:
         """How many sequences from the first on can be scored before one is a call too many."""
         left, new = self.budget - len(self), set[int]()
         for i, identity in enumerate(identities):
-            if identity is not None and (key := _key(identity)) not in self._scored:
+            if identity is not None and (key := key_of(identity)) not in self._scored:
                 new.add(key)
                 if len(new) > left:
                     return i
@@ -51,7 +51,7 @@ class Calls:
     def add(self, identities: Sequence[str | None], scores: np.ndarray) -> None:
         """Adds sequences with their identities, None for one that is not valid, and scores [N], in order."""
         for identity, score in zip(identities, scores.tolist(), strict=True):
-            if identity is None or (key := _key(identity)) in self._scored:
+            if identity is None or (key := key_of(identity)) in self._scored:
                 continue
             self._scored[key] = None
             bisect.insort(self._best, score)
@@ -90,5 +90,6 @@ class Calls:
             self._area, self._before = state["area"].tolist()
 
 
-def _key(identity: str) -> int:
+def key_of(identity: str) -> int:
+    """64 bits that tell an identity from others."""
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "little")

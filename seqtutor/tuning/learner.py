@@ -29,9 +29,13 @@ class Learner:
         """Args: prior holds its weights already; seed is for the variants that do not start from it."""
         self._variant, self._config, self._begin = variant, config, begin
         self.prior = prior
-        model = prior.config.widened(config.units)
+        model = prior.config.widened(config.units, config.embedding)
         if min(new - old for new, old in zip(model.sizes, prior.config.sizes, strict=True)) < 0:
             raise UserError(f"tune.units is {config.units}, but the prior has {max(prior.config.sizes)}; give no fewer")
+        if model.embedding < prior.config.embedding:
+            raise UserError(
+                f"tune.embedding is {config.embedding}, the prior's {prior.config.embedding}; give no fewer"
+            )
         self.online = SequenceModel(model, prior.actions, seed)
         self.target = SequenceModel(model, prior.actions, seed)
         if variant.from_prior:

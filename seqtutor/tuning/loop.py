@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqtutor.config import Config
 from seqtutor.domains.base import Reward
 from seqtutor.kl_control.optimum import collapse
@@ -66,6 +68,8 @@ def tune(
             row, distributions = tuner.round(number)
             row = {"step": row["step"], "seconds": clock.seconds(), **row}
             history.add(row)
+            if number == 0:
+                warn_of_weak_rewards(distributions["sequence_reward"], config.tune.c)
             figures = {"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]}
             progress.advance(figures, len(tuner.calls) - called if budget else 1)
             called = len(tuner.calls)
@@ -87,6 +91,16 @@ def first_distinct(history: Path) -> float:
     with contextlib.suppress(OSError, StopIteration, KeyError, ValueError), open(history, encoding="utf-8") as file:
         return float(next(csv.DictReader(file))["distinct"])
     return math.nan
+
+
+def warn_of_weak_rewards(rewards: np.ndarray, c: float) -> None:
+    """Says so where the rewards [N] of the prior's sequences, r / c, are less than a nat apart: all keep their odds."""
+    span = float(np.ptp(rewards))
+    if span < c:
+        LOG.warning(
+            f"the rewards of the first round are {span:.3g} apart, {span / c:.3g} nats at c = {c:g}: too little to "
+            "move the policy; lower tune.c (for scores of 0 to 1 see the preset molecules-few-calls)"
+        )
 
 
 def warn_of_collapse(row: Mapping[str, Any], prior_distinct: float, c: float) -> None:

@@ -82,6 +82,8 @@ class Drawer:
             )
         if self._populations and settings.calls:
             raise UserError("tune.calls counts what a policy draws; leave it at 0 where populations are drawn")
+        if self._populations and settings.best_batch:
+            raise UserError("tune.best_batch: the best have no weights beside those of populations; leave it at 0")
         if settings.particles > 1 and variant.on_policy:
             raise UserError(f"tune.variant {variant.name} learns on-policy; leave tune.particles at 1")
         if self._populations and reward.has_history:

@@ -19,8 +19,9 @@ from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import checkpoint_meta
 from seqtutor.tuning.best_sequences import BestSequences
-from seqtutor.tuning.calls import Calls
+from seqtutor.tuning.calls import Calls, key_of
 from seqtutor.tuning.learner import Learner
+from seqtutor.tuning.memory import Memory
 from seqtutor.tuning.replay import Arrays, Replay
 from seqtutor.tuning.round_draws import Drawer, RoundDraw, summarise
 
@@ -41,6 +42,7 @@ class Tuner:
         self._replays: defaultdict[int, Replay] = defaultdict(  # by the length of the primers
             lambda: Replay(size, settings.priority)
         )
+        self._memories: defaultdict[int, Memory] = defaultdict(lambda: Memory(settings.best))  # likewise
         self.best = BestSequences(settings.best)
         self.calls = Calls(settings.calls)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
@@ -54,20 +56,23 @@ class Tuner:
         whole, primers, kept, rng, weights = drawn
         pending = self._reward.start(whole.tokens, whole.lengths)
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
-        replay = self._replays[primers.shape[1]]
-        learned = self._learn_from(replay, rng)
+        replay, memory = self._replays[primers.shape[1]], self._memories[primers.shape[1]]
+        learned = self._learn_from(replay, memory, rng)
         goes_on = not on_policy and number + 1 < settings.rounds
         self._ahead = self._drawer.draw(number + 1) if goes_on else None
         scored = pending()
         self.best.add(number + 1, whole, scored)
-        self.calls.add(self._domain.identities(whole.tokens, whole.lengths), scored.total.sum(axis=1))
+        identities = self._domain.identities(whole.tokens, whole.lengths)
+        self.calls.add(identities, scored.total.sum(axis=1))
         rows = {
             "tokens": whole.tokens[:, kept:], "lengths": whole.lengths - kept, "primer": primers,
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
             **({} if weights is None else {"weight": weights.learning}),
         }  # fmt: skip
+        if settings.best_batch:
+            memory.add(rows, [None if identity is None else key_of(identity) for identity in identities])
         if on_policy:
-            learned = [self._update(rows, np.ones(len(primers), np.float32))]
+            learned = [self._update(*self._with_best(rows, np.ones(len(primers), np.float32), memory, rng))]
         else:
             replay.add(rows)
         count = whole.lengths - kept
@@ -98,13 +103,24 @@ class Tuner:
         self._owed -= count * settings.minibatch
         return count
 
-    def _learn_from(self, replay: Replay, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
+    def _with_best(
+        self, rows: Arrays, weight: np.ndarray, memory: Memory, rng: np.random.Generator
+    ) -> tuple[Arrays, np.ndarray]:
+        """A minibatch and its weights, with some of the best behind it."""
+        if not len(memory):
+            return rows, weight
+        count = self._config.tune.best_batch
+        best = memory.draw(count, rng)
+        joined = {name: np.concatenate([array, best[name]]) for name, array in rows.items()}
+        return joined, np.concatenate([weight, np.ones(count, np.float32)])
+
+    def _learn_from(self, replay: Replay, memory: Memory, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
         """A round's updates from what earlier rounds drew: none in the first round, and none on-policy."""
         learned = []
         for _ in range(self._updates() if len(replay) else 0):
             at, rows, weight = replay.draw(self._config.tune.minibatch, rng)
-            learned.append(self._update(rows, weight))
-            replay.update(at, learned[-1]["td_error_by_sequence"].numpy())
+            learned.append(self._update(*self._with_best(rows, weight, memory, rng)))
+            replay.update(at, learned[-1]["td_error_by_sequence"].numpy()[: len(at)])
         return learned
 
     def _update(self, rows: Arrays, weight: np.ndarray) -> dict[str, tf.Tensor]:
@@ -126,6 +142,7 @@ class Tuner:
             prior=learner.prior.get(), online=learner.online.get(), target=learner.target.get(),
             optimizer=optimizer, replay=replays, reward=self._reward.state(), best=self.best.state(),
             calls=self.calls.state(),
+            memory=checkpoint.join(**{str(length): memory.state() for length, memory in self._memories.items()}),
             loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **checkpoint_meta(self._config, self._domain)}, arrays)
@@ -139,6 +156,8 @@ class Tuner:
             variable.assign(saved.arrays[f"optimizer/{i}"])
         for length in {key.partition("/")[0] for key in saved.group("replay")}:
             self._replays[int(length)].restore(saved.group(f"replay/{length}"))
+        for length in {key.partition("/")[0] for key in saved.group("memory")}:
+            self._memories[int(length)].restore(saved.group(f"memory/{length}"))
         self._reward.restore(saved.group("reward"))
         self.best.restore(saved.group("best"))
         self.calls.restore(saved.group("calls"))
