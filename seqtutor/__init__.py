@@ -9,10 +9,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from seqtutor.api import (
+        Benchmark,
         Evaluation,
         Run,
         Samples,
         Sweep,
+        benchmark,
         evaluate,
         export,
         import_magenta,
@@ -31,16 +33,17 @@ if TYPE_CHECKING:
 # Public names and where they are found; nothing is imported before it is asked for (PEP 562).
 _PUBLIC = {
     **dict.fromkeys(
-        ("Evaluation", "Run", "Samples", "Sweep", "evaluate", "export", "import_magenta", "load_run", "pretrain",
-         "report", "sample", "score", "sweep", "tune"), "seqtutor.api"),
+        ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
+         "load_run", "pretrain", "report", "sample", "score", "sweep", "tune"), "seqtutor.api"),
     **dict.fromkeys(("VARIANT_NAMES", "Config"), "seqtutor.config"),
     **dict.fromkeys(("Diverged", "UserError"), "seqtutor.errors"),
     "check_domain": "seqtutor.domains.checks",
 }  # fmt: skip
 
 __all__ = [
-    "VARIANT_NAMES", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError", "check_domain",
-    "evaluate", "export", "import_magenta", "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
+    "VARIANT_NAMES", "Benchmark", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError",
+    "benchmark", "check_domain", "evaluate", "export", "import_magenta", "load_run", "pretrain", "report", "sample",
+    "score", "sweep", "tune",
 ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What seqtutor does, as functions; `import seqtutor` offers them, and the commands call them."""
 
+from seqtutor.api.benchmarking import Benchmark, benchmark
 from seqtutor.api.evaluation import Evaluation, evaluate, score
 from seqtutor.api.outputs import export, import_magenta, report
 from seqtutor.api.runs import Run, load_run
@@ -8,6 +9,6 @@ from seqtutor.api.sweeping import Sweep, sweep
 from seqtutor.api.training import pretrain, tune
 
 __all__ = [
-    "Evaluation", "Run", "Samples", "Sweep", "evaluate", "export", "import_magenta", "load_run", "pretrain", "report",
-    "sample", "score", "sweep", "tune",
+    "Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
+    "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ COMMANDS = {
     "pretrain": ("seqtutor.cli.pretrain:pretrain", "Train a prior by maximum likelihood."),
     "tune": ("seqtutor.cli.tune:tune", "Tune a prior towards a reward by KL-control."),
     "sweep": ("seqtutor.cli.sweep:sweep", "Tune in several variants, at several c, with several seeds; compare."),
+    "benchmark": ("seqtutor.cli.benchmark:benchmark", "Tune for every task of PMO or GuacaMol; tabulate the best."),
     "sample": ("seqtutor.cli.sample:sample", "Draw sequences from a run and write them as files."),
     "evaluate": ("seqtutor.cli.evaluate:evaluate", "Statistics of runs and files with 95 % intervals, side by side."),
     "report": ("seqtutor.cli.report:report", "One HTML page about runs: before and after, figures, learning curves."),

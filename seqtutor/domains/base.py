@@ -92,6 +92,20 @@ class DataSet:
     fetch: Callable[[], Path] | None = None  # gets it (pip only); None when it comes with the package
 
 
+class Suite(NamedTuple):
+    """The tasks of a benchmark, each a reward `task(NAME)` of 0 to 1.
+
+    Attributes:
+      left_out: tasks that cannot be had here.
+      published: method -> task -> area under the curve of the best 10, from `source`; not run again here.
+    """
+
+    tasks: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    published: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+    source: str = ""
+
+
 class Property(NamedTuple):
     """Numbers that sequences of a domain are described by, one or several a sequence, with their name and unit.
 
@@ -205,6 +219,7 @@ class Domain(ABC):
     keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or comes before it
     reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components; `name(WHAT)` where one has an argument
     default_reward: ClassVar[str]
+    suites: ClassVar[Mapping[str, Suite]] = MappingProxyType({})  # benchmarks, by name
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
         """Args: options override `defaults` (unknown names were refused before); vocabulary as in a checkpoint.

@@ -53,6 +53,7 @@ SMALL = {
     "report": ["--num", "4"],
     "export": ["--force"],
     "import-magenta": ["--force"],
+    "benchmark": [*TUNE, "--force", "--calls", "4", "--seeds", "1"],
 }  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:tensorflow")  # of the cells of Magenta's checkpoints
 COMMAND = re.compile(rf"^[ \t]*(?:\w+=\S* )*seqtutor (?:{'|'.join(COMMANDS)})\b.*", re.MULTILINE)  # a line to be typed

@@ -87,6 +87,7 @@ TAKES = {
     "pretrain": lambda settings, run: load("music", settings),
     "tune": lambda settings, run: st.tune(run, settings={**settings, "tune.rounds": 1}, quiet=True),
     "sweep": lambda settings, run: st.tune(run, settings={**settings, "tune.rounds": 1}, quiet=True),
+    "benchmark": lambda settings, run: load("molecules-few-calls", settings),
     "sample": lambda settings, run: st.sample(run, 1, settings=settings, quiet=True),
     "evaluate": lambda settings, run: st.evaluate(run, num=2, settings=settings, quiet=True),
     "score": lambda settings, run: named_domain("music", settings),

@@ -14,6 +14,7 @@ from seqtutor.domains.molecules import data_sets, data_summary, html, reading, r
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, known, nearest_molecules
+from seqtutor.domains.molecules.suites import SUITES
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
 from seqtutor.errors import UserError, shown
@@ -42,6 +43,7 @@ class Molecules(Domain):
     keeps_primer = True  # a primer is a scaffold that the molecule begins with
     reward_names = REWARD_NAMES
     default_reward = "molecule"
+    suites = SUITES
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
         super().__init__(options, vocabulary)

@@ -10,6 +10,7 @@
 | `alerts` | structural alerts of the PAINS and Brenk catalogues that match | alerts |
 | `smarts(PATTERN)` | 1 if the pattern matches anywhere, else 0 | |
 | `similar(SMILES)` | Tanimoto similarity to the nearest of the molecules given: Morgan, radius 2, 2048 bits | 0 to 1 |
+| `task(NAME)` | score in a task of a benchmark, see `tasks` | 0 to 1 |
 | `scaffold_seen` | how many molecules scored before in this run have the same scaffold | molecules |
 
 All are 0 or more. Pure functions of a molecule and the argument in parentheses, if any; they run in worker processes.
@@ -27,7 +28,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqtutor.errors import UserError
+from seqtutor.domains.molecules.tasks import TASKS
+from seqtutor.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -40,12 +42,14 @@ BITS = 2048  # of a fingerprint
 class Component(NamedTuple):
     """A component: its function of a molecule and an argument, and the most that counts where it has no transform.
 
-    `argument` says in capitals what is in parentheses after the name; it is empty where nothing does.
+    `argument` says in capitals what is in parentheses after the name; it is empty where nothing is. `forfeited`:
+    whether an invalid molecule loses as much by it as a valid one can earn or lose, or nothing.
     """
 
     measure: Callable[[Mol, str], float | str]
     most: float
     argument: str = ""
+    forfeited: bool = True
 
 
 def measure(mol: Mol, name: str) -> float | str:
@@ -89,6 +93,12 @@ def _similar(mol: Mol, argument: str) -> float:
     return max(BulkTanimotoSimilarity(_fingerprint(mol), [_reference(smiles) for smiles in argument.split(",")]))
 
 
+def _task(mol: Mol, argument: str) -> float:
+    if argument not in TASKS:
+        raise unknown_name("task", argument, TASKS)
+    return TASKS[argument](mol)
+
+
 def _scaffold(mol: Mol, argument: str) -> str:
     from rdkit.Chem import MolToSmiles
     from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
@@ -106,6 +116,7 @@ COMPONENTS = {
     "alerts": Component(_alerts, 5.0),
     "smarts": Component(_smarts, 1.0, "PATTERN"),
     "similar": Component(_similar, 1.0, "SMILES"),
+    "task": Component(_task, 1.0, "NAME", forfeited=False),
     "scaffold_seen": Component(_scaffold, 25.0),
 }
 

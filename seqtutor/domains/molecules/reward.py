@@ -18,7 +18,8 @@ and for the components of `components` the value as it is, up to the most that c
 as it is, and its own bounds in place of these.
 
 An invalid molecule gets -sum_k max(|w_k|, -min w_k f_k), the minimum being over the bounds of f_k; so that it is
-worse than any valid one whatever the weights. Where all f_k are in [0, 1] this is -sum_k |w_k|. A sequence cut at the
+worse than any valid one whatever the weights. Where all f_k are in [0, 1] this is -sum_k |w_k|. A `task` is left out of
+this sum: its benchmarks give an invalid molecule 0. A sequence cut at the
 length limit, before its end token, is not a molecule and counts as invalid.
 """
 
@@ -72,10 +73,13 @@ class Part(NamedTuple):
     score: Callable[[np.ndarray], np.ndarray]
     low: float = 0.0
     high: float = 1.0
+    forfeited: bool = True
 
     @property
     def forfeit(self) -> float:
-        """What an invalid molecule loses by this term: |w|, or more where w f could be less than -|w|."""
+        """What an invalid molecule loses by this term: |w|, or more where w f could be less than -|w|; or nothing."""
+        if not self.forfeited:
+            return 0.0
         return max(abs(self.weight), -self.weight * self.low, -self.weight * self.high)
 
 
@@ -95,11 +99,12 @@ def parts_of(terms: Sequence[Term]) -> list[Part]:
             raise UserError(f"reward '{name}' is a sum: transform its components, as in logp@{transform.name}")
         if term.kind in COMPONENTS and COMPONENTS[term.kind].argument:
             check(name)
+        forfeited = term.kind not in COMPONENTS or COMPONENTS[term.kind].forfeited
         if transform is not None:
-            parts.append(Part(name, term.weight, transform, *transform.bounds))
+            parts.append(Part(name, term.weight, transform, *transform.bounds, forfeited))
         elif term.kind in COMPONENTS:
             most = COMPONENTS[term.kind].most
-            parts.append(Part(name, term.weight, partial(np.minimum, most), 0.0, most))
+            parts.append(Part(name, term.weight, partial(np.minimum, most), 0.0, most, forfeited))
     return parts
 
 

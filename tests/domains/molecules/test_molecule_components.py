@@ -131,7 +131,7 @@ def test_a_preset_takes_no_transform():
 
 
 def test_every_name_can_be_written():
-    names = [name.replace("PATTERN", "C").replace("SMILES", "CC") for name in REWARD_NAMES]
+    names = [name.replace("PATTERN", "C").replace("SMILES", "CC").replace("NAME", "qed") for name in REWARD_NAMES]
     assert {part.component for part in parts_of(terms(dict.fromkeys(names, 1.0)))} == {*names} - {
         "molecule",
         "published",
