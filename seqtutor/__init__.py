@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         evaluate,
         export,
         import_magenta,
+        import_reinvent,
         load_run,
         pretrain,
         report,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     **dict.fromkeys(
         ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
+         "import_reinvent",
          "load_run", "pretrain", "report", "sample", "score", "sweep", "tune"), "seqtutor.api"),
     **dict.fromkeys(("VARIANT_NAMES", "Config"), "seqtutor.config"),
     **dict.fromkeys(("Diverged", "UserError"), "seqtutor.errors"),
@@ -42,8 +44,8 @@ _PUBLIC = {
 
 __all__ = [
     "VARIANT_NAMES", "Benchmark", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError",
-    "benchmark", "check_domain", "evaluate", "export", "import_magenta", "load_run", "pretrain", "report", "sample",
-    "score", "sweep", "tune",
+    "benchmark", "check_domain", "evaluate", "export", "import_magenta", "import_reinvent", "load_run", "pretrain",
+    "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip
 
 

@@ -15,7 +15,12 @@ import pytest
 from tests.support.places import ROOT
 
 pytestmark = pytest.mark.slow
-SAMPLES = {"data/chain/words.txt", "data/melodies/tunes.csv", "data/molecules/moses-sample.smi.gz"}
+SAMPLES = {
+    "data/chain/words.txt",
+    "data/melodies/tunes.csv",
+    "data/molecules/moses-sample.smi.gz",
+    "data/molecules/moses-filters.csv",
+}
 # As a user would, but each in one process, since TensorFlow takes seconds to load.
 ROAD = """
 import sys

@@ -2,7 +2,7 @@
 
 from seqtutor.api.benchmarking import Benchmark, benchmark
 from seqtutor.api.evaluation import Evaluation, evaluate, score
-from seqtutor.api.outputs import export, import_magenta, report
+from seqtutor.api.outputs import export, import_magenta, import_reinvent, report
 from seqtutor.api.runs import Run, load_run
 from seqtutor.api.samples import Samples, sample
 from seqtutor.api.sweeping import Sweep, sweep
@@ -10,5 +10,6 @@ from seqtutor.api.training import pretrain, tune
 
 __all__ = [
     "Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
+    "import_reinvent",
     "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip

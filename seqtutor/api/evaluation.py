@@ -11,7 +11,7 @@ from seqtutor.api import html, inputs
 from seqtutor.config import EvaluateConfig
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, unknown_name
 from seqtutor.runs.run import Run
 from seqtutor.stats.estimate import Estimate, p_value
 from seqtutor.system import tensorflow_setup
@@ -79,7 +79,7 @@ class Evaluation(Mapping[str, Mapping[str, Estimate]]):
 def evaluate(
     what: Run | str | Path | Sequence[Run | str | Path], *, num: int | None = None, particles: int = 1,
     c: float | None = None, length: int | None = None, bars: int | None = None, reference: str | None = None,
-    domain: str | None = None, reward: RewardLike | None = None, seed: int | None = None,
+    metrics: str | None = None, domain: str | None = None, reward: RewardLike | None = None, seed: int | None = None,
     out: str | Path | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
 ) -> Evaluation:  # fmt: skip
     """Statistics of runs and files with 95 % intervals, side by side, all judged by one reward.
@@ -92,6 +92,7 @@ def evaluate(
       length: tokens of a sequence, at the most; by default those of each run. Files are judged as they are.
       bars: the same in bars, for melodies.
       reference: the data that novelty is measured against; by default the first run's data set.
+      metrics: further statistics that take longer, such as "moses" for molecules, or "all" that the domain has.
       domain: what the files hold, where no run says so.
       reward: as of `tune`; by default the domain's, whatever the runs were tuned for.
       out: a folder to write evaluation.json and evaluation.csv into; rejected.csv too, where files have bad sequences.
@@ -114,6 +115,7 @@ def evaluate(
     runs = {each: inputs.of_length(run, length, bars) for each, run in runs.items()}
     first = next(iter(runs.values()), None)
     of = inputs.common_domain(runs, domain, settings)
+    further = _metric_sets(of, metrics)
     subjects = subjects_of(several, runs, of)
     defaults = first.config.evaluate if first else EvaluateConfig()
     study = Study(
@@ -123,6 +125,7 @@ def evaluate(
         _reference(of, reference or defaults.reference, first, quiet),
         particles=particles,
         c=c,
+        metrics=further,
     )
     folder = None if out is None else make_folder(Path(out))
     try:
@@ -134,6 +137,17 @@ def evaluate(
     if folder:
         results.save(folder)
     return results
+
+
+def _metric_sets(domain: Domain, name: str | None) -> tuple[str, ...]:
+    """The sets of statistics that a name means. Raises UserError if the domain has none of that name."""
+    if name is None or name == "all":
+        return () if name is None else domain.metric_sets
+    if not domain.metric_sets:
+        raise UserError(f"--metrics {name}: domain '{domain.name}' has no further metrics; leave the option out")
+    if name not in domain.metric_sets:
+        raise unknown_name("metrics", name, [*domain.metric_sets, "all"], f"domain {domain.name}")
+    return (name,)
 
 
 def runs_among(several: Sequence[Run | str | Path], settings: Mapping[str, Any] | None) -> dict[Any, Run]:

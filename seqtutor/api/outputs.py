@@ -1,16 +1,19 @@
-"""What is made from runs, and what becomes one: `report`, `export`, `import_magenta`."""
+"""What is made from runs, and what becomes one: `report`, `export`, `import_magenta`, `import_reinvent`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seqtutor.api import inputs
 from seqtutor.api.evaluation import subjects_of
 from seqtutor.api.runs import Run
-from seqtutor.config import from_tree
+from seqtutor.config import Config, from_tree
 from seqtutor.domains import domain_class
+from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.domains.reward_spec import RewardLike, make_reward, written
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint as checkpoints
@@ -107,9 +110,34 @@ def import_magenta(
     model = {"layers": len(sizes), "units": list(sizes), "reads_begin": False}
     tree = {"seed": seed, "domain": {"name": "music"}, "model": model, "tune": {"primer": "random"}}
     config = from_tree(tree, str(checkpoint))
-    run, domain = RunFolder(Path(out)), domain_class("music")({})
+    about = {"imported": str(checkpoint), "events": events}
+    return _as_prior(config, domain_class("music")({}), weights, about, Path(out), force)
+
+
+def import_reinvent(model: str | Path, out: str | Path, *, seed: int = 0, force: bool = False) -> Run:
+    """Makes a prior of a model file of REINVENT 3 or 4 (`FILE.prior`): an LSTM over SMILES.
+
+    Args: out: the run's folder.
+    Raises UserError for a file that cannot be read or has another architecture.
+    """
+    tensorflow_setup.setup()
+    from seqtutor.exchange import reinvent
+
+    prior = reinvent.read(Path(model))
+    sizes = {"layers": len(prior.sizes), "units": list(prior.sizes)}
+    tree = {"seed": seed, "domain": {"name": "molecules", "length": prior.length}, "model": sizes}
+    config = from_tree(tree, str(model))
+    domain = domain_class("molecules")({"length": prior.length}, Vocabulary(prior.symbols, 0))
+    return _as_prior(config, domain, prior.weights, {"imported": str(model)}, Path(out), force)
+
+
+def _as_prior(
+    config: Config, domain: Domain, weights: Mapping[str, np.ndarray], about: Mapping[str, str], out: Path, force: bool
+) -> Run:
+    """A run folder with a prior of these weights, and what config.yaml says of it."""
+    run = RunFolder(out)
     meta = {"kind": "prior", **runs.checkpoint_meta(config, domain)}
     with run.only_writer():
-        run.create(config, {"kind": "prior", "imported": str(checkpoint), "events": events}, resume=False, force=force)
+        run.create(config, {"kind": "prior", **about}, resume=False, force=force)
         checkpoints.save(run.checkpoints, checkpoints.Checkpoint(0, meta, checkpoints.join(prior=weights)))
     return Run.of(runs.load_run(run.path))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from seqtutor.api import html, inputs
-from seqtutor.domains.base import Domain
+from seqtutor.domains.base import TEXTS, Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
 from seqtutor.errors import UserError
 from seqtutor.runs.run import Run
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 4  # sequences that a notebook shows
-TEXTS = ("file", "text", "primer", "tokens")  # columns of samples.csv that are not numbers
 
 
 class Samples(Sequence[str]):
@@ -84,13 +83,13 @@ class Samples(Sequence[str]):
         return tokens, lengths
 
     def save(self, path: str | Path) -> list[Path]:
-        """Writes a file whose suffix says its format: .csv (as samples.csv), .npz (tokens, lengths), or one of the
-        domain, as .mid.
+        """Writes a file whose suffix says its format: .csv (as samples.csv), .parquet (the same), .npz (tokens
+        and lengths), or one of the domain, as .mid.
 
         Where a format has a file for each sequence and there are several, they are numbered: x-00001.mid.
         Raises UserError for a format that the domain does not have, and if the file cannot be written.
         """
-        from seqtutor.evaluation.sample import find_writer
+        from seqtutor.evaluation.sample import find_writer, table_writers
 
         path = Path(path)
         kind = path.suffix.removeprefix(".")
@@ -103,6 +102,8 @@ class Samples(Sequence[str]):
             with csv_file(path, ("file", *self._table.columns.drop("file", errors="ignore"))) as table:
                 for row in self._table.to_dict("records"):
                     table.add({str(name): value for name, value in row.items()})
+        if write_table := table_writers(self.domain).get(kind):
+            write_table(({str(name): row[name] for name in row} for row in self._table.to_dict("records")), path)
         if writer is None:
             return [path]
         with writing(path), temporary.folder_beside(path) as folder:

@@ -52,5 +52,12 @@ def rewards(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionI
     return among(sorted(known), incomplete) or _files(incomplete)
 
 
+def metric_sets(ctx: Context, param: Parameter, incomplete: str) -> list[CompletionItem]:
+    """The further statistics of every domain, and all."""
+    from seqtutor.domains import domain_class, domain_names
+
+    return among(["all", *sorted({name for of in domain_names() for name in domain_class(of).metric_sets})], incomplete)
+
+
 def _files(incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="file")]

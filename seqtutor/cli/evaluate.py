@@ -21,6 +21,10 @@ from seqtutor.cli import complete, options
     help="What novelty is against; default: the first run's data set.",
 )  # fmt: skip
 @click.option(
+    "--metrics", metavar="NAME", shell_complete=complete.metric_sets,
+    help="Further statistics, which take longer: moses for molecules, or all that the domain has.",
+)  # fmt: skip
+@click.option(
     "--domain", "domain_name", metavar="D", shell_complete=complete.domains,
     help="What the files hold, where no run says so.",
 )  # fmt: skip
@@ -29,8 +33,8 @@ from seqtutor.cli import complete, options
 @options.shared("the first run's folder, or the current one")
 def evaluate(
     paths: tuple[Path, ...], num: int | None, particles: int, c: float | None, length: int | None, bars: int | None,
-    reference: str | None, domain_name: str | None, reward: str | None, overrides: tuple[str, ...], seed: int | None,
-    out: Path | None, quiet: bool,
+    reference: str | None, metrics: str | None, domain_name: str | None, reward: str | None,
+    overrides: tuple[str, ...], seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Statistics of runs and files with 95 % intervals, side by side.
 
@@ -42,7 +46,7 @@ def evaluate(
 
     first = next((path for path in paths if (path / "config.yaml").exists()), Path())
     found = api.evaluate(
-        paths, num=num, particles=particles, c=c, length=length, bars=bars, reference=reference, domain=domain_name,
-        reward=reward, seed=seed, out=out or first, settings=assignments(overrides), quiet=quiet,
+        paths, num=num, particles=particles, c=c, length=length, bars=bars, reference=reference, metrics=metrics,
+        domain=domain_name, reward=reward, seed=seed, out=out or first, settings=assignments(overrides), quiet=quiet,
     )  # fmt: skip
     click.echo(str(found).replace(" *", click.style(" *", fg="green")))

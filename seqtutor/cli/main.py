@@ -35,6 +35,7 @@ COMMANDS = {
     "score": ("seqtutor.cli.score:score", "Reward and log-probability of given sequences."),
     "export": ("seqtutor.cli.export:export", "Write a run's policy as a TensorFlow SavedModel."),
     "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),
+    "import-reinvent": ("seqtutor.cli.import_reinvent:import_reinvent", "Make a prior of a model file of REINVENT's."),
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
     "config": ("seqtutor.cli.config:config", "List, show and copy the configs that come with seqtutor."),
 }

@@ -205,6 +205,11 @@ class Statistics(ABC):
 Writer = Callable[[np.ndarray, np.ndarray, Path, int], list[Path]]
 
 
+TEXTS = ("file", "text", "primer", "tokens")  # columns of samples.csv that are no numbers
+# Writes one file of sequences with what is known of them: (rows of samples.csv, the file). See `evaluation.sample`.
+TableWriter = Callable[[Iterable[Mapping[str, Any]], Path], None]
+
+
 class Domain(ABC):
     """A kind of sequence, built from the config's `domain` section; its vocabulary may come from data or checkpoint."""
 
@@ -220,6 +225,7 @@ class Domain(ABC):
     reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components; `name(WHAT)` where one has an argument
     default_reward: ClassVar[str]
     suites: ClassVar[Mapping[str, Suite]] = MappingProxyType({})  # benchmarks, by name
+    metric_sets: ClassVar[tuple[str, ...]] = ()  # names of further statistics, which `metrics` makes
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
         """Args: options override `defaults` (unknown names were refused before); vocabulary as in a checkpoint.
@@ -336,6 +342,13 @@ class Domain(ABC):
     def statistics(self, reference: Any | None, seed: int) -> Statistics:
         """A new accumulator. `reference`: what `reference` made; None leaves out what needs it, such as novelty."""
 
+    def metrics(self, name: str, reference: Any | None) -> Statistics:
+        """As `statistics`, but further ones that take long and are only made when asked for: a name of `metric_sets`.
+
+        Raises UserError if what they need is not on this machine.
+        """
+        raise KeyError(name)
+
     def nearest(self, texts: Sequence[str], reference: Any) -> Neighbours:
         """The training sequence nearest to each text; `reference` is what `reference` made of them.
 
@@ -358,6 +371,10 @@ class Domain(ABC):
         Raises UserError for what cannot be, and in a domain whose files are not played, as here.
         """
         raise UserError(f"files of domain '{self.name}' are not played; leave {' and '.join(how)} out")
+
+    def table_writers(self) -> dict[str, TableWriter]:
+        """File formats that hold the columns of samples.csv too, by extension; here none."""
+        return {}
 
     @abstractmethod
     def writers(self) -> dict[str, Writer]:

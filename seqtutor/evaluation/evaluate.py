@@ -75,6 +75,7 @@ class Study:
       watch: sees the sequences, if it is given.
       particles: K of each run; above 1 every sequence is picked from a population of K.
       c: the temperature of every objective; None: see `common_c`.
+      metrics: further statistics, of the domain's `metric_sets`.
     """
 
     num: int
@@ -84,6 +85,7 @@ class Study:
     watch: Watch | None = None
     particles: int = 1
     c: float | None = None
+    metrics: tuple[str, ...] = ()
 
 
 class Sums:
@@ -217,7 +219,9 @@ def _certain(bound: Estimate) -> tuple[bool, float]:
 def _measured(subject: Subject, study: Study, c: float | None, quiet: bool) -> dict[str, Estimate]:
     run = subject.what if isinstance(subject.what, Run) else None
     sums = Sums(c if run else None)
-    statistics = subject.domain.statistics(study.reference, study.seed)
+    domain = subject.domain
+    statistics = [domain.statistics(study.reference, study.seed)]
+    statistics += [domain.metrics(name, study.reference) for name in study.metrics]
     try:
         count = study.num if run else None
         with study.reward(subject.domain) as reward, Progress(count, "sequence", quiet) as progress:
@@ -226,16 +230,20 @@ def _measured(subject: Subject, study: Study, c: float | None, quiet: bool) -> d
                 totals = sums.add(tokens, lengths, reward, drawn)
                 if study.watch is not None:
                     study.watch(subject.label, tokens, lengths, totals)
-                statistics.update(tokens, lengths)
+                for each in statistics:
+                    each.update(tokens, lengths)
                 progress.advance(by=len(tokens))
             exact = (
                 _exact(run, reward, c, study.particles) or _upper(run, Target(reward, c), study)
                 if run and c is not None
                 else {}
             )
-        return {**sums.result(), **exact, **statistics.result(), **_novel(subject, study)}
+        usual, *further = [each.result() for each in statistics]
+        metrics = {name: value for each in further for name, value in each.items()}
+        return {**sums.result(), **exact, **usual, **_novel(subject, study), **metrics}
     finally:
-        statistics.close()
+        for each in statistics:
+            each.close()
 
 
 def _novel(subject: Subject, study: Study) -> dict[str, Estimate]:

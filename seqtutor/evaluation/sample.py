@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Reward, Writer
+from seqtutor.domains.base import TEXTS, Domain, Reward, TableWriter, Writer
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
 from seqtutor.policy.primers import Primer
 from seqtutor.policy.sampler import Rollout
+from seqtutor.reading import parquet
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs.run import Run
 from seqtutor.system.files import writing
@@ -73,14 +76,27 @@ def write(run: Run, how: Draw, kind: str, target: Target, folder: Path, quiet: b
             progress.advance(by=len(tokens))
     if kept:
         _write_npz(folder / "samples.npz", kept)
+    if write_table := table_writers(run.domain).get(kind):
+        with path.open(encoding="utf-8", newline="") as file:
+            write_table(csv.DictReader(file), folder / f"samples.{kind}")
 
 
 def find_writer(domain: Domain, kind: str) -> Writer | None:
-    """The domain's writer of a format; None for the general formats. Raises UserError for an unknown one."""
-    writers = domain.writers()
-    if kind not in writers and kind not in GENERAL:
-        raise unknown_name("format", kind, (*GENERAL, *writers), f"domain {domain.name}")
+    """The domain's writer of a format; None for the general formats and those of `table_writers`.
+
+    Raises UserError for an unknown one, and for one whose optional package is not installed.
+    """
+    writers, tables = domain.writers(), table_writers(domain)
+    if kind not in writers and kind not in tables and kind not in GENERAL:
+        raise unknown_name("format", kind, (*GENERAL, *tables, *writers), f"domain {domain.name}")
+    if kind == "parquet":
+        parquet.check()
     return writers.get(kind)
+
+
+def table_writers(domain: Domain) -> dict[str, TableWriter]:
+    """The formats that hold the columns of samples.csv, by extension."""
+    return {"parquet": partial(parquet.write, texts=TEXTS), **domain.table_writers()}
 
 
 def _rows(domain: Domain, batch: DrawnBatch, reward: Reward, files: list[str | None]) -> Iterator[dict[str, object]]:

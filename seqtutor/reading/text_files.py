@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seqtutor.errors import UserError, shown
-from seqtutor.reading import tables
+from seqtutor.reading import parquet, tables
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.system.input_files import Unpacked, open_input
 
-TABLES = (".csv", ".tsv")
+TABLES = (".csv", ".tsv", parquet.KIND)
 SHOWN = 20  # columns named in an error
 LONGEST_LINE = 1_000_000  # characters; the longest sequences, and rows of tables, have some thousands
 _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
@@ -46,6 +46,8 @@ def texts(
     path: Path, name: str, wanted: str, known: Sequence[str], is_data: Callable[[str], bool] | None = None
 ) -> Iterator[Record | Rejected]:
     """The texts of a file: of a table those in a column (see `column`), else `lines`. Raises UserError as these do."""
+    if kind(path) == parquet.KIND:
+        return map(_filled, parquet.column(path, name, lambda names: _place(names, [wanted] if wanted else known)))
     if kind(path) in TABLES:
         return column(path, name, wanted, known, is_data)
     if wanted:
@@ -55,8 +57,8 @@ def texts(
 
 def lines(path: Path, name: str) -> Iterator[Record | Rejected]:
     """Every line that is not blank, as NAME:NUMBER. Raises UserError if the file is damaged or cannot be read."""
-    with _opened(path, newline=None) as file:
-        for number, line in enumerate(_bounded(file, path), 1):
+    with opened(path, newline=None) as file:
+        for number, line in enumerate(bounded(file, path), 1):
             if line := line.strip():
                 yield Record(f"{name}:{number}", line)
 
@@ -72,14 +74,18 @@ def column(
         columns, the table has no header, and its first column is read.
     Raises UserError: there is no such column, or the file is damaged or cannot be read.
     """
-    with _opened(path, newline="") as file:
-        rows = tables.Rows(_bounded(file, path), quoted=kind(path) != ".tsv")
+    with opened(path, newline="") as file:
+        rows = tables.Rows(bounded(file, path), quoted=kind(path) != ".tsv")
         at = _find(rows, path, wanted, known, is_data)
         for number, row in rows:
             if isinstance(row, str):
                 yield Rejected(f"{name}:{number}", row)
             else:
                 yield checked(Record(f"{name}:{number}", row[at].strip() if at < len(row) else ""))
+
+
+def _filled(item: Record | Rejected) -> Record | Rejected:
+    return item if isinstance(item, Rejected) else checked(item)
 
 
 def checked(record: Record) -> Record | Rejected:
@@ -104,10 +110,9 @@ def _find(
     found = {separator: tables.cells(header, separator, rows.quoted) for separator in rows.separators}
     for name in [wanted] if wanted else known:
         for separator, cells in found.items():
-            names = [plain(cell) for cell in cells]
-            if plain(name) in names:
+            if (at := _place(cells, [name])) is not None:
                 rows.begin(separator)
-                return names.index(plain(name))
+                return at
     for separator, cells in found.items():
         if is_data is not None and not wanted and cells and is_data(cells[0].strip()):
             rows.begin(separator, header)
@@ -118,7 +123,7 @@ def _find(
     raise UserError(f"'{path}' has no column {wanted or ', '.join(known)} (columns found: {listed}): {mend}")
 
 
-def _bounded(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
+def bounded(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
     """The lines of a file. Raises UserError for one that is too long to be text."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
@@ -130,8 +135,14 @@ def _bounded(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
         yield line
 
 
+def _place(columns: Sequence[str], names: Sequence[str]) -> int | None:
+    """Which column has the first of the names that one has (see `plain`); None if none has any."""
+    found = [plain(column) for column in columns]
+    return next((found.index(plain(name)) for name in names if plain(name) in found), None)
+
+
 @contextmanager
-def _opened(path: Path, newline: str | None) -> Iterator[io.TextIOWrapper]:
+def opened(path: Path, newline: str | None) -> Iterator[io.TextIOWrapper]:
     """A text file to read. Raises UserError, inside the block too, where the file is damaged or cannot be read."""
     try:
         with open_input(path) as raw:

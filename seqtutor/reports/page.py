@@ -81,7 +81,8 @@ def command(story: Story) -> str:
     """The command that makes a run again beside the old one, from its own config.yaml."""
     out = shlex.quote(f"{story.path}-again")
     if "imported" in story.about:
-        return f"seqtutor import-magenta {shlex.quote(str(story.about['imported']))} --out {out}"
+        program = "reinvent" if story.config["domain"]["name"] == "molecules" else "magenta"
+        return f"seqtutor import-{program} {shlex.quote(str(story.about['imported']))} --out {out}"
     config = shlex.quote(str(story.path / "config.yaml"))
     if not story.tuned:
         return f"seqtutor pretrain {config} --out {out}"

@@ -133,7 +133,7 @@ def test_sample_refuses(prior, tuned, tmp_path, monkeypatch):
     assert "is not a run folder" in error_of(st.sample, tmp_path, 2)
     drawn = prior.sample(2, quiet=True)
     for path in ("x.mid", "x"):
-        assert "in domain chain; did you mean csv, npz?" in error_of(drawn.save, tmp_path / path)
+        assert "in domain chain; did you mean csv, npz, parquet?" in error_of(drawn.save, tmp_path / path)
     (tmp_path / "file").write_text("")
     assert "cannot write to folder" in error_of(drawn.save, tmp_path / "file" / "x.csv")
 

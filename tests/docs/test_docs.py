@@ -22,7 +22,7 @@ from seqtutor.domains import domain_class
 from seqtutor.domains.base import Domain
 from tests.exchange.test_magenta import write as write_magenta
 from tests.support.commands import untrained
-from tests.support.places import ROOT
+from tests.support.places import DATA, ROOT
 
 DOCS = [page for page in sorted((ROOT / "docs").glob("*.md")) if not page.match("*.template.md")]
 PAGES = [ROOT / "README.md", *DOCS]
@@ -54,6 +54,7 @@ SMALL = {
     "export": ["--force"],
     "import-magenta": ["--force"],
     "benchmark": [*TUNE, "--force", "--calls", "4", "--seeds", "1"],
+    "import-reinvent": ["--force"],
 }  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:tensorflow")  # of the cells of Magenta's checkpoints
 COMMAND = re.compile(rf"^[ \t]*(?:\w+=\S* )*seqtutor (?:{'|'.join(COMMANDS)})\b.*", re.MULTILINE)  # a line to be typed
@@ -96,6 +97,7 @@ def folder(tmp_path_factory):
     shutil.copy(next(midi.iterdir()), path / "waltz.mid")
     (path / "note_rnn.ckpt").mkdir()  # an example names the checkpoint's prefix; the folder it lies in will do as well
     write_magenta(path / "note_rnn.ckpt")
+    shutil.copy(DATA / "reinvent" / "small.prior", path / "reinvent.prior")
     return path
 
 

@@ -9,8 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.molecules import data_sets, data_summary, html, reading, render, smiles
+from seqtutor.domains.base import (
+    LONGEST,
+    DataSet,
+    Domain,
+    Property,
+    Reward,
+    Statistics,
+    TableWriter,
+    Vocabulary,
+    Writer,
+)  # fmt: skip
+from seqtutor.domains.molecules import data_sets, data_summary, html, reading, render, sdf, smiles
+from seqtutor.domains.molecules.moses import MosesStatistics
+from seqtutor.domains.molecules.moses_reference import references
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, known, nearest_molecules
@@ -44,6 +56,7 @@ class Molecules(Domain):
     reward_names = REWARD_NAMES
     default_reward = "molecule"
     suites = SUITES
+    metric_sets = ("moses",)
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
         super().__init__(options, vocabulary)
@@ -117,6 +130,12 @@ class Molecules(Domain):
         """See `statistics.MoleculeStatistics`."""
         return MoleculeStatistics(reference, seed, self.decode, self._end, self._pool)
 
+    def metrics(self, name: str, reference: Reference | None) -> Statistics:
+        """`moses`: see `moses.MosesStatistics`."""
+        if name not in self.metric_sets:
+            return super().metrics(name, reference)
+        return MosesStatistics(reference, references(), self.decode, self._end, self._pool)
+
     def nearest(self, texts: Sequence[str], reference: Reference) -> Neighbours:
         """See `statistics.nearest_molecules`."""
         return nearest_molecules(texts, reference, self._pool)
@@ -129,6 +148,10 @@ class Molecules(Domain):
     def figures(self, texts: Sequence[str]) -> list[str]:
         """Drawings with the molecules' properties."""
         return html.figures(texts, self._pool)
+
+    def table_writers(self) -> dict[str, TableWriter]:
+        """sdf: molecules with flat coordinates, the columns as their properties."""
+        return {"sdf": sdf.write}
 
     def writers(self) -> dict[str, Writer]:
         """smi: one file; svg: one file a molecule; png: sheets of 25."""

@@ -1,4 +1,4 @@
-"""Reads SMILES from files of lines and tables, gzipped or not, one line at a time.
+"""Reads molecules from files of lines, tables and SDF, gzipped or not, one at a time.
 
 `read` gives what is in a file, valid or not: judging it is the business of rewards and statistics.
 `prepare` gives what a prior should learn from: canonical SMILES of single molecules, each once.
@@ -12,6 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqtutor.domains.molecules import sdf
 from seqtutor.domains.molecules.smiles import parse, tokenize
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
@@ -21,7 +22,7 @@ from seqtutor.system.tensorflow_setup import cores
 from seqtutor.system.workers import Task, Workers
 
 COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "structure", "smi", "text")  # `text` is samples.csv's
-KINDS = (".smi", ".smiles", ".ism", ".txt", *text_files.TABLES)  # each may be followed by .gz
+KINDS = (".smi", ".smiles", ".ism", ".txt", *text_files.TABLES, *sdf.KINDS)  # each may be followed by .gz
 _AFTER = re.compile(r"[\s,;]")  # none of these is in a SMILES: a name or a CXSMILES extension follows
 _HEADERS = frozenset(map(text_files.plain, COLUMNS))
 CHUNK = 1000  # molecules a worker takes at a time: about 0.3 s
@@ -53,7 +54,7 @@ def read(path: Path) -> Iterator[Record | Rejected]:
             raise UserError(f"no molecules in folder '{path}': it has no {kinds} file (or .gz of these)")
         return _read_folder(path, files, column)
     if text_files.kind(path) not in KINDS:
-        raise UserError(f"cannot read molecules from '{path}': give a {kinds} file of SMILES (or .gz of these)")
+        raise UserError(f"cannot read molecules from '{path}': give a {kinds} file (or .gz of these)")
     return _read_file(path, path.name, column)
 
 
@@ -114,6 +115,10 @@ def _read_folder(folder: Path, files: list[Path], column: str) -> Iterator[Recor
 
 
 def _read_file(path: Path, name: str, column: str) -> Iterator[Record | Rejected]:
+    if text_files.kind(path) in sdf.KINDS:
+        if column:
+            raise UserError(f"'{path}' has no columns, so leave out ':{column}'")
+        return sdf.read(path, name)
     found = text_files.texts(path, name, column, COLUMNS, _is_smiles)
     if text_files.kind(path) not in text_files.TABLES:
         found = _without_header(found)

@@ -1,0 +1,189 @@
+"""Priors of REINVENT: the same log-probabilities, from a file that its own classes wrote; files that are none."""
+
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+import seqtutor as st
+from seqtutor.cli.main import run
+from seqtutor.errors import UserError
+from seqtutor.exchange import reinvent, torch_archive
+from seqtutor.exchange.torch_archive import Inert
+from tests.support.places import DATA
+
+PRIOR = DATA / "reinvent" / "small.prior"
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reinvent")
+    assert run(["import-reinvent", str(PRIOR), "--out", str(folder / "prior"), "--quiet"]) == 0
+    return st.load_run(folder / "prior")
+
+
+def test_the_log_probabilities_of_reinvent(imported, tmp_path):
+    """100 molecules; tests/data/reinvent/make.py has how theirs were made."""
+    theirs = json.loads((DATA / "reinvent" / "log_p.json").read_text())
+    (tmp_path / "100.smi").write_text("\n".join(theirs))
+    scores = st.score(tmp_path / "100.smi", model=imported, reward="valid", quiet=True)
+    assert len(theirs) == 100
+    np.testing.assert_allclose(scores["log_prob"], list(theirs.values()), atol=1e-4, rtol=0)
+
+
+def test_what_the_run_says(imported):
+    assert (imported.config.model.sizes, imported.config.domain["length"]) == ((32, 32), 127)
+    symbols = imported.domain.vocabulary.symbols
+    assert symbols[:2] == ("<end>", "^") and {"Br", "[nH]", "C", "c"} < set(symbols) and "$" not in symbols
+    drawn = imported.sample(50, seed=0, reward="valid", quiet=True)
+    assert drawn.to_pandas()["valid"].sum() > 0  # a network that learned for 300 steps
+    assert run(["import-reinvent", str(PRIOR), "--out", str(imported.path)]) == 2  # is there already
+
+
+def archive(path, saved, storages=(), name="data.pkl"):
+    """A file as torch writes it, of a pickle's bytes."""
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(f"archive/{name}", saved)
+        for key, numbers in enumerate(storages):
+            file.writestr(f"archive/data/{key}", np.asarray(numbers, "<f4").tobytes())
+    return path
+
+
+class Harmful:
+    """A class whose pickle would make a folder."""
+
+    def __init__(self, where):
+        self.where = where
+
+    def __reduce__(self):
+        import os
+
+        return os.mkdir, (str(self.where),)
+
+
+def test_nothing_in_a_file_is_called(tmp_path):
+    for protocol in range(2, 6):
+        path = archive(tmp_path / f"{protocol}.prior", pickle.dumps({"a": Harmful(tmp_path / "made")}, protocol))
+        found = torch_archive.load(path)["a"]
+        assert (found.name.rpartition(".")[2], found.arguments) == ("mkdir", (str(tmp_path / "made"),))
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_what_pickles_hold_is_read(tmp_path, protocol):
+    saved = {
+        "a": [1, -2, 3.5, 10**20],
+        "b": ("x", None, True, False),
+        3: {"d": [], "e": ()},
+        "f": 2.0**-1074,
+        "g": [[0]] * 3,
+    }
+    assert torch_archive.load(archive(tmp_path / "a.pt", pickle.dumps(saved, protocol))) == saved
+
+
+def tensor(count, offset, shape, strides, kind="FloatStorage"):
+    """The pickle of a tensor as torch writes it: its storage by a persistent id, then a call that rebuilds it."""
+    numbers = lambda values: b"(" + b"".join(b"I%d\n" % value for value in values) + b"t"  # noqa: E731
+    storage = b"(Vstorage\nctorch\n%s\nV0\nVcpu\nI%d\ntQ" % (kind.encode(), count)
+    return (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + b"I%d\n" % offset
+        + numbers(shape)
+        + numbers(strides)
+        + b"tR."
+    )
+
+
+def test_tensors_are_views_of_their_storage(tmp_path):
+    for offset, shape, strides, right in (
+        (0, (2, 3), (3, 1), [[0, 1, 2], [3, 4, 5]]),
+        (1, (3, 2), (1, 3), [[1, 4], [2, 5], [3, 6]]),  # transposed
+        (5, (), (), 5),
+        (0, (0, 4), (4, 1), np.zeros((0, 4))),
+    ):
+        found = torch_archive.load(archive(tmp_path / "a.pt", tensor(7, offset, shape, strides), [range(7)]))
+        np.testing.assert_array_equal(found, right)
+
+
+@pytest.mark.parametrize(
+    "saved, said",
+    [
+        (tensor(7, 0, (2, 4), (4, 1)), "beyond its storage"),
+        (tensor(7, 6, (2,), (1,)), "beyond its storage"),
+        (tensor(7, 0, (10**9, 10**9), (0, 0)), "beyond its storage"),
+        (tensor(7, 0, (7,), (-1,)), "no storage or shape"),
+        (tensor(8, 0, (2,), (1,)), "another size"),
+        (tensor(7, 0, (2,), (1,), "BFloat16Storage"), "BFloat16Storage"),
+        (b"(I1\n", "damaged"),
+        (b"}(I1\n(ttI2\ns.", "damaged"),
+        (b"](I1\nR.", "damaged"),
+        (b"}((I1\ntI2\nu.", "neither text nor number"),
+        (b"\x85.", "damaged"),
+        (b"}.", "no vocabulary or network"),
+        (b"h\x05.", "damaged"),
+        (b"r\xff\xff\xff\x7f.", "damaged"),
+    ],
+)
+def test_damaged_and_hostile_files_are_one_clear_line(tmp_path, saved, said, capsys):
+    path = archive(tmp_path / "a.prior", saved, [range(7)])
+    assert run(["import-reinvent", str(path), "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_no_archive(tmp_path):
+    (tmp_path / "old.prior").write_bytes(b"\x80\x02l\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+    with pytest.raises(UserError, match="before torch"):
+        reinvent.read(tmp_path / "old.prior")
+    with pytest.raises(UserError, match="no-such"):
+        reinvent.read(tmp_path / "no-such.prior")
+    with pytest.raises(UserError, match=r"no data\.pkl"):
+        reinvent.read(archive(tmp_path / "a.prior", b"}.", name="other.pkl"))
+
+
+@pytest.fixture
+def saved():
+    return torch_archive.load(PRIOR)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda saved: saved["network_params"].update(cell_type="gru"), "GRU"),
+        (lambda saved: saved["network_params"].update(layer_normalization=True), "normalisation"),
+        (lambda saved: saved["network"].pop("_linear.bias"), "_linear.bias"),
+        (lambda saved: saved["network"].update(more=np.zeros(3)), "left over: more"),
+        (
+            lambda saved: saved["network"].update({"_rnn.weight_hh_l1": np.zeros((124, 32))}),
+            "shape of layer1/recurrent",
+        ),
+        (lambda saved: saved["network"]["_linear.bias"].fill(np.nan), "not finite"),
+        (lambda saved: saved["vocabulary"]["tokens"].update(C=0), "numbered one by one"),
+        (
+            lambda saved: saved["vocabulary"]["tokens"].update({"Xx": len(saved["vocabulary"]["tokens"])}),
+            "'Xx'|cannot be",
+        ),
+        (lambda saved: saved["vocabulary"].update(tokens=3), "as it is known here"),
+        (lambda saved: saved.pop("max_sequence_length"), "max_sequence_length"),
+    ],
+)
+def test_other_networks_are_named(saved, monkeypatch, change, said):
+    change(saved)
+    monkeypatch.setattr(torch_archive, "load", lambda path: saved)
+    with pytest.raises(UserError, match=said):
+        reinvent.read(PRIOR)
+
+
+def test_a_vocabulary_saved_as_an_object(saved, monkeypatch):
+    """As version 3 has it: numbers by token and tokens by number in one dictionary."""
+    new = reinvent.read(PRIOR)
+    tokens = saved["vocabulary"]["tokens"]
+    old = Inert(
+        "reinvent.Vocabulary", state={"_tokens": {**tokens, **{number: token for token, number in tokens.items()}}}
+    )
+    monkeypatch.setattr(torch_archive, "load", lambda path: {**saved, "vocabulary": old})
+    assert reinvent.read(PRIOR).symbols == new.symbols
