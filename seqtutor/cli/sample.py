@@ -14,8 +14,8 @@ from seqtutor.cli import options
 @click.option("--num", required=True, type=click.IntRange(1), help="Number of sequences.")
 @click.option(
     "--format", "kind", default="csv", metavar="FORMAT", show_default=True,
-    help="csv, npz or parquet, or a format of the domain: mid, wav, abc, musicxml, png for music; smi, sdf, svg, png for "
-    "molecules.",
+    help="csv, npz or parquet, or a format of the domain: mid, wav, abc, musicxml, png for music; smi, sdf, svg, png "
+    "for molecules.",
 )  # fmt: skip
 @options.particles("the run's tune.c")
 @click.option("--temperature", type=float, help="Below 1 sharpens the policy, above flattens.")
