@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     **dict.fromkeys(
         ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
-         "import_reinvent",
-         "load_run", "pretrain", "report", "sample", "score", "sweep", "tune"), "seqtutor.api"),
+         "import_reinvent", "load_run", "pretrain", "report", "sample", "score", "sweep", "tune"), "seqtutor.api"),
     **dict.fromkeys(("VARIANT_NAMES", "Config"), "seqtutor.config"),
     **dict.fromkeys(("Diverged", "UserError"), "seqtutor.errors"),
     "check_domain": "seqtutor.domains.checks",

@@ -10,6 +10,5 @@ from seqtutor.api.training import pretrain, tune
 
 __all__ = [
     "Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
-    "import_reinvent",
-    "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
+    "import_reinvent", "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip

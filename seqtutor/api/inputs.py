@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -198,7 +199,7 @@ def refuse_reward_of_a_run(spec: str, source: configs.Source | None, changes: Se
     if folder is not None:
         raise UserError(
             f"the config in the run folder {folder} names a reward file, which is code: '{spec}'; "
-            f"if you know that file and want it to run, name it yourself, with --reward {spec}"
+            f"if you know that file and want it to run, name it yourself, with --reward {shlex.quote(spec)}"
         )
 
 

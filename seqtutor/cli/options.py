@@ -146,7 +146,8 @@ def length(default: str) -> Callable[[Command], Command]:
 def reward(default: str) -> Callable[[Command], Command]:
     """--reward. `default` says which reward counts without it."""
     text = (
-        "Built-in name, weighted sum (qed:2,logp@clip/0/5:1; see docs/rewards.md), or file.py:function, which is run; "
+        "Built-in name, weighted sum (qed:2,logp@clip/0/5:1; see docs/rewards.md), or file.py:function or "
+        "command:WORDS, which are run; "
         f"default: {default}."
     )
     return click.option("--reward", metavar="R", shell_complete=complete.rewards, help=text)

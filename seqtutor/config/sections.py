@@ -124,7 +124,9 @@ class TuneConfig(_Section):
     """KL-control. One round draws a batch of sequences, scores it, stores it, then learns from the replay."""
 
     variant: VariantName = _setting("psi", "how to tune (`seqtutor tune --help` has a line on each)")
-    reward: str = _setting("", "a built-in name, a weighted sum (qed:2,sa:1) or file.py:function; empty: the domain's")
+    reward: str = _setting(
+        "", "a built-in name, a weighted sum (qed:2,sa:1), file.py:function or command:WORDS; empty: the domain's"
+    )
     c: Positive = _setting(1.0, "temperature of KL-control: a reward r counts as r / c", "reward per nat")
     discount: float = _setting(1.0, "factor on later rewards, for each token", ge=0, le=1)
     trace: float = _setting(0.0, "lambda, how far targets look ahead; 0 is one step", ge=0, le=1)

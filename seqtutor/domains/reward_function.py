@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.domains.base import Domain, PrefixReward, Reward, Rewards
+from seqtutor.domains.reward_command import CommandFunction
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.interrupt import working
 from seqtutor.system.progress import LOG
@@ -74,6 +75,8 @@ class FunctionReward(Reward):
         try:
             with working(f"the reward {self._where}"):
                 returned = self._function(tokens.copy(), texts)
+        except UserError:  # of a command
+            raise
         except (Exception, SystemExit) as error:
             raise _blame(error, self._path, self.names[0]) from error
         values = self._numbers(returned, tokens.shape)
@@ -96,6 +99,11 @@ class FunctionReward(Reward):
     def prefix(self, n: int, length: int) -> PrefixReward | None:
         """The function on growing sequences, if it says that it is causal."""
         return _FunctionPrefix(self, n, length) if self.causal else None
+
+    def close(self) -> None:
+        """Ends the process of a command."""
+        if isinstance(self._function, CommandFunction):
+            self._function.close()
 
     @property
     def valid_only(self) -> bool:

@@ -70,6 +70,10 @@ class OnceReward(Reward):
                 f"earns; say in its file what an invalid one earns, as in {name}.invalid = -10"
             )
 
+    def close(self) -> None:
+        """See `FunctionReward.close`."""
+        self._inner.close()
+
     def state(self) -> dict[str, np.ndarray]:
         """What the function gave, in the order in which it was asked: `rewards` is one row after the other."""
         rows = list(self._known.values())

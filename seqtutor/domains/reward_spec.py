@@ -1,9 +1,9 @@
 """From the reward that a user names, or hands over, to a Reward.
 
 It is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`) whose terms may be transformed
-(`logp@clip/0/5:2`, see `reward_terms`), `path/to/file.py:function`, or in Python a function itself. A file is executed,
-so such a spec must come from the command line or the user's config. One that was found in a run folder or a checkpoint
-goes through `built_in` first.
+(`logp@clip/0/5:2`, see `reward_terms`), `path/to/file.py:function`, `command:WORDS` (see `reward_command`), or in
+Python a function itself. Files and commands are executed, so such a spec must come from the command line or the user's
+config. One that was found in a run folder or a checkpoint goes through `built_in` first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.domains.base import Domain, Reward
+from seqtutor.domains.reward_command import SECONDS, CommandFunction
 from seqtutor.domains.reward_function import FunctionReward, function_of
 from seqtutor.domains.reward_once import OnceReward
 from seqtutor.domains.reward_terms import parse
@@ -23,12 +24,13 @@ from seqtutor.errors import UserError
 RewardLike = str | Callable[..., Any]
 
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
+_COMMAND = re.compile(r"command(?:/(?P<seconds>[^:]*))?:(?P<words>.+)", re.DOTALL)
 PYTHON = "python:"  # begins what a config says of a function that was handed over
 
 
 def built_in(spec: str) -> bool:
-    """Whether a spec names neither a file to execute nor a function that was handed over."""
-    return _FILE.fullmatch(spec) is None and not handed_over(spec)
+    """Whether a spec names neither a file nor a command to execute, nor a function that was handed over."""
+    return _FILE.fullmatch(spec) is None and _COMMAND.fullmatch(spec) is None and not handed_over(spec)
 
 
 def handed_over(spec: str) -> bool:
@@ -47,7 +49,11 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
     Args: batch: the sequences that will be scored at a time; decides whether a user's function is called slow.
     Raises UserError for unknown names, a file that does not load, and a function that fails a trial batch.
     """
-    if isinstance(reward, str):
+    if isinstance(reward, str) and (command := _COMMAND.fullmatch(reward)):
+        made = FunctionReward(
+            domain, CommandFunction(command["words"], _seconds(command["seconds"], reward)), "command"
+        )
+    elif isinstance(reward, str):
         match = _FILE.fullmatch(reward)
         if match is None:
             if handed_over(reward):
@@ -57,5 +63,20 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
         made = FunctionReward(domain, function_of(path, match["function"]), match["function"], path)
     else:
         made = FunctionReward(domain, reward, written(reward).removeprefix(PYTHON))
-    made.try_out(batch)
+    try:
+        made.try_out(batch)
+    except BaseException:
+        made.close()
+        raise
     return OnceReward(domain, made) if made.valid_only else made
+
+
+def _seconds(text: str | None, spec: str) -> float:
+    """The time limit that a command is given, as in command/60:WORDS."""
+    try:
+        seconds = SECONDS if text is None else float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e9:
+        raise UserError(f"reward '{spec}': the time for an answer is '{text}'; give seconds, as in command/60:./score")
+    return seconds

@@ -39,12 +39,50 @@ def sigmoid(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(0.5 * math.log(19.0) * z)  # the same, without overflow
 
 
+def double_sigmoid(x: np.ndarray, low: float, high: float, rise: float, fall: float) -> np.ndarray:
+    """f(x) = 1 / (1 + 10^(-rise (x - low))) below the middle of low and high, 1 / (1 + 10^(fall (x - high))) above.
+
+    It is near 1 between `low` and `high`, and 0.5 at both, where they are far apart.
+    """
+    x = np.asarray(x)
+    exponent = np.where(x < low + (high - low) / 2, rise * (x - low), -fall * (x - high))
+    return 0.5 + 0.5 * np.tanh(0.5 * math.log(10.0) * exponent)  # without overflow
+
+
 def step(x: np.ndarray, at: float) -> np.ndarray:
     """f(x) = 1 if x >= at, else 0."""
     return np.where(np.asarray(x) >= at, 1.0, 0.0)
 
 
-TRANSFORMS: dict[str, Callable[..., np.ndarray]] = {function.__name__: function for function in (clip, sigmoid, step)}
+def between(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """f(x) = 1 if low <= x <= high, else 0."""
+    return np.where((np.asarray(x) >= low) & (np.asarray(x) <= high), 1.0, 0.0)
+
+
+def decay(x: np.ndarray, rate: float) -> np.ndarray:
+    """f(x) = exp(-rate x), and 1 for x < 0."""
+    decayed: np.ndarray = np.exp(-rate * np.maximum(x, 0.0))
+    return decayed
+
+
+def values(x: np.ndarray, *pairs: float) -> np.ndarray:
+    """f(x) = y_i where x = x_i, else 0; pairs x_1, y_1, x_2, y_2, ..."""
+    found = np.zeros(np.shape(x))
+    for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+        found[np.asarray(x) == key] = value
+    return found
+
+
+TRANSFORMS: dict[str, Callable[..., np.ndarray]] = {
+    function.__name__: function for function in (clip, sigmoid, double_sigmoid, step, between, decay, values)
+}
+FORMS = (
+    {  # how each is written, with words in capitals for its numbers
+        name: "/".join([name, *(word.upper() for word in list(inspect.signature(function).parameters)[1:])])
+        for name, function in TRANSFORMS.items()
+    }
+    | {"values": "values/X1/Y1/X2/Y2/..."}
+)
 
 
 @dataclass(frozen=True)
@@ -64,10 +102,12 @@ class Transform:
     @property
     def bounds(self) -> tuple[float, float]:
         """The least and the greatest value it can return."""
-        if self.name != "clip":
-            return 0.0, 1.0
-        low, high = self.numbers
-        return low, high
+        if self.name == "clip":
+            low, high = self.numbers
+            return low, high
+        if self.name == "values":
+            return min(0.0, *self.numbers[1::2]), max(0.0, *self.numbers[1::2])
+        return 0.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -161,17 +201,30 @@ def _transform(text: str, term: str) -> Transform:
     name, *numbers = (piece.strip() for piece in text.split("/"))
     if name not in TRANSFORMS:
         raise unknown_name("transform", name, TRANSFORMS, f"reward '{term}'")
-    wanted = list(inspect.signature(TRANSFORMS[name]).parameters)[1:]
-    form = "/".join([name, *(word.upper() for word in wanted)])
+    form = FORMS[name]
     try:
-        values = tuple(float(number) for number in numbers)
+        found = tuple(float(number) for number in numbers)
     except ValueError:
-        values = ()
-    if len(values) != len(wanted) or not all(map(math.isfinite, values)):
+        found = ()
+    fits = len(found) == form.count("/") if name != "values" else len(found) >= 2 and len(found) % 2 == 0
+    if not fits or not all(map(math.isfinite, found)):
         raise UserError(f"reward '{term}': write {form}, with a number for each word in capitals")
-    if len(values) == 2 and (values[0] == values[1] or (name == "clip" and values[0] > values[1])):
-        raise UserError(f"reward '{term}': in {form} LOW must be {'below' if name == 'clip' else 'another than'} HIGH")
-    return Transform(name, values)
+    if wrong := _wrong(name, found):
+        raise UserError(f"reward '{term}': in {form} {wrong}")
+    return Transform(name, found)
+
+
+def _wrong(name: str, numbers: tuple[float, ...]) -> str:
+    """What is wrong with the numbers of a transform, in words; "" if nothing is."""
+    if name == "sigmoid" and numbers[0] == numbers[1]:
+        return "LOW must be another than HIGH"
+    if name in ("clip", "double_sigmoid", "between") and numbers[0] >= numbers[1]:
+        return "LOW must be below HIGH"
+    if name in ("double_sigmoid", "decay") and min(numbers[2:] or numbers) <= 0:
+        return "RISE and FALL must be above 0" if name == "double_sigmoid" else "RATE must be above 0"
+    if name == "values" and len(set(numbers[::2])) < len(numbers) // 2:
+        return "each X may be there once"
+    return ""
 
 
 def _parts(spec: str) -> list[str]:

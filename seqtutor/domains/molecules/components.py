@@ -9,18 +9,22 @@
 | `rings` | rings of the smallest set of smallest rings | rings |
 | `alerts` | structural alerts of the PAINS and Brenk catalogues that match | alerts |
 | `smarts(PATTERN)` | 1 if the pattern matches anywhere, else 0 | |
+| `count(PATTERN)` | how often the pattern matches, at different atoms | matches |
+| `descriptor(NAME)` | any of RDKit's `Descriptors.descList`, such as `FractionCSP3`; nan makes a molecule invalid | |
 | `similar(SMILES)` | Tanimoto similarity to the nearest of the molecules given: Morgan, radius 2, 2048 bits | 0 to 1 |
 | `task(NAME)` | score in a task of a benchmark, see `tasks` | 0 to 1 |
 | `scaffold_seen` | how many molecules scored before in this run have the same scaffold | molecules |
 
-All are 0 or more. Pure functions of a molecule and the argument in parentheses, if any; they run in worker processes.
-For `scaffold_seen` those give the scaffold, and `ScaffoldMemory` counts it where the reward is.
+All but some descriptors are 0 or more. Pure functions of a molecule and the argument in parentheses, if any; they run
+in worker processes. For `scaffold_seen` those give the scaffold, and `ScaffoldMemory` counts it where the reward is.
 
 A scaffold is Bemis and Murcko's (1996); a molecule without a ring is its own.
 """
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -42,8 +46,9 @@ BITS = 2048  # of a fingerprint
 class Component(NamedTuple):
     """A component: its function of a molecule and an argument, and the most that counts where it has no transform.
 
-    `argument` says in capitals what is in parentheses after the name; it is empty where nothing is. `forfeited`:
-    whether an invalid molecule loses as much by it as a valid one can earn or lose, or nothing.
+    It is infinite where a transform must be given. `argument` says in capitals what is in parentheses after the name;
+    it is empty where nothing is. `forfeited`: whether an invalid molecule loses as much by it as a valid one can earn
+    or lose, or nothing.
     """
 
     measure: Callable[[Mol, str], float | str]
@@ -79,12 +84,30 @@ def _descriptor(name: str) -> Callable[[Mol, str], float]:
     return descriptor
 
 
+def _named(mol: Mol, argument: str) -> float:
+    """Raises ValueError for a molecule that has no such number."""
+    from rdkit.Chem import Descriptors
+
+    known = dict(Descriptors.descList)
+    if argument not in known:
+        near = difflib.get_close_matches(argument, known, n=3, cutoff=0.5) or ["one of rdkit.Chem.Descriptors.descList"]
+        raise UserError(f"reward 'descriptor({argument})': RDKit has no such number; did you mean {', '.join(near)}?")
+    value = float(known[argument](mol))
+    if not math.isfinite(value):
+        raise ValueError(f"its {argument} is {value}")
+    return value
+
+
 def _alerts(mol: Mol, argument: str) -> float:
     return float(len(_catalogue().GetMatches(mol)))
 
 
 def _smarts(mol: Mol, argument: str) -> float:
-    return float(mol.HasSubstructMatch(_pattern(argument)))
+    return float(mol.HasSubstructMatch(_pattern(argument, "smarts")))
+
+
+def _count(mol: Mol, argument: str) -> float:
+    return float(len(mol.GetSubstructMatches(_pattern(argument, "count"))))
 
 
 def _similar(mol: Mol, argument: str) -> float:
@@ -115,6 +138,8 @@ COMPONENTS = {
     "rings": Component(_descriptor("RingCount"), 10.0),
     "alerts": Component(_alerts, 5.0),
     "smarts": Component(_smarts, 1.0, "PATTERN"),
+    "count": Component(_count, 20.0, "PATTERN"),
+    "descriptor": Component(_named, math.inf, "NAME"),
     "similar": Component(_similar, 1.0, "SMILES"),
     "task": Component(_task, 1.0, "NAME", forfeited=False),
     "scaffold_seen": Component(_scaffold, 25.0),
@@ -156,10 +181,10 @@ def _catalogue() -> FilterCatalog:
 
 
 @lru_cache(maxsize=256)
-def _pattern(smarts: str) -> Mol:
+def _pattern(smarts: str, name: str) -> Mol:
     from rdkit.Chem import MolFromSmarts
 
-    return _read(MolFromSmarts, smarts, "smarts", "SMARTS")
+    return _read(MolFromSmarts, smarts, name, "SMARTS")
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,8 @@ logistic keeps rewarding a better penalised logP, for which no best value is kno
 and for the components of `components` the value as it is, up to the most that counts. A transform takes the value
 as it is, and its own bounds in place of these.
 
+`geometric(TERMS)` is a weighted geometric mean, prod_j max(f_j, 1e-8)^(w_j / sum w), of terms with w > 0 and f_j >= 0.
+
 An invalid molecule gets -sum_k max(|w_k|, -min w_k f_k), the minimum being over the bounds of f_k; so that it is
 worse than any valid one whatever the weights. Where all f_k are in [0, 1] this is -sum_k |w_k|. A `task` is left out of
 this sum: its benchmarks give an invalid molecule 0. A sequence cut at the
@@ -25,6 +27,7 @@ length limit, before its end token, is not a molecule and counts as invalid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -36,7 +39,7 @@ from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, ch
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published_reward import published_reward
-from seqtutor.domains.reward_terms import Term
+from seqtutor.domains.reward_terms import Term, parse
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.progress import LOG
 
@@ -56,17 +59,20 @@ MOLECULE = {"qed": 5.0, "sa": 2.0, "logp": 2.0, "ring_penalty": 1.0}
 SEEN = "scaffold_seen"  # the one component that depends on what was scored before
 PRESETS = ("molecule", "published")
 NAMED = 5  # molecules named, of those that could not be examined
-_KINDS = (*PRESETS, *SCORES, *COMPONENTS)
-REWARD_NAMES = tuple(
-    f"{kind}({COMPONENTS[kind].argument})" if kind in COMPONENTS and COMPONENTS[kind].argument else kind
-    for kind in _KINDS
-)
+GEOMETRIC = "geometric"  # the mean of other terms
+LEAST = 1e-8  # of a factor of it, as in REINVENT, so that one that is 0 does not hide the others
+_ARGUMENTS = {name: component.argument for name, component in COMPONENTS.items()} | {GEOMETRIC: "TERMS"}
+_KINDS = (*PRESETS, *SCORES, *COMPONENTS, GEOMETRIC)
+REWARD_NAMES = tuple(f"{kind}({_ARGUMENTS[kind]})" if _ARGUMENTS.get(kind) else kind for kind in _KINDS)
 
 Decode = Callable[[Sequence[int] | np.ndarray], str]
 
 
 class Part(NamedTuple):
-    """A term of the sum: the component it takes, its weight, the score f it gives the value, and the bounds of f."""
+    """A term of the sum: the component it takes, its weight, the score f it gives the value, and the bounds of f.
+
+    A mean takes the components of its `factors`; f gets their scores, in rows.
+    """
 
     component: str
     weight: float
@@ -74,6 +80,18 @@ class Part(NamedTuple):
     low: float = 0.0
     high: float = 1.0
     forfeited: bool = True
+    factors: tuple[Part, ...] = ()
+
+    @property
+    def components(self) -> list[str]:
+        """The components that it takes."""
+        return [factor.component for factor in self.factors] or [self.component]
+
+    def of(self, raw: Mapping[str, np.ndarray]) -> np.ndarray:
+        """f of the components' values [N] by name."""
+        if self.factors:
+            return self.score(np.array([factor.of(raw) for factor in self.factors]))
+        return self.score(raw[self.component])
 
     @property
     def forfeit(self) -> float:
@@ -99,13 +117,37 @@ def parts_of(terms: Sequence[Term]) -> list[Part]:
             raise UserError(f"reward '{name}' is a sum: transform its components, as in logp@{transform.name}")
         if term.kind in COMPONENTS and COMPONENTS[term.kind].argument:
             check(name)
+        if term.kind == GEOMETRIC:
+            parts.append(_geometric(term))
+            continue
         forfeited = term.kind not in COMPONENTS or COMPONENTS[term.kind].forfeited
         if transform is not None:
             parts.append(Part(name, term.weight, transform, *transform.bounds, forfeited))
         elif term.kind in COMPONENTS:
             most = COMPONENTS[term.kind].most
+            if math.isinf(most):
+                raise UserError(f"reward '{name}' has no bounds: give it a transform, as in '{name}@clip/0/1'")
             parts.append(Part(name, term.weight, partial(np.minimum, most), 0.0, most, forfeited))
     return parts
+
+
+def _geometric(term: Term) -> Part:
+    """The weighted geometric mean of the terms in the parentheses. Raises UserError as `parts_of`."""
+    inside = parse(term.argument, REWARD_NAMES)
+    factors = tuple(part for part in parts_of(inside) if part.weight != 0)
+    refused = any(of.kind in (GEOMETRIC, "published") for of in inside) or not factors
+    if term.transform is not None or refused or any(part.low < 0 or part.weight < 0 for part in factors):
+        raise UserError(
+            f"reward '{term.component}': a geometric mean has no transform, and takes terms that are 0 or more with "
+            "weights above 0, but not another mean or 'published'"
+        )
+    shares = np.array([part.weight for part in factors]) / sum(part.weight for part in factors)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.exp(shares @ np.log(np.maximum(values, LEAST)))
+
+    high = float(mean(np.array([part.high for part in factors])))
+    return Part(term.component, term.weight, mean, 0.0, high, factors=factors)
 
 
 def molecules_of(
@@ -150,7 +192,8 @@ class MoleculeReward(Reward):
         Raises UserError as `parts_of` does.
         """
         self._parts = parts_of(terms)
-        self._extra = tuple(dict.fromkeys(part.component for part in self._parts if part.component not in SCORES))
+        taken = (name for part in self._parts for name in part.components)
+        self._extra = tuple(dict.fromkeys(name for name in taken if name not in SCORES))
         self._published = sum(term.weight for term in terms if term.kind == "published")
         self.on_last_token = not self._published
         self.has_history = SEEN in self._extra
@@ -176,7 +219,7 @@ class MoleculeReward(Reward):
     def _rewards(self, tokens: np.ndarray, lengths: np.ndarray, molecules: list[Molecule]) -> Rewards:
         valid = np.array([molecule.valid for molecule in molecules], bool)
         raw = {"valid": valid.astype(np.float64), **columns(molecules), **self._extra_columns(molecules)}
-        score = sum(part.weight * part.score(raw[part.component]) for part in self._parts)
+        score = sum(part.weight * part.of(raw) for part in self._parts)
         worst = -sum(part.forfeit for part in self._parts)
 
         def on_last(values: np.ndarray) -> np.ndarray:

@@ -36,6 +36,11 @@ def value(smiles, name):
         ("smarts(C(=O)[OX2H1])", 1, 0),  # a carboxylic acid
         ("smarts([#7]~[#6]~[#7])", 0, 1),
         ("smarts(a:a)", 1, 1),
+        ("count(C=O)", 2, 0),
+        ("count([CH3])", 1, 3),
+        ("descriptor(FractionCSP3)", 1 / 9, 3 / 8),
+        ("descriptor(NumAromaticRings)", 1, 2),
+        ("descriptor(NumHeteroatoms)", 4, 6),
     ],
 )
 def test_known_values(name, aspirin, caffeine):
@@ -131,12 +136,15 @@ def test_a_preset_takes_no_transform():
 
 
 def test_every_name_can_be_written():
-    names = [name.replace("PATTERN", "C").replace("SMILES", "CC").replace("NAME", "qed") for name in REWARD_NAMES]
-    assert {part.component for part in parts_of(terms(dict.fromkeys(names, 1.0)))} == {*names} - {
-        "molecule",
-        "published",
-    }
-    assert len(set(REWARD_NAMES)) == len(REWARD_NAMES) == 8 + len(COMPONENTS)
+    arguments = {"PATTERN": "C", "SMILES": "CC", "NAME": "qed", "TERMS": "qed,sa"}
+    names = []
+    for name in REWARD_NAMES:
+        kind, _, argument = name.partition("(")
+        names.append(f"{kind}({arguments[argument[:-1]]})" if argument else kind)
+    specs = [name + "@clip/0/9" * name.startswith("descriptor") for name in names]
+    presets = {"molecule", "published"}
+    assert {part.component for part in parts_of(terms(dict.fromkeys(specs, 1.0)))} == {*names} - presets
+    assert len(set(REWARD_NAMES)) == len(REWARD_NAMES) == 9 + len(COMPONENTS)
 
 
 def test_scaffolds():

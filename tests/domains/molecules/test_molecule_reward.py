@@ -177,3 +177,36 @@ def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
 def test_an_unknown_name_is_refused_with_the_nearest(pool):
     with pytest.raises(UserError, match=r"unknown reward 'qde'.*qed"):
         MoleculeReward(terms({"qde": 1.0}), decode, 0, pool)
+
+
+def test_a_geometric_mean(rewards):
+    """(qed^3 f(logp))^(1/4), twice; where logp is below its step that factor is 1e-8."""
+    ethanol, drug = of("CCO"), of(DRUG)
+    total = rewards({"geometric(qed:3,logp@step/1)": 2.0}, DRUG + "!", "CCO!", "C(!").total.sum(1)
+    assert drug["logp"] > 1 > ethanol["logp"]
+    assert total == pytest.approx([2 * drug["qed"] ** 0.75, 2 * (ethanol["qed"] ** 3 * 1e-8) ** 0.25, -2], rel=1e-6)
+
+
+def test_a_geometric_mean_in_a_sum_reports_its_components(rewards):
+    scored = rewards({"geometric(tpsa,count(O))": 1.0, "valid": 4.0}, "CCO!", "C(!")
+    assert scored.total.sum(1) == pytest.approx([4 + (20.23 * 1) ** 0.5, -5], rel=1e-4)
+    assert scored.components["tpsa"].sum(1) == pytest.approx([20.23, 0])
+    assert scored.components["count(O)"].sum(1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("inside", ["qed:-1", "logp@clip/-1/1", "geometric(qed)", "published", "qed:0"])
+def test_what_a_geometric_mean_cannot_take(inside, pool):
+    with pytest.raises(UserError, match="a geometric mean has no transform, and takes terms that are 0 or more"):
+        MoleculeReward(terms({f"geometric({inside})": 1.0}), decode, VOCABULARY.end, pool)
+
+
+def test_a_descriptor_needs_a_transform_and_a_name(rewards, pool):
+    name = "descriptor(HeavyAtomCount)"
+    scored = rewards({f"{name}@clip/0/2": 1.0}, "CCO!")
+    assert scored.total.sum() == 2 and scored.components[name].sum() == 3
+    for text, said in (
+        (name, "give it a transform"),
+        ("descriptor(HevyAtomCount)@step/1", "mean HeavyAtomCount"),
+    ):
+        with pytest.raises(UserError, match=said):
+            MoleculeReward(terms({text: 1.0}), decode, VOCABULARY.end, pool)
