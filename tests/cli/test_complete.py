@@ -43,7 +43,8 @@ def test_names_and_lists_of_them():
     assert offered("sweep", "c.yaml", "--variants", "q,p") == ["q,psi", "q,pcl", "q,pg"]
     assert offered("tune", "c.yaml", "--reward", "qed:2,ring_") == ["qed:2,ring_penalty"]
     assert offered("score", "--domain", "mo") == ["molecules"]
-    assert offered("config", "copy", "mol") == ["molecules", "molecules-published", "molecules-quick"]
+    presets = ["molecules", "molecules-few-calls", "molecules-published", "molecules-quick"]
+        assert offered("config", "copy", "mol") == presets
     for args in (("data", "info"), ("data", "fetch"), ("pretrain", "--data"), ("evaluate", "--reference")):
         assert offered(*args, "sample") == ["sample-melodies", "sample-molecules"]
 
