@@ -44,7 +44,7 @@ def test_names_and_lists_of_them():
     assert offered("tune", "c.yaml", "--reward", "qed:2,ring_") == ["qed:2,ring_penalty"]
     assert offered("score", "--domain", "mo") == ["molecules"]
     presets = ["molecules", "molecules-few-calls", "molecules-published", "molecules-quick"]
-        assert offered("config", "copy", "mol") == presets
+    assert offered("config", "copy", "mol") == presets
     for args in (("data", "info"), ("data", "fetch"), ("pretrain", "--data"), ("evaluate", "--reference")):
         assert offered(*args, "sample") == ["sample-melodies", "sample-molecules"]
 
