@@ -88,11 +88,12 @@ def test_the_wheel_holds_the_package_the_configs_and_the_samples(built):
         names = set(archive.namelist())
         (metadata,) = (archive.read(name).decode() for name in names if name.endswith("dist-info/METADATA"))
     inside = {name for name in names if name.startswith("seqtutor/")}
-    code, beside = files("seqtutor"), files("configs", "data")
+    code, beside = files("seqtutor"), files("configs", "data", "priors")
     assert "seqtutor/py.typed" in code and beside >= SAMPLES
     assert inside == code | {f"seqtutor/{name}" for name in beside}
     licences = {name.split("/licenses/")[1] for name in names if "/licenses/" in name}
-    assert licences == {"LICENSE", "data/melodies/LICENSE", "data/molecules/LICENSE"}
+    folders = ("data/melodies", "data/molecules", "priors/music")
+    assert licences == {"LICENSE", *(f"{folder}/LICENSE" for folder in folders)}
     assert "License-Expression: Apache-2.0 AND MIT AND CC0-1.0\n" in metadata
     assert names - inside == {name for name in names if name.startswith("seqtutor-0.1.0.dist-info/")}
 
@@ -101,7 +102,7 @@ def test_the_sdist_holds_all_that_is_needed_to_build_and_test(built):
     with tarfile.open(built.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     single = {"README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "setup.py", "setup.cfg", "pyproject.toml"}
-    assert names >= single | files("seqtutor", "configs", "data", "docs", "examples", "scripts", "tests")
+    assert names >= single | files("seqtutor", "configs", "data", "docs", "examples", "priors", "scripts", "tests")
 
 
 def test_what_comes_with_it_is_found(installed):

@@ -19,6 +19,7 @@ from seqtutor.domains.reward_spec import PYTHON, RewardLike, built_in, written
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.runs.run import Run, load_run
+from seqtutor.runs.shipped import folder_of
 from seqtutor.system import tensorflow_setup
 from seqtutor.system.progress import LOG, Progress
 
@@ -78,7 +79,7 @@ def refuse_length_twice(length: int | None, bars: int | None) -> None:
 def tell_of_untrained(run: Run) -> None:
     """Says that sequences may be longer than the pieces that the prior was trained on, where they may."""
     learned, length = run.config.data.max_length, run.domain.length
-    if run.config.data.name and length > learned:
+    if (run.config.data.name or run.shipped) and length > learned:
         LOG.warning(
             f"the prior was trained on pieces of at most {learned} tokens: of those after the first {learned}, up to "
             f"{length}, it has learned nothing, and goes on as it can"
@@ -99,11 +100,11 @@ def at_least(least: int, **numbers: int | None) -> None:
 
 
 def several(what: Run | str | Path | Sequence[Run | str | Path]) -> list[Run | str | Path]:
-    """One or several as a list. Raises UserError if there are none."""
+    """One or several as a list, names of priors that come with seqtutor as folders. Raises UserError for none."""
     each = [what] if isinstance(what, Run | str | Path) else list(what)
     if not each:
         raise UserError("nothing was given; give at least one run")
-    return each
+    return [one if isinstance(one, Run) else folder_of(one) or one for one in each]
 
 
 def named_domain(name: str, settings: Settings | None = None) -> Domain:
@@ -213,7 +214,7 @@ def tell_of_prior(config: Config, prior: Run, where: str) -> None:
 
 def about_tuned(prior: Path) -> dict[str, str]:
     """What config.yaml says of a tuned run beside its settings."""
-    return {"kind": "tuned", "prior": str(prior)}
+    return {"kind": "tuned", "prior": str(prior) if folder_of(prior) is None else prior.name}
 
 
 def check_primer(domain: Domain, spec: str, folder: Path) -> None:

@@ -55,7 +55,8 @@ def report(
         lambda of: make_reward(of, chosen), reference,
     )  # fmt: skip
     found = collect(subjects_of(several, loaded, domain), study, written(chosen), missing, quiet)
-    file = _page_file(Path(out) if out is not None else loaded[several[-1]].path)
+    last = loaded[several[-1]]
+    file = _page_file(Path(out) if out is not None else Path() if last.shipped else last.path)
     make_folder(file.parent)
     write_text(file, page(found))
     return file

@@ -15,6 +15,7 @@ from seqtutor.domains.reward_spec import RewardLike, make_reward, written
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.shipped import folder_of
 from seqtutor.runs.writer import only_writer
 from seqtutor.system.progress import LOG
 from seqtutor.system.tables import aligned
@@ -172,6 +173,8 @@ def _tuple(values: Any) -> tuple[Any, ...]:
 
 
 def _folder(prior: Path, config: configs.Source | None) -> Path:
+    if config is None and (shipped := folder_of(prior)) is not None:
+        return Path("runs", shipped.name, "sweep")
     return prior.parent / "sweep" if config is None else Path("runs", inputs.name_of(config), "sweep")
 
 

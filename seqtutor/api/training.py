@@ -18,6 +18,7 @@ from seqtutor.errors import UserError
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs import run as runs
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.shipped import folder_of
 from seqtutor.system import tensorflow_setup
 from seqtutor.system.progress import LOG
 
@@ -133,6 +134,8 @@ def _folder(out: str | Path | None, prior: Path, config: Config, source: configs
     """Where a tuned run goes."""
     if out is not None:
         return Path(out)
+    if source is None and (shipped := folder_of(prior)) is not None:
+        return Path("runs", shipped.name, config.tune.variant)
     if source is None:
         return prior.parent / config.tune.variant
     return Path("runs", inputs.name_of(source), config.tune.variant)

@@ -37,6 +37,7 @@ COMMANDS = {
     "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),
     "import-reinvent": ("seqtutor.cli.import_reinvent:import_reinvent", "Make a prior of a model file of REINVENT's."),
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
+    "prior": ("seqtutor.cli.prior:prior", "List the priors that come with seqtutor."),
     "config": ("seqtutor.cli.config:config", "List, show and copy the configs that come with seqtutor."),
 }
 COMPLETE = "_SEQTUTOR_COMPLETE"  # click's: `bash_source` asks for a script that calls back with `bash_complete`

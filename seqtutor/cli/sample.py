@@ -9,7 +9,11 @@ import click
 from seqtutor.cli import options
 
 
-@click.command(epilog=options.example("seqtutor sample runs/music/psi --num 20 --format mid"))
+@click.command(
+    epilog=options.example(
+        "seqtutor sample runs/music/psi --num 20 --format mid", "seqtutor sample music --num 8 --format mid"
+    )
+)
 @click.argument("path", metavar="RUN", type=options.PATH)
 @click.option("--num", required=True, type=click.IntRange(1), help="Number of sequences.")
 @click.option(
@@ -27,23 +31,24 @@ from seqtutor.cli import options
 @click.option("--velocity", type=int, metavar="N", help="Loudness, 1 to 127; MIDI and MusicXML.")
 @options.reward("the run's tune.reward")
 @options.settings("sample.batch=256")
-@options.shared("RUN/samples")
+@options.shared("RUN/samples, or NAME-samples of a prior that comes with seqtutor")
 def sample(
     path: Path, num: int, kind: str, particles: int, c: float | None, temperature: float | None,
     primer: str | None, length: int | None, bars: int | None, tempo: float | None, program: str | None,
     swing: float | None, velocity: int | None, reward: str | None, overrides: tuple[str, ...], seed: int | None,
     out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Draw sequences from a run and write them as files.
+    """Draw sequences from a run, or a prior that comes with seqtutor, and write them as files.
 
     samples.csv is written in any case: text, tokens, log-probability under the prior and the policy, and rewards. The
     same seed draws the same sequences; fewer are the first of many.
     """
     from seqtutor import api
     from seqtutor.config import assignments
+    from seqtutor.runs.shipped import folder_of
 
     played = {"tempo": tempo, "program": program, "swing": swing, "velocity": velocity}
-    folder = out or path / "samples"
+    folder = out or (path / "samples" if folder_of(path) is None else Path(f"{path.name}-samples"))
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,
         length=length, bars=bars, reward=reward, seed=seed, settings=assignments(overrides),

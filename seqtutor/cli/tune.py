@@ -11,10 +11,15 @@ from seqtutor.cli import options
 
 @click.command(
     cls=options.Tuning,
-    epilog=options.example("seqtutor tune music --prior runs/music/prior --variant psi --c 8"),
+    epilog=options.example(
+        "seqtutor tune configs/music.yaml --prior runs/music/prior --variant psi --c 2",
+        "seqtutor tune music-quick --prior music",
+    ),
 )
 @options.training("tune.rounds=50")
-@click.option("--prior", required=True, type=options.PATH, metavar="RUN", help="Run folder of the prior to tune.")
+@click.option(
+    "--prior", required=True, type=options.PATH, metavar="RUN", help="The prior to tune: a run folder, or a name."
+)
 @click.option("--variant", type=options.Variant(), help="How to tune; default: tune.variant of the config.")
 @click.option("--c", type=float, help="Temperature: small follows the reward, large stays at the prior.")
 @options.length("domain.length of the config")

@@ -13,7 +13,7 @@ from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain, Reward, Vocabulary
 from seqtutor.domains.reward_spec import RewardLike, built_in, handed_over
 from seqtutor.errors import UserError
-from seqtutor.runs import checkpoint
+from seqtutor.runs import checkpoint, shipped
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
@@ -46,6 +46,11 @@ class Run:
     def name(self) -> str:
         """music/psi for runs/music/psi."""
         return "/".join(self.path.resolve().parts[-2:])
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it is a prior that comes with seqtutor, beside which nothing is written."""
+        return shipped.folder_of(self.path) is not None
 
     @property
     def primer(self) -> str:
@@ -97,8 +102,13 @@ def checkpoint_meta(config: Config, domain: Domain) -> dict[str, Any]:
 
 
 def load_run(path: Path) -> Run:
-    """Loads the best checkpoint of a run. Raises UserError if the folder or the checkpoint is not usable."""
+    """Loads the best checkpoint of a run, or a prior that comes with seqtutor, by its name.
+
+    Raises UserError if the folder or the checkpoint is not usable.
+    """
     path = Path(path)
+    if (folder := shipped.folder_of(path)) is not None:
+        return rebuild(folder, shipped.load(folder))
     if not (path / "config.yaml").exists() and not (path / "checkpoints").is_dir():
         inside = ", ".join(sorted(str(found.parent) for found in path.glob("*/checkpoints")))
         mend = f"did you mean {inside}?" if inside else "`seqtutor pretrain` and `tune` make them"

@@ -1,0 +1,106 @@
+"""The priors that come with seqtutor: whole, small, found by name, and never written beside."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+import seqtutor as st
+from seqtutor.api import inputs
+from seqtutor.cli.main import run
+from seqtutor.runs.shipped import folder_of, shipped
+from seqtutor.system.files import packaged
+from tests.api.test_training import error_of
+from tests.support.commands import untrained
+
+NAMES = ("music",)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def snapshot():
+    return {file: file.stat().st_mtime_ns for file in packaged("priors").rglob("*")}
+
+
+def test_each_is_whole_small_and_says_how_it_was_made():
+    assert tuple(shipped()) == NAMES
+    for name, each in shipped().items():
+        weights = (each.folder / "arrays.npz").read_bytes()
+        assert hashlib.sha256(weights).hexdigest() == each.about["sha256"]
+        assert len(weights) == each.size < 2_000_000
+        assert 0 <= abs(each.about["test_loss"] - each.about["test_loss_float32"]) < 0.001
+        assert each.about["command"] == f"python scripts/make_priors.py {name}"
+        assert (each.folder / "LICENSE").is_file()
+    assert json.loads((packaged("priors") / "music" / "checkpoint.json").read_text())["config"]["data"]["name"] == ""
+
+
+def test_the_list(capsys):
+    assert run(["prior", "list"]) == 0
+    out = capsys.readouterr().out
+    for name, each in shipped().items():
+        assert f"{name}: {each.about['description']}\n" in out and each.about["sha256"] in out
+
+
+def test_music_at_once(elsewhere, capsys):
+    """Drawing, tuning and judging in an empty folder; nothing is written where the priors are."""
+    before = snapshot()
+    assert run(["sample", "music", "--num", "8", "--format", "mid", "--quiet"]) == 0
+    assert len(list((elsewhere / "music-samples").glob("*.mid"))) == 8
+    few = [f"--set=tune.{each}" for each in ("rounds=1", "batch=4", "minibatch=4")]
+    assert run(["tune", "music-quick", "--prior", "music", "--quiet", *few]) == 0
+    tuned = st.load_run("runs/music-quick/g")
+    assert "prior: music\n" in (tuned.path / "config.yaml").read_text()
+    assert run(["evaluate", "music", str(tuned.path), "--num", "4", "--quiet"]) == 0
+    assert capsys.readouterr().out.split("\n")[0].split() == ["priors/music", "music-quick/g"]
+    assert run(["report", "music", "--num", "4", "--quiet"]) == 0
+    assert {path.name for path in elsewhere.iterdir()} == {"music-samples", "runs", "report.html"}
+    assert snapshot() == before
+
+
+def test_weights_are_of_half_precision_and_used_as_float32():
+    loaded = st.load_run("music")
+    assert loaded.path == packaged("priors") / "music" and loaded.shipped
+    with np.load(loaded.path / "arrays.npz") as arrays:
+        stored = {name: arrays[name] for name in arrays.files}
+    for name, array in loaded.policy.prior.get().items():
+        assert stored[f"prior/{name}"].dtype == np.float16 and array.dtype == np.float32
+        np.testing.assert_array_equal(array, stored[f"prior/{name}"].astype(np.float32))
+    assert np.mean([text.count("hold") for text in loaded.sample(50, quiet=True)]) > 5
+
+
+def test_a_name_that_is_a_folder_too_is_refused(elsewhere):
+    untrained(elsewhere / "music", "music")
+    said = error_of(st.load_run, "music")
+    assert (
+        f"'music' is a prior that comes with seqtutor, and there is a 'music' here; for that write {elsewhere}" in said
+    )
+    assert st.load_run(elsewhere / "music").step == 1
+    assert folder_of("chess") is None and folder_of("runs/music") is None
+    assert "is not a run folder" in error_of(st.load_run, "chess")
+
+
+def test_without_a_config_runs_go_to_runs(elsewhere):
+    few = {"tune.rounds": 1, "tune.batch": 4, "tune.minibatch": 4, "tune.variant": "g"}
+    assert str(st.tune("music", settings=few, quiet=True).path) == "runs/music/g"
+
+
+def test_what_it_was_not_trained_on_is_said(caplog):
+    st.load_run("music").sample(1, length=130, quiet=True)
+    assert any("trained on pieces of at most 128 tokens" in said for said in caplog.messages)
+    assert inputs.several(["music", "x.csv"]) == [packaged("priors") / "music", "x.csv"]
+
+
+def test_a_damaged_one_is_told(tmp_path, monkeypatch):
+    (tmp_path / "music").mkdir()
+    source = packaged("priors") / "music"
+    (tmp_path / "music" / "checkpoint.json").write_bytes((source / "checkpoint.json").read_bytes())
+    (tmp_path / "music" / "arrays.npz").write_bytes((source / "arrays.npz").read_bytes()[:-1])
+    monkeypatch.setattr("seqtutor.runs.shipped.packaged", lambda name: tmp_path)
+    said = error_of(st.load_run, tmp_path / "music")
+    assert "arrays.npz does not match its sha256" in said and "install seqtutor again" in said
