@@ -72,4 +72,4 @@ def copy(name: str, out: Path | None, force: bool, quiet: bool) -> None:
     make_folder(path.parent)
     write_text(path, known[name].read_text(encoding="utf-8"))
     if not quiet:
-        click.echo(f"written to {path}; use it as `seqtutor pretrain {path}`")
+        options.say(f"written to {path}; use it as `seqtutor pretrain {path}`")

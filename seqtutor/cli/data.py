@@ -45,7 +45,7 @@ def list_(quiet: bool) -> None:
             rows.append((domain, name, f"{item.size:,}", "no" if item.locate() is None else "yes", item.licence))
         for name, path in sources.imported(domain).items():
             rows.append((domain, name, "", "yes" if text_files.exists(path) else "no", f"imported from {path}"))
-    click.echo(_table(rows))
+    options.say(_table(rows))
 
 
 @data.command(epilog=options.example("seqtutor data info sample-molecules"))
@@ -70,17 +70,17 @@ def info(name: str, domain: str | None, seed: int, out: Path | None, quiet: bool
         where = path or f"not on this machine; get it with `seqtutor data fetch {name}`"
         rows = [("about", facts.description), ("licence", facts.licence), ("size", f"{facts.size:,} sequences"),
                 ("sha256", facts.sha256), ("where", str(where))]  # fmt: skip
-        click.echo(_table([("name", name), ("domain", kind.name), *rows]))
+        options.say(_table([("name", name), ("domain", kind.name), *rows]))
     if path or not facts:
         corpus = read_data(kind(), name, quiet)
         found = summary.properties(corpus, seed)
-        click.echo(_describe(corpus))
+        options.say(_describe(corpus))
         if found:
-            click.echo(f"\n{summary.quartiles(found)}")
+            options.say(f"\n{summary.quartiles(found)}")
         if out:
             summary.draw(corpus, found, tables.make_folder(out) / "info.png")
             if not quiet:
-                click.echo(f"\ndrawn in {out / 'info.png'}")
+                options.say(f"\ndrawn in {out / 'info.png'}")
 
 
 @data.command(epilog=options.example("seqtutor data fetch moses"))
@@ -101,7 +101,7 @@ def fetch(name: str, domain: str | None, quiet: bool) -> None:
     source = sources.find(kind, name)
     sources.content_hash(kind(), source)
     if not quiet:
-        click.echo(f"{name} is at {source.path}, sha256 as it should be")
+        options.say(f"{name} is at {source.path}, sha256 as it should be")
 
 
 @data.command("import", epilog=options.example("seqtutor data import tunes/ --domain music --name mine"))
@@ -139,9 +139,9 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     write_rejected(folder, corpus.rejected)
     sources.remember(kind, name, path)
     if not quiet:
-        click.echo(_describe(corpus))
+        options.say(_describe(corpus))
         listed = f"; the rejected are listed in {folder / 'rejected.csv'}" if corpus.rejected else ""
-        click.echo(f"imported as {name}: use `--data {name}`{listed}")
+        options.say(f"imported as {name}: use `--data {name}`{listed}")
 
 
 def _domain_of(name: str, domain: str | None) -> type[Domain]:

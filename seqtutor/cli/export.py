@@ -23,4 +23,4 @@ def export(path: Path, force: bool, seed: int | None, out: Path, quiet: bool) ->
 
     api.export(path, out, force=force)
     if not quiet:
-        click.echo(f"{out}: a SavedModel with the signatures step, log_prob and sample")
+        options.say(f"{out}: a SavedModel with the signatures step, log_prob and sample")

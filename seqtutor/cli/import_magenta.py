@@ -34,4 +34,4 @@ def import_magenta(checkpoint: Path, events: str, force: bool, seed: int | None,
     run = api.import_magenta(checkpoint, out, events=events, seed=seed or 0, force=force)
     if not quiet:
         sizes = run.config.model.sizes
-        click.echo(f"{run.path}: a prior of {len(sizes)} layers, {', '.join(map(str, sizes))} units")
+        options.say(f"{run.path}: a prior of {len(sizes)} layers, {', '.join(map(str, sizes))} units")

@@ -22,6 +22,7 @@ import seqtutor
 from seqtutor.cli.options import VERBOSE, Group
 from seqtutor.errors import UserError
 from seqtutor.system import interrupt
+from seqtutor.system.terminal import in_a_line, printable
 
 # name -> (module:attribute, one line of help). Kept here so that `seqtutor --help` loads no command's module.
 COMMANDS = {
@@ -144,7 +145,7 @@ class _Terminal(logging.Handler):
         """Prints a record above the progress bars."""
         from seqtutor.system.progress import show
 
-        show(f"{record.levelname.lower()}: {record.getMessage()}", error=True)
+        show(in_a_line(f"{record.levelname.lower()}: {record.getMessage()}"), error=True)
 
 
 def log_to_terminal() -> None:
@@ -165,7 +166,7 @@ def _fail(line: str, code: int, meta: dict[str, Any]) -> int:
     """Prints one line, and before it the traceback where -v was given."""
     if meta.get(VERBOSE):
         traceback.print_exc()
-    head, *words = line.split()
+    head, *words = printable(line).split()
     click.echo(" ".join([click.style(head, fg="red"), *words]), err=True, color=colour())
     return code
 

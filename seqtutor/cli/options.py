@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from seqtutor.cli import complete
 from seqtutor.errors import unknown_name
+from seqtutor.system.terminal import printable
 
 VERBOSE = "seqtutor.verbose"  # where the context's meta says whether -v was given
 
@@ -151,6 +152,11 @@ def reward(default: str) -> Callable[[Command], Command]:
         f"default: {default}."
     )
     return click.option("--reward", metavar="R", shell_complete=complete.rewards, help=text)
+
+
+def say(text: str) -> None:
+    """Prints a result on standard output."""
+    click.echo(printable(text))
 
 
 def example(*lines: str) -> str:

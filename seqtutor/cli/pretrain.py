@@ -33,4 +33,4 @@ def pretrain(
         config, out=out, data=data, seed=seed, settings=assignments(overrides), resume=resume, force=force, quiet=quiet
     )
     if not quiet:
-        click.echo(f"the prior is in {run.path}")
+        options.say(f"the prior is in {run.path}")

@@ -32,4 +32,4 @@ def report(
 
     file = api.report(paths, num=num, reward=reward, seed=seed, out=out, quiet=quiet)
     if not quiet:
-        click.echo(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
+        options.say(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")

@@ -55,4 +55,4 @@ def sample(
         playing={name: value for name, value in played.items() if value is not None}, quiet=quiet,
     )  # fmt: skip
     if not quiet:
-        click.echo(f"{num} sequences in {folder}")
+        options.say(f"{num} sequences in {folder}")

@@ -43,4 +43,4 @@ def score(
     count, rejected = write_scores(path, folder, domain_name, model, reward, per_step, assignments(overrides), quiet)
     if not quiet:
         bad = f" ({rejected} more rejected, see rejected.csv)" if rejected else ""
-        click.echo(f"{count} sequences{bad} in {folder / 'scores.csv'}")
+        options.say(f"{count} sequences{bad} in {folder / 'scores.csv'}")

@@ -89,8 +89,8 @@ def sweep(
         resume=resume, force=force, quiet=quiet, begin=lambda points: _teller(points, quiet),
     )  # fmt: skip
     if not quiet:
-        click.echo(f"\n{found}")
-        click.echo(f"summary.csv, frontier.csv and frontier.png: in {found.folder}")
+        options.say(f"\n{found}")
+        options.say(f"summary.csv, frontier.csv and frontier.png: in {found.folder}")
 
 
 def _teller(points: Sequence[Point], quiet: bool) -> Callable[[Row], None]:

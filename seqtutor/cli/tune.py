@@ -45,4 +45,4 @@ def tune(
         settings=assignments(overrides), resume=resume, force=force, quiet=quiet,
     )  # fmt: skip
     if not quiet:
-        click.echo(f"the tuned policy is in {run.path}")
+        options.say(f"the tuned policy is in {run.path}")

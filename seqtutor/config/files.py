@@ -221,6 +221,8 @@ def _explain(error: Any, where: str) -> UserError:
         allowed = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         return unknown_name(key.split(".")[-1], str(error["input"]), allowed, f"{where}, {key}")
     why = error["msg"].removeprefix("Value error, ")
-    if len(path) == 1 and error["type"] == "value_error":  # of a whole section: the message names its keys
+    if (
+        len(path) == 1 and error["type"] == "value_error" and isinstance(error["input"], dict)
+    ):  # of a whole section: the message names its keys
         return UserError(f"{where}: {why}")
     return UserError(f"{where}: {key} is {shown(error['input'])}: {why[0].lower()}{why[1:]}")

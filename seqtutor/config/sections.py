@@ -40,11 +40,19 @@ def _setting(default: Any, meaning: str, unit: str = "", **limits: Any) -> Any:
 
 
 Positive = Annotated[float, Field(gt=0), _between(1e-30, 1e30)]  # float32 can take it
+Rate = Annotated[float, Field(gt=0), _between(1e-30, 1e6)]  # of Adam, whose steps are as large; float32 can take them
 Temperature = Annotated[float, Field(gt=0), _between(1e-6, 1e6)]  # logits divided by it stay finite
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError(f"{str(value).lower()} is not a number or a name")
+        return value
 
 
 class DataConfig(_Section):
@@ -104,14 +112,10 @@ class PretrainConfig(_Section):
         20, "passes over the training data, at the most; may be a fraction", "epochs", gt=0, le=1e6
     )
     batch: AtOnce = _setting(128, "sequences of one step", "sequences")
-    learning_rate: Positive = _setting(
-        3e-3, "highest learning rate; after the warm-up it falls by a half cosine to 1 %"
-    )
+    learning_rate: Rate = _setting(3e-3, "highest learning rate; after the warm-up it falls by a half cosine to 1 %")
     warmup: Count = _setting(100, "the learning rate rises linearly over this time", "steps", ge=0)
     clip_norm: Positive = _setting(5.0, "largest norm of the gradient of all weights")
-    weight_decay: float = _setting(
-        0.0, "decoupled weight decay, for each step and unit of learning rate", ge=0, le=1e30
-    )
+    weight_decay: float = _setting(0.0, "decoupled weight decay, for each step and unit of learning rate", ge=0, le=1e6)
     evaluate_every: Count = _setting(200, "time between validations; each writes a checkpoint", "steps", ge=1)
     patience: Count = _setting(10, "training stops after so many validations without improvement", "validations", ge=1)
     samples: int = _setting(3, "sequences drawn and shown at each validation", "sequences", ge=0, le=1000)
@@ -155,14 +159,12 @@ class TuneConfig(_Section):
     )
     buffer: int = _setting(4096, "newest sequences, kept for replay", "sequences", ge=1, le=10**6)
     priority: float = _setting(0.0, "exponent of prioritised replay; 0 draws uniformly", ge=0, le=1)
-    learning_rate: Positive = _setting(
-        1e-3, "highest learning rate; from it the rate falls linearly to its final share"
-    )
+    learning_rate: Rate = _setting(1e-3, "highest learning rate; from it the rate falls linearly to its final share")
     warmup: Count = _setting(10, "the learning rate rises linearly over this time", "rounds", ge=0)
     final_rate: float = _setting(0.1, "the last round's learning rate as a share of the highest", ge=0, le=1)
     clip_norm: Positive = _setting(5.0, "largest norm of the gradient of all weights")
     weight_decay: float = _setting(
-        0.0, "decoupled weight decay, for each update and unit of learning rate", ge=0, le=1e30
+        0.0, "decoupled weight decay, for each update and unit of learning rate", ge=0, le=1e6
     )
     huber: Positive = _setting(10.0, "TD errors above it count linearly, not squared", "nats")
     value_scale: Positive = _setting(1.0, "one unit of the value head; a large one learns levels fast", "nats")

@@ -87,8 +87,8 @@ def check_new(domain: type[Domain], name: str) -> None:
     """Raises UserError if a named data set of the domain has that name already, or if it can be no name."""
     if name in domain.data_sets():
         raise UserError(f"'{name}' is a data set of domain {domain.name} already; choose another --name")
-    if not name or name != Path(name).name:
-        raise UserError(f"'{name}' cannot be a data set's name; choose a --name without slashes")
+    if not name or name != Path(name).name or name.startswith((".", "-")) or not name.isprintable():
+        raise UserError(f"'{name}' cannot be a data set's name; choose a --name without slashes, not begun with . or -")
 
 
 def remember(domain: type[Domain], name: str, path: Path) -> None:

@@ -75,9 +75,9 @@ class FunctionReward(Reward):
         try:
             with working(f"the reward {self._where}"):
                 returned = self._function(tokens.copy(), texts)
-        except UserError:  # of a command
+        except (KeyboardInterrupt, UserError):  # the latter of a command
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise _blame(error, self._path, self.names[0]) from error
         values = self._numbers(returned, tokens.shape)
         self.on_last_token = values.ndim == 1
@@ -150,7 +150,7 @@ class FunctionReward(Reward):
         try:
             with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
                 values = np.asarray(returned, np.float32)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise UserError(f"{self._where} did not return an array of numbers ({error}); {wanted}") from None
         if self.causal and values.shape != shape:
             raise UserError(
@@ -221,7 +221,9 @@ def _execute(path: Path) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses and pickling look a module up by its name
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _blame(error, path, "the file") from error
     return module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -19,6 +20,7 @@ from seqtutor.policy.sampler import Rollout
 from seqtutor.reading import parquet
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs.run import Run
+from seqtutor.system import temporary
 from seqtutor.system.files import writing
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
@@ -61,19 +63,24 @@ def write(run: Run, how: Draw, kind: str, target: Target, folder: Path, quiet: b
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(how.num, "sequence", quiet))
         table = stack.enter_context(csv_file(path, tuple(dict.fromkeys(columns))))
+        with writing(folder):
+            hidden = stack.enter_context(temporary.folder_beside(folder / "files"))
         for batch in draw(run, how, target):
             tokens, lengths = batch.sequences[:2]
             files: Sequence[Path | None] = [None] * len(tokens)
             if writer:
                 with writing(folder):
-                    files = writer(tokens, lengths, folder, first)
-            names = [None if file is None else file.relative_to(folder).as_posix() for file in files]
+                    files = writer(tokens, lengths, hidden, first)
+            names = [None if file is None else file.relative_to(hidden).as_posix() for file in files]
             for row in _rows(run.domain, batch, target.reward, names):
                 table.add(row)
             if kind == "npz":
                 kept.append(batch)
             first += len(tokens)
             progress.advance(by=len(tokens))
+        with writing(folder):
+            for file in sorted(hidden.iterdir()):
+                os.replace(file, folder / file.name)
     if kept:
         _write_npz(folder / "samples.npz", kept)
     if write_table := table_writers(run.domain).get(kind):

@@ -3,7 +3,8 @@
     checkpoints/
       step-00000400/
         arrays.npz        every array, by name ("prior/logits/bias", "optimizer/3", "replay/0/rows/tokens")
-        checkpoint.json   format, step, what it is, vocabulary, config, versions, sha256 of arrays.npz
+        checkpoint.json   format, step, what it is, vocabulary, config, versions, sha256 of arrays.npz,
+                          digest of all of this
       best.json           {"step": 400}
 
 A folder is written under another name, flushed, and renamed, so a name "step-..." means a whole checkpoint;
@@ -69,7 +70,7 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool = False) -> None:
         kept = {path.name for path in _saved(folder)[-KEEP:]} | {f"step-{_best_step(folder) or 0:08d}"}
         for path in _saved(folder):
             if path.name not in kept:
-                shutil.rmtree(path)
+                _drop(path)
 
 
 def _write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -80,12 +81,12 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
             np.savez(file, **checkpoint.arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
             _flush(file)
         sha256 = _sha256(hidden / "arrays.npz")
-        meta = {"format": FORMAT, "step": checkpoint.step, "sha256": sha256, **checkpoint.meta}
+        meta = {**checkpoint.meta, "format": FORMAT, "step": checkpoint.step, "sha256": sha256}
+        meta["digest"] = _digest(meta)
         with open(hidden / "checkpoint.json", "w", encoding="utf-8") as file:
             json.dump(meta, file, indent=1)
             _flush(file)
-        if final.exists():
-            shutil.rmtree(final)
+        _drop(final)
         os.replace(hidden, final)
 
 
@@ -134,9 +135,17 @@ def discard_after(folder: Path, step: int) -> None:
     """Removes checkpoints newer than `step`: damaged ones a resumed run will write again."""
     for path in _saved(folder):
         if _number(path) > step:
-            shutil.rmtree(path)
+            _drop(path)
     if (_best_step(folder) or 0) > step:
         (folder / "best.json").unlink()
+
+
+def _drop(path: Path) -> None:
+    """Removes a checkpoint, or a link in its place but not where that leads."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def _saved(folder: Path) -> list[Path]:
@@ -153,6 +162,8 @@ def _load(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
         if meta["format"] == FORMAT:
             if meta["step"] != _number(path):
                 raise ValueError("its step is not that of its name")
+            if "digest" in meta and meta["digest"] != _digest(meta):  # version 0.1.0 wrote none
+                raise ValueError("checkpoint.json does not match its digest")
             if _sha256(path / "arrays.npz") != meta["sha256"]:
                 raise ValueError("arrays.npz does not match its sha256")
             return Checkpoint(_number(path), meta, read_arrays(path / "arrays.npz"))
@@ -190,6 +201,12 @@ def _sha256(path: Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             total.update(block)
     return total.hexdigest()
+
+
+def _digest(meta: Mapping[str, Any]) -> str:
+    """Of all that checkpoint.json says, that of the arrays included, but for the digest itself."""
+    said = {name: value for name, value in meta.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _flush(file: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class History:
         """
         self._path = path
         self._columns: list[str] | None = None
-        if path.exists():
+        if os.path.lexists(path):  # a link is replaced by a file
             text = path.read_text(encoding="utf-8", errors="replace")
             lines = text[: text.rfind("\n") + 1].splitlines()
             if lines:

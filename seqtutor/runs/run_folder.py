@@ -127,7 +127,11 @@ class RunFolder:
 
     def about(self) -> dict[str, Any]:
         """The `run` section: kind ("prior" or "tuned"), the command, versions."""
-        return self._tree().get("run") or {}
+        about = self._tree().get("run") or {}
+        grown = about.get("grown", []) if isinstance(about, dict) else None
+        if not isinstance(grown, list):
+            raise UserError(f"{self.config_file}: `run` is not as seqtutor writes it; train it again")
+        return about
 
     def _tree(self) -> dict[str, Any]:
         try:

@@ -8,6 +8,8 @@ import sys
 
 from tqdm.auto import tqdm
 
+from seqtutor.system.terminal import printable
+
 LOG = logging.getLogger("seqtutor")  # warnings: what a user should know but need not mend
 
 
@@ -43,7 +45,7 @@ def show(line: str, error: bool = False) -> None:
     """Prints a line on standard output (or error) at once, above the bars of the terminal."""
     file = sys.stderr if error else sys.stdout
     try:
-        tqdm.write(line, file=file)
+        tqdm.write(printable(line), file=file)
         file.flush()
     except OSError as failed:
         if not error or failed.errno != errno.EIO:  # the terminal was closed, which costs no run

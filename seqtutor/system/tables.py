@@ -13,6 +13,10 @@ import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.system.files import whole_file
+from seqtutor.system.terminal import in_a_line
+
+NAMED = ("name", "file", "run", "folder", "reason")  # columns that hold names others gave; sequences are not changed
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Table:
@@ -24,7 +28,9 @@ class Table:
 
     def add(self, row: dict[str, Any]) -> None:
         """Adds a row: floats with nine digits (float32 comes back to the bit), NaN and None as empty cells."""
-        self._writer.writerow({name: _cell(value) for name, value in row.items()})
+        self._writer.writerow(
+            {name: _named(_cell(value)) if name in NAMED else _cell(value) for name, value in row.items()}
+        )
 
 
 @contextlib.contextmanager
@@ -51,6 +57,7 @@ def make_folder(path: Path) -> Path:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells as text: columns two spaces apart, the first one flush left, the others flush right."""
+    rows = [[in_a_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
@@ -60,6 +67,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _named(value: Any) -> Any:
+    """A name that a spreadsheet would take for a formula, with a quote before it, as spreadsheets write it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _cell(value: Any) -> Any:

@@ -14,7 +14,7 @@ from seqtutor.runs import checkpoint
 from seqtutor.runs.run import load_run
 from seqtutor.runs.writer import only_writer, writer_of
 from seqtutor.system import temporary
-from tests.support.commands import CONFIG, PRETRAIN, error_of
+from tests.support.commands import PRETRAIN, error_of, words_config
 
 HOLDER = """
 import sys
@@ -139,7 +139,7 @@ def test_checkpoints_without_a_config_are_a_run(make_run, capsys):
 def test_force_clears_nothing_before_the_new_run_is_sure_to_start(make_run, capsys, tmp_path):
     path, prior = make_run("psi", variant="psi"), make_run("prior")
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    tune = ["tune", CONFIG, "--set", "domain.name=words", "--prior", str(prior), "--out", str(path), "--force"]
-    for wrong in (["--reward", "c"], ["--set", "tune.units=3"], ["--set", "tune.primer=xyz"]):
-        error_of(capsys, *tune, *wrong)
+    tune = ["tune", words_config(tmp_path), "--prior", str(prior), "--out", str(path), "--force"]
+    for wrong, said in (("tune.reward=c", "unknown"), ("tune.units=3", "units"), ("tune.primer=xyz", "xyz")):
+        assert said in error_of(capsys, *tune, "--set", wrong)
         assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before

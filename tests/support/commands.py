@@ -21,6 +21,13 @@ def error_of(capsys, *args):
     return err
 
 
+def words_config(folder):
+    """The path of a config for the domain of the fixture `words`, made in a folder."""
+    path = folder / "words.yaml"
+    path.write_text("domain: {name: words}\n")
+    return str(path)
+
+
 def untrained(path, name, variant="", **options):
     """A run of a few units in a domain that is installed: a prior, or with a variant a tuned one."""
     from seqtutor import config
