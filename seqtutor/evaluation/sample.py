@@ -79,8 +79,8 @@ def write(run: Run, how: Draw, kind: str, target: Target, folder: Path, quiet: b
             first += len(tokens)
             progress.advance(by=len(tokens))
         with writing(folder):
-            for file in sorted(hidden.iterdir()):
-                os.replace(file, folder / file.name)
+            for made in sorted(hidden.iterdir()):
+                os.replace(made, folder / made.name)
     if kept:
         _write_npz(folder / "samples.npz", kept)
     if write_table := table_writers(run.domain).get(kind):
