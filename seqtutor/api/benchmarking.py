@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtutor import config as configs
 from seqtutor.api import inputs
+from seqtutor.api.sweeping import ENGINES
 from seqtutor.api.training import tune
+from seqtutor.config import Config
 from seqtutor.domains.base import Suite
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.system import ray_cluster
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import Progress
 from seqtutor.system.tables import aligned, csv_file, make_folder
@@ -86,7 +91,7 @@ def benchmark(
     suite: str, prior: Run | str | Path, *, config: configs.Source = PRESET, variant: str | None = None,
     calls: int = 10_000, seeds: int = 5, tasks: str | Sequence[str] = (), out: str | Path | None = None,
     seed: int | None = None, settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False,
-    quiet: bool = False, tell: Callable[[Row], None] | None = None,
+    engine: str = "local", quiet: bool = False, tell: Callable[[Row], None] | None = None,
 ) -> Benchmark:  # fmt: skip
     """Tunes a prior for the tasks of a benchmark, each by itself, with one setting for all.
 
@@ -99,57 +104,96 @@ def benchmark(
       seeds: how many; the first is `seed`, or the config's.
       tasks: some of the suite's; by default all of them.
       out: by default SUITE beside the prior's folder.
-      resume: goes on with the runs that are unfinished; also with more seeds and tasks.
+      resume: continues the runs that are unfinished; there may be more seeds and tasks than before.
       force: replaces runs that are there.
+      engine: "local", one run after the other, or "ray", on the Ray cluster at RAY_ADDRESS, or on this machine's cores.
       tell: is given each row as soon as it is known.
     Raises:
       UserError: anything wrong with the input.
       KeyboardInterrupt: after a checkpoint of the run that was being tuned.
     """
     inputs.at_least(1, calls=calls, seeds=seeds)
+    if engine not in ENGINES:
+        raise unknown_name("engine", engine, ENGINES)
     if own := [key for key in settings or {} if key in OWN]:
         raise UserError(f"{own[0]} is not a setting of a benchmark; give it as variant, tasks, calls or seed")
     loaded = inputs.as_run(prior)
-    known = loaded.domain.suites
-    if suite not in known:
-        raise (
-            unknown_name("benchmark", suite, known)
-            if known
-            else UserError(f"there is no benchmark for the domain '{loaded.domain.name}'")
-        )
-    chosen = known[suite].tasks if not tasks else (tasks,) if isinstance(tasks, str) else tuple(tasks)
-    for task in chosen:
-        if task not in known[suite].tasks:
-            raise unknown_name("task", task, known[suite].tasks, suite)
+    of_suite, chosen = _chosen(loaded, suite, tasks)
     base = configs.load(config, {**(settings or {}), **inputs.given({"seed": seed, "tune.variant": variant})})
     folder = Path(out) if out is not None else loaded.path.parent / suite
-    if (folder / "results.csv").exists() and not (resume or force):
-        raise UserError(f"{folder} holds a benchmark already; use --resume, --force or another --out")
-    plan = [(task, number) for number in range(base.seed, base.seed + seeds) for task in chosen]
-    make_folder(folder)
-    rows: list[Row] = []
-    with Progress(len(plan), "run", quiet) as progress:
-        for task, number in plan:
+    plan: dict[str, Config] = {}
+    for number in range(base.seed, base.seed + seeds):
+        for task in chosen:
             changes = {"tune.reward": f"task({task})", "tune.calls": calls, "seed": number}
-            rows.append(_row(loaded, configs.changed(base, changes, inputs.where(config)), folder, resume, quiet))
-            _write(rows, folder)
+            plan[f"{task}-seed{number}"] = configs.changed(base, changes, inputs.where(config))
+    runs = [RunFolder(folder / name) for name in plan]
+    there = (folder / "results.csv").exists() or any(run.config_file.exists() for run in runs)
+    if there and not (resume or force):
+        raise UserError(f"{folder} holds a benchmark already; use --resume, --force or another --out")
+    make_folder(folder)
+    for run in runs if force else ():
+        run.clear()
+    found: dict[str, Row] = {}
+    rows = (_on_ray if engine == "ray" else _in_turn)(loaded, plan, folder, quiet)
+    with Progress(len(plan), "run", quiet) as progress, contextlib.closing(rows):
+        for name, row in rows:
+            found[name] = row
+            _write([found[name] for name in plan if name in found], folder)
             if tell is not None:
-                tell(rows[-1])
+                tell(row)
             progress.advance()
-    return Benchmark(folder, known[suite], rows)
+    return Benchmark(folder, of_suite, [found[name] for name in plan])
 
 
-def _row(prior: Run, config: configs.Config, folder: Path, resume: bool, quiet: bool) -> Row:
-    """The row of one run, which is tuned unless it has ended."""
+def _chosen(prior: Run, suite: str, tasks: str | Sequence[str]) -> tuple[Suite, tuple[str, ...]]:
+    """A suite and its tasks that are meant. Raises UserError for unknown names."""
+    known = prior.domain.suites
+    if not known:
+        raise UserError(f"there is no benchmark for the domain '{prior.domain.name}'")
+    if suite not in known:
+        raise unknown_name("benchmark", suite, known)
+    every = known[suite].tasks
+    chosen = (tasks,) if isinstance(tasks, str) else tuple(tasks)
+    for task in chosen:
+        if task and task not in every:
+            raise unknown_name("task", task, every, suite)
+    return known[suite], tuple(filter(None, chosen)) or every
+
+
+Rows = Generator[tuple[str, Row], None, None]  # the name of each run that has ended, and its row
+
+
+def _in_turn(prior: Run, plan: Mapping[str, Config], folder: Path, quiet: bool) -> Rows:
+    for name, config in plan.items():
+        yield name, _row(prior, config, folder / name, quiet)
+
+
+def _on_ray(prior: Run, plan: Mapping[str, Config], folder: Path, quiet: bool) -> Rows:
+    from seqtutor.sweeps import ray_engine
+
+    path, here = prior.path.resolve(), Path.cwd()
+    calls = {name: (path, config, folder / name, here) for name, config in plan.items()}
+    with ray_engine.connection() as ray:
+        yield from ray_engine.run_tasks(ray, _row_there, calls)
+
+
+def _row_there(prior: Path, config: Config, folder: Path, here: Path) -> Row:
+    """`_row` in a process of Ray's, in the folder that its relative paths start from."""
+    os.chdir(here)
+    ray_cluster.work_here()
+    return _row(inputs.as_run(prior), config, folder, quiet=True)
+
+
+def _row(prior: Run, config: Config, folder: Path, quiet: bool) -> Row:
+    """The row of one run, which is tuned, or continued, unless it has ended."""
     task = config.tune.reward.removeprefix("task(").removesuffix(")")
-    run = RunFolder(folder / f"{task}-seed{config.seed}")
-    asked, summary = configs.to_tree(config)["tune"], run.path / "summary.json"
-    if resume and summary.exists():
+    run = RunFolder(folder)
+    asked, summary = configs.to_tree(config)["tune"], folder / "summary.json"
+    if summary.exists():
         found = json.loads(summary.read_text(encoding="utf-8"))
         if found["tune"] == asked:
             return dict(found["row"])
-    again = resume and (run.path / "config.yaml").exists()
-    tune(prior, config, out=run.path, resume=again, force=not again, quiet=quiet)
+    tune(prior, config, out=folder, resume=True, quiet=quiet)
     row = {"task": task, "seed": config.seed, **_figures(run, config.tune.batch)}
     write_text(summary, json.dumps({"tune": asked, "row": row}, indent=1) + "\n")
     return row

@@ -28,12 +28,13 @@ from seqtutor.cli import options
 )
 @click.option("--tasks", metavar="T,T,...", default="", help="Default: all that need no trained models.")
 @options.settings("tune.batch=32")
-@click.option("--resume", is_flag=True, help="Go on with what is unfinished; also with more seeds and tasks.")
+@options.engine("runs")
+@click.option("--resume", is_flag=True, help="Continue what is unfinished; there may be more seeds and tasks.")
 @click.option("--force", is_flag=True, help="Overwrite a benchmark that is there already.")
 @options.shared("the suite's name beside the prior's folder")
 def benchmark(
     suite: str, prior: Path, config: str, variant: str | None, calls: int, seeds: int, tasks: str,
-    overrides: tuple[str, ...], resume: bool, force: bool, seed: int | None, out: Path | None, quiet: bool,
+    overrides: tuple[str, ...], engine: str, resume: bool, force: bool, seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Tune a prior for every task of PMO or GuacaMol, and tabulate how good the best molecules are.
 
@@ -46,7 +47,7 @@ def benchmark(
     found = api.benchmark(
         suite, prior, config=config, variant=variant, calls=calls, seeds=seeds,
         tasks=tuple(task.strip() for task in tasks.split(",") if task.strip()), out=out, seed=seed,
-        settings=assignments(overrides), resume=resume, force=force, quiet=quiet,
+        settings=assignments(overrides), engine=engine, resume=resume, force=force, quiet=quiet,
     )  # fmt: skip
     if not quiet:
         click.echo(f"{found}\nresults.csv and results.json: in {found.folder}")

@@ -125,6 +125,13 @@ def training(example: str) -> Callable[[Command], Command]:
     )
 
 
+def engine(what: str) -> Callable[[Command], Command]:
+    """--engine. `what` is what it runs."""
+    text = f"Run the {what} one after the other, or on the Ray cluster at RAY_ADDRESS (see docs/devices.md)."
+    choice = click.Choice(["local", "ray"])
+    return click.option("--engine", type=choice, default="local", show_default=True, help=text)
+
+
 def particles(default: str) -> Callable[[Command], Command]:
     """--particles and --c. `default` says which temperature counts without it."""
     text = "Pick each sequence from a population of K particles, nearer to the optimum than the policy is."

@@ -54,13 +54,7 @@ class Several(click.ParamType):
     show_default=True,
     help="Evaluate with populations of K particles as well, which gives the gaps to the optimum and its line.",
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Run the points one after the other, or on the Ray cluster at RAY_ADDRESS (see docs/devices.md).",
-)
+@options.engine("points")
 @options.reward("tune.reward of the config")
 @options.shared("runs/CONFIG's name/sweep")
 def sweep(

@@ -96,7 +96,7 @@ class RunFolder:
             about["grown"] = [*about.get("grown", []), {key: old for key, (old, _) in grown.items()}]
         with writing(self.path):
             if there and not goes_on:
-                self._clear()
+                self.clear()
             self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.config_file, yaml.safe_dump({**to_tree(config), "run": about}, sort_keys=False))
         return grown
@@ -112,7 +112,8 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file; choose another --out")
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Removes what a run, and the commands that read it, have written; other files stay."""
         for path in (self.path / name for name in CONTENTS):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.runs.run import load_run
@@ -22,33 +23,54 @@ PATIENCE = 60.0  # seconds that interrupted points have to finish their round an
 
 
 @contextlib.contextmanager
-def engine(prior: Path) -> Iterator[Engine]:
-    """The engine of a sweep from a prior, as a context. Raises UserError as `ray_cluster.connect` does."""
+def connection() -> Iterator[ModuleType]:
+    """Ray, connected, as a context. Raises UserError as `ray_cluster.connect` does."""
     ray = ray_cluster.connect()
     try:
-        yield lambda jobs: _spread(ray, prior.resolve(), jobs)
+        yield ray
     finally:
         ray.shutdown()
 
 
+@contextlib.contextmanager
+def engine(prior: Path) -> Iterator[Engine]:
+    """The engine of a sweep from a prior, as a context. Raises UserError as `ray_cluster.connect` does."""
+    with connection() as ray:
+        yield lambda jobs: _spread(ray, prior.resolve(), jobs)
+
+
 def _spread(ray: ModuleType, prior: Path, jobs: Sequence[Job]) -> Generator[Job, None, None]:
-    """Runs the unfinished jobs wherever there is a core, or a GPU where the cluster has some."""
-    share = {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {"num_cpus": 1}
-    task = ray.remote(max_retries=DEATHS, **share)(_finish)
+    """Runs the unfinished jobs; see `run_tasks`."""
     yield from (job for job in jobs if job.finished)
-    running = {task.remote(job, prior, Path.cwd()): job for job in jobs if not job.finished}
+    left = {job.point.name: job for job in jobs if not job.finished}
+    calls = {name: (job, prior, Path.cwd()) for name, job in left.items()}
+    yield from (left[name] for name, _ in run_tasks(ray, _finish, calls))
+
+
+def run_tasks(
+    ray: ModuleType, function: Callable[..., Any], calls: Mapping[str, tuple[Any, ...]]
+) -> Generator[tuple[str, Any], None, None]:
+    """Calls a function with each of the arguments, wherever there is a core, or a GPU where the cluster has some.
+
+    Args: function: begins again where an earlier call of it, on a machine that died, stopped; calls: arguments by name.
+    Yields the name of each call that has ended, and what it returned.
+    Raises ConnectionError for one that is lost again and again, and what a call raised.
+    """
+    share = {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {"num_cpus": 1}
+    task = ray.remote(max_retries=DEATHS, **share)(function)
+    running = {task.remote(*arguments): name for name, arguments in calls.items()}
     try:
         while running:
             (done,), _ = ray.wait(list(running))
-            job = running.pop(done)
+            name = running.pop(done)
             try:
-                ray.get(done)
+                found = ray.get(done)
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from None
             except ray.exceptions.RayError as error:
-                lost = f"{job.point.name} was lost {DEATHS + 1} times ({type(error).__name__}); continue with --resume"
+                lost = f"{name} was lost {DEATHS + 1} times ({type(error).__name__}); continue with --resume"
                 raise ConnectionError(lost) from error
-            yield job
+            yield name, found
     finally:
         if running:
             for task in running:

@@ -156,3 +156,17 @@ def test_an_unknown_place_for_workers(monkeypatch):
     monkeypatch.setenv("SEQTUTOR_WORKERS", "rya")
     with pytest.raises(UserError, match="SEQTUTOR_WORKERS is 'rya'; set it to ray"), Pool() as pool:
         pool.map(["C"])
+
+
+@pytest.mark.slow
+def test_a_benchmark_on_a_cluster_is_the_one_of_one_machine(cluster, tmp_path):
+    import seqtutor
+    from tests.support.commands import untrained
+
+    untrained(tmp_path / "prior", "molecules", length=8)
+    settings = {"tune.batch": 64, "tune.rounds": 3, "tune.embedding": 16}
+    how = {"calls": 20, "seeds": 2, "tasks": ("qed", "median1"), "settings": settings, "quiet": True}
+    there = seqtutor.benchmark("pmo", tmp_path / "prior", engine="ray", out=tmp_path / "ray", **how)
+    here = seqtutor.benchmark("pmo", tmp_path / "prior", out=tmp_path / "local", **how)
+    rows = [[{name: row[name] for name in row if name != "seconds"} for row in found.rows] for found in (there, here)]
+    assert rows[0] == rows[1] and len(rows[0]) == 4
