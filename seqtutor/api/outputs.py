@@ -15,13 +15,15 @@ from seqtutor.config import Config, from_tree
 from seqtutor.domains import domain_class
 from seqtutor.domains.base import Domain, Vocabulary
 from seqtutor.domains.reward_spec import RewardLike, make_reward, written
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, unknown_name
 from seqtutor.runs import checkpoint as checkpoints
 from seqtutor.runs import run as runs
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.system import tensorflow_setup
 from seqtutor.system.files import write_text
 from seqtutor.system.tables import make_folder
+
+FORMATS = ("saved-model", "reinvent")  # that `export` writes
 
 
 def report(
@@ -79,13 +81,28 @@ def _reference(run: runs.Run, quiet: bool) -> tuple[Any | None, str]:
         return None, f"left out, for the training data are not on this machine ({error})"
 
 
-def export(run: runs.Run | str | Path, out: str | Path, *, force: bool = False) -> Path:
+def export(
+    run: runs.Run | str | Path, out: str | Path, *, format: str = "saved-model", force: bool = False
+) -> Path:  # fmt: skip
     """Writes a run's policy as a TensorFlow SavedModel, for programs without seqtutor; docs/export.md is its manual.
 
-    Args: force: replace a SavedModel that is there.
-    Returns: its folder. Raises UserError if the run cannot be loaded or the folder not be written to.
+    Args:
+      out: the SavedModel's folder, or with format "reinvent" the model file.
+      format: "saved-model", or "reinvent" for a model file of REINVENT 4, of molecules whose policy is one LSTM.
+      force: replace what is there.
+    Returns: out. Raises UserError if the run cannot be loaded, has no such format, or if out cannot be written to.
     """
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
     tensorflow_setup.setup()
+    if format == "reinvent":
+        from seqtutor.exchange import reinvent
+
+        if Path(out).exists() and not force:
+            raise UserError(f"{out} is there already; use --force or another --out")
+        make_folder(Path(out).absolute().parent)
+        reinvent.write(inputs.as_run(run), Path(out))
+        return Path(out)
     from seqtutor.exchange import saved_model
 
     saved_model.check_place(Path(out), force)

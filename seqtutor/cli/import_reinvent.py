@@ -27,4 +27,4 @@ def import_reinvent(model: Path, force: bool, seed: int | None, out: Path, quiet
     run = api.import_reinvent(model, out, seed=seed or 0, force=force)
     if not quiet:
         sizes = run.config.model.sizes
-        click.echo(f"{run.path}: a prior of {len(sizes)} layers, {', '.join(map(str, sizes))} units")
+        options.say(f"{run.path}: a prior of {len(sizes)} layers, {', '.join(map(str, sizes))} units")

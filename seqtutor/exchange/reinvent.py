@@ -1,4 +1,4 @@
-"""A prior out of a model file of REINVENT (versions 3 and 4): its LSTM over SMILES.
+"""A prior out of a model file of REINVENT (versions 3 and 4), its LSTM over SMILES; and the way back.
 
 There tokens are embedded, here the first layer reads them one-hot. So the embedding E [V, D] is multiplied into that
 layer's kernel, E W; the last row, of the begin token, is that of "^". torch's kernels are transposed, with the gates in
@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqtutor.domains.base import Vocabulary
 from seqtutor.domains.molecules.smiles import END, tokenize
 from seqtutor.errors import UserError, shown
 from seqtutor.exchange import torch_archive
 from seqtutor.exchange.torch_archive import Inert
+from seqtutor.runs.run import Run
 
 BEGIN, STOP = "^", "$"
+NEVER = -40.0  # a logit: e^-40 of a probability is lost beside 1 in float32
 GATES = (0, 2, 1, 3)  # ours (i, j, f, o) among theirs (i, f, g, o)
 
 
@@ -57,6 +60,59 @@ def read(path: Path) -> Prior:
     weights["layer0/kernel"] = weights["layer0/kernel"][[*order, len(symbols)]]
     weights["logits/kernel"], weights["logits/bias"] = weights["logits/kernel"][:, order], weights["logits/bias"][order]
     return Prior((END, *(symbols[i] for i in order[1:])), length, sizes, weights)
+
+
+def write(run: Run, path: Path) -> None:
+    """Writes the network of a run as a model file of REINVENT 4, with the same log-probabilities.
+
+    "^" gets the logit NEVER there, unless the vocabulary has it. Raises UserError for a policy that is no such network.
+    """
+    policy = run.policy
+    network, config = policy.tuned or policy.prior, (policy.tuned or policy.prior).config
+    why = None
+    if run.domain.name != "molecules":
+        why = f"is of domain {run.domain.name}"
+    elif policy.variant is not None and policy.variant.adds_to_prior:
+        why = "adds its network to the prior's, so that no single network is the policy"
+    elif config.cell != "lstm" or not config.reads_begin or len(set(config.sizes)) > 1:
+        why = "has other layers than LSTM of one size that read a begin token"
+    if why:
+        raise UserError(f"{run.path} cannot be a model of REINVENT: it {why}; export it as a saved-model")
+    torch_archive.save(path, {
+        "model_type": "Reinvent", "version": 1, "metadata": None, "max_sequence_length": run.domain.length + 1,
+        **_as_theirs(network.get(), run.domain.vocabulary, config.sizes),
+    })  # fmt: skip
+
+
+def _as_theirs(weights: dict[str, np.ndarray], vocabulary: Vocabulary, sizes: tuple[int, ...]) -> dict[str, Any]:
+    """The sections vocabulary, network and network_params."""
+    symbols, size = list(vocabulary.symbols), vocabulary.size
+    order = [symbols.index(END), symbols.index(BEGIN) if BEGIN in symbols else size]  # our id of each of their tokens
+    order += [i for i in range(size) if i not in order]
+    embedding = weights.get("embedding", np.eye(size + 1, dtype=np.float32))
+    rows = [vocabulary.begin if i == 1 else id for i, id in enumerate(order)]
+    kernel = np.concatenate([weights["logits/kernel"], np.zeros((sizes[-1], 1), np.float32)], axis=1)[:, order]
+    network = {"_embedding.weight": embedding[rows]}
+    for i in range(len(sizes)):
+        kernels = {"ih": weights[f"layer{i}/kernel"], "hh": weights[f"layer{i}/recurrent"]}
+        network |= {f"_rnn.weight_{part}_l{i}": _gates(array.T) for part, array in kernels.items()}
+        network |= {
+            f"_rnn.bias_ih_l{i}": _gates(weights[f"layer{i}/bias"]),
+            f"_rnn.bias_hh_l{i}": np.zeros(4 * sizes[i]),
+        }
+    network |= {"_linear.weight": kernel.T, "_linear.bias": np.append(weights["logits/bias"], NEVER)[order]}
+    tokens = [STOP, BEGIN, *(symbols[i] for i in order[2:])]
+    return {
+        "vocabulary": {
+            "tokens": {token: number for number, token in enumerate(tokens)},
+            "pad_token": 0, "bos_token": 1, "eos_token": 0, "unk_token": None,
+        },
+        "network": network,
+        "network_params": {
+            "dropout": 0.0, "layer_size": sizes[0], "num_layers": len(sizes), "cell_type": "lstm",
+            "embedding_layer_size": embedding.shape[1], "layer_normalization": False,
+        },
+    }  # fmt: skip
 
 
 def _symbols(vocabulary: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reads the files that `torch.save` writes since torch 1.6, without torch and without unpickling.
+"""Reads and writes the files of `torch.save` since torch 1.6, without torch and without unpickling.
 
 Such a file is a zip archive: data.pkl is a pickle of what was saved, in which a tensor names its storage, and data/KEY
 holds each storage's numbers. A pickle is a program for a stack machine. Here that machine is only played: dictionaries,
@@ -9,6 +9,7 @@ would have been called. Nothing is imported or called by name.
 from __future__ import annotations
 
 import pickletools
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError, shown
+from seqtutor.system.files import whole_file
 from seqtutor.system.input_files import open_input
 
 MOST_PICKLE = 1 << 24  # bytes of data.pkl; a network's names and shapes take some thousands
@@ -55,6 +57,51 @@ def load(path: Path) -> Any:
         ) from None
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError) as error:
         raise UserError(f"'{path}' is damaged, or no file of torch: {shown(str(error))}") from None
+
+
+def save(path: Path, tree: dict[str, Any]) -> None:
+    """Writes what `torch.load` gives back, with arrays as tensors of float32.
+
+    Args: tree: dictionaries with texts as keys, of dictionaries, texts, numbers, None and arrays.
+    Raises UserError if it cannot be written.
+    """
+    arrays: list[np.ndarray] = []
+    pickle = b"\x80\x02" + _pickled(tree, arrays) + b"."
+    with whole_file(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle)
+        archive.writestr("archive/byteorder", "little")
+        for key, array in enumerate(arrays):
+            archive.writestr(f"archive/data/{key}", array.tobytes())
+        archive.writestr("archive/version", "3\n")
+
+
+def _pickled(value: Any, arrays: list[np.ndarray]) -> bytes:
+    """The operations that make a value; what arrays hold is put into `arrays`."""
+    if isinstance(value, dict):
+        return b"}(" + b"".join(_pickled(each, arrays) for item in value.items() for each in item) + b"u"
+    if isinstance(value, np.ndarray):
+        return _pickled_array(np.ascontiguousarray(value, "<f4"), arrays)
+    if isinstance(value, str):
+        data = value.encode()
+        return b"X" + struct.pack("<I", len(data)) + data
+    if isinstance(value, float):
+        return b"G" + struct.pack(">d", value)
+    if value is None or isinstance(value, bool):
+        return {None: b"N", True: b"\x88", False: b"\x89"}[value]
+    return b"J" + struct.pack("<i", value)
+
+
+def _pickled_array(array: np.ndarray, arrays: list[np.ndarray]) -> bytes:
+    """As torch pickles a tensor: its storage by a persistent id, offset, shape, strides, no gradient, no hooks."""
+    storage = b"(" + _pickled("storage", arrays) + b"ctorch\nFloatStorage\n"
+    storage += b"".join(_pickled(each, arrays) for each in (str(len(arrays)), "cpu", array.size)) + b"tQ"
+    arrays.append(array)
+    shape, strides = (
+        b"(" + b"".join(_pickled(number, arrays) for number in numbers) + b"t"
+        for numbers in (array.shape, [stride // array.itemsize for stride in array.strides])
+    )
+    arguments = storage + _pickled(0, arrays) + shape + strides + _pickled(False, arrays)
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + arguments + b"ccollections\nOrderedDict\n)RtR"
 
 
 def _pickle(archive: zipfile.ZipFile) -> bytes:

@@ -1,17 +1,24 @@
 """Priors of REINVENT: the same log-probabilities, from a file that its own classes wrote; files that are none."""
 
+import io
 import json
 import pickle
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import seqtutor as st
 from seqtutor.cli.main import run
+from seqtutor.config import ModelConfig
+from seqtutor.domains import make_domain
 from seqtutor.errors import UserError
 from seqtutor.exchange import reinvent, torch_archive
 from seqtutor.exchange.torch_archive import Inert
+from seqtutor.kl_control.variants import VARIANTS
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sequence_model import SequenceModel
 from tests.support.places import DATA
 
 PRIOR = DATA / "reinvent" / "small.prior"
@@ -40,6 +47,60 @@ def test_what_the_run_says(imported):
     drawn = imported.sample(50, seed=0, reward="valid", quiet=True)
     assert drawn.to_pandas()["valid"].sum() > 0  # a network that learned for 300 steps
     assert run(["import-reinvent", str(PRIOR), "--out", str(imported.path)]) == 2  # is there already
+
+
+def test_the_way_back(imported, tmp_path):
+    """What is written is read back to the same weights, and any pickle reader finds the types that torch has."""
+    export = ["export", str(imported.path), "--format", "reinvent", "--out", str(tmp_path / "again.prior")]
+    assert run([*export, "--quiet"]) == 0
+    theirs, again = reinvent.read(PRIOR), reinvent.read(tmp_path / "again.prior")
+    assert again[:3] == theirs[:3]
+    for name, array in theirs.weights.items():
+        np.testing.assert_allclose(again.weights[name], array, atol=1e-6, err_msg=name)
+    with zipfile.ZipFile(tmp_path / "again.prior") as file:
+        saved = Unpickler(io.BytesIO(file.read("archive/data.pkl"))).load()
+    assert saved["model_type"] == "Reinvent" and saved["max_sequence_length"] == 128
+    assert saved["network_params"]["embedding_layer_size"] == len(theirs.symbols) + 1
+    names = {"_embedding.weight", "_linear.weight", "_linear.bias"}
+    names |= {f"_rnn.{kind}_l{i}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh") for i in range(2)}
+    assert saved["network"].keys() == names
+    assert saved["network"]["_rnn.weight_hh_l1"][2:] == ((128, 32), (32, 1), False, {})
+    assert run(export) == 2  # is there already
+
+
+class Unpickler(pickle.Unpickler):
+    """Python's own, with tensors as the arguments that torch would rebuild them from."""
+
+    def find_class(self, module, name):
+        found = {"collections.OrderedDict": dict, "torch.FloatStorage": "FloatStorage"}
+        found["torch._utils._rebuild_tensor_v2"] = lambda *arguments: arguments
+        return found[f"{module}.{name}"]
+
+    def persistent_load(self, what):
+        assert what[0] == "storage" and what[1] == "FloatStorage" and what[3] == "cpu"
+        return what[2]
+
+
+def test_a_vocabulary_without_begin_and_policies_that_are_no_network(tmp_path):
+    domain = make_domain({"name": "molecules", "length": 20}).with_vocabulary(["C", "O"])
+    network = SequenceModel(ModelConfig(units=4, embedding=3), 3, seed=1)
+    of = SimpleNamespace(domain=domain, path=tmp_path, policy=Policy(network))
+    reinvent.write(of, tmp_path / "a.prior")
+    found = reinvent.read(tmp_path / "a.prior")
+    assert (found.symbols, found.length, found.sizes) == (("<end>", "^", "C", "O"), 20, (4,))
+    whole = network.get()
+    kernel = whole["embedding"] @ whole["layer0/kernel"]
+    np.testing.assert_allclose(found.weights["layer0/kernel"], kernel[[0, 3, 1, 2, 3]], atol=1e-6)
+    np.testing.assert_array_equal(found.weights["logits/bias"][[0, 2, 3]], whole["logits/bias"])
+    assert found.weights["logits/bias"][1] == -40 and not found.weights["logits/kernel"][:, 1].any()
+    gru = SequenceModel(ModelConfig(units=4, cell="gru"), 3)
+    for policy, said in (
+        (Policy(gru), "other layers than LSTM"),
+        (Policy(network, network, VARIANTS["g"]), "adds its network to the prior's"),
+    ):
+        with pytest.raises(UserError, match=said):
+            reinvent.write(SimpleNamespace(domain=domain, path=tmp_path, policy=policy), tmp_path / "b.prior")
+    assert not (tmp_path / "b.prior").exists()
 
 
 def archive(path, saved, storages=(), name="data.pkl"):
