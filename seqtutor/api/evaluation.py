@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtutor.api import html, inputs
+from seqtutor.api import html, inputs, provenance
 from seqtutor.config import EvaluateConfig
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
@@ -180,7 +180,7 @@ def _reference(domain: Domain, name: str, first: Run | None, quiet: bool) -> Any
     if first is None or not first.config.data.name:
         return None
     try:
-        return inputs.reference_of(domain, first.config.data.name, quiet)
+        return provenance.training_data(first, quiet)
     except UserError as error:
         LOG.warning(f"novelty is left out: {error}")
         return None

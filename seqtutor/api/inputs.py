@@ -151,8 +151,12 @@ def read_data(domain: Domain, name: str, quiet: bool) -> Corpus:
 
 def reference_of(domain: Domain, name: str, quiet: bool) -> Any:
     """The data that novelty is measured against, as the domain makes it. Raises UserError if they are not here."""
-    free = type(domain)(domain.options)  # without a run's vocabulary: tokens unknown to the run count as well
-    return domain.reference(read_data(free, name, quiet).texts())
+    return domain.reference(read_free(domain, name, quiet).texts())
+
+
+def read_free(domain: Domain, name: str, quiet: bool) -> Corpus:
+    """As `read_data`, without a run's vocabulary: tokens unknown to the run count as well."""
+    return read_data(type(domain)(domain.options), name, quiet)
 
 
 def check_paths(paths: Sequence[str | Path]) -> None:
@@ -210,11 +214,6 @@ def tell_of_prior(config: Config, prior: Run, where: str) -> None:
     settled = {key: value for key, value in prior.domain.options.items() if key != "length"}
     if other := differences(settled, asked):
         LOG.warning(f"the prior's run settled what {where} has otherwise: {other}")
-
-
-def about_tuned(prior: Path) -> dict[str, str]:
-    """What config.yaml says of a tuned run beside its settings."""
-    return {"kind": "tuned", "prior": str(prior) if folder_of(prior) is None else prior.name}
 
 
 def check_primer(domain: Domain, spec: str, folder: Path) -> None:

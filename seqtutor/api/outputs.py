@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.api import inputs
+from seqtutor.api import inputs, provenance
 from seqtutor.api.evaluation import subjects_of
 from seqtutor.api.runs import Run
 from seqtutor.config import Config, from_tree
@@ -76,7 +76,8 @@ def _reference(run: runs.Run, quiet: bool) -> tuple[Any | None, str]:
     if not name:
         return None, "left out, for the first run names no data set"
     try:
-        return inputs.reference_of(run.domain, name, quiet), ""
+        own = not run.config.evaluate.reference
+        return provenance.training_data(run, quiet) if own else inputs.reference_of(run.domain, name, quiet), ""
     except UserError as error:
         return None, f"left out, for the training data are not on this machine ({error})"
 

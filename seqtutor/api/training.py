@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor import config as configs
-from seqtutor.api import inputs
+from seqtutor.api import inputs, provenance
 from seqtutor.api.runs import Run
 from seqtutor.config import Config
 from seqtutor.domains import make_domain
@@ -51,8 +51,9 @@ def pretrain(
     from seqtutor.pretraining.loop import pretrain as train
     from seqtutor.pretraining.replicas import is_chief
 
-    corpus = inputs.read_data(make_domain(resolved.domain), resolved.data.name, quiet)
-    about = {"kind": "prior", "data": {"sha256": corpus.sha256, "sequences": len(corpus)}}
+    domain = make_domain(resolved.domain)
+    corpus = inputs.read_data(domain, resolved.data.name, quiet)
+    about = {"kind": "prior", "data": provenance.of_data(domain, corpus)}
 
     def begin() -> None:
         _tell_longer(run.create(resolved, about, resume, force, PRETRAINED_LONGER))
@@ -116,7 +117,7 @@ def tune(
     from seqtutor.tuning.loop import tune as learn
 
     inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
-    about = inputs.about_tuned(loaded.path)
+    about = provenance.of_tuned(loaded, written(chosen))
 
     def begin() -> None:
         _tell_longer(run.create(resolved, about, resume, force, TUNED_LONGER))

@@ -33,6 +33,12 @@ def built_in(spec: str) -> bool:
     return _FILE.fullmatch(spec) is None and _COMMAND.fullmatch(spec) is None and not handed_over(spec)
 
 
+def file_of(spec: str) -> Path | None:
+    """The file that a spec names; None where it names none."""
+    match = _FILE.fullmatch(spec)
+    return None if match is None or _COMMAND.fullmatch(spec) else Path(os.path.expanduser(match["path"]))
+
+
 def handed_over(spec: str) -> bool:
     """Whether a spec is the name of a function that was handed over in Python."""
     return spec.startswith(PYTHON)

@@ -23,6 +23,12 @@ CONTENTS = (
 )  # fmt: skip
 
 
+CHANGED = {
+    "data": "the data have changed since the training began",
+    "reward": "the reward file has changed since the training began",
+}  # fmt: skip
+
+
 class RunFolder:
     """One run's folder. Making the object touches nothing on the disk."""
 
@@ -68,7 +74,7 @@ class RunFolder:
                 f"{key} was {old}, not {new}"
                 for key, (old, new) in _changes(self.config(), config).items()
                 if key not in longer or new < old
-            ] + [f"another {name}" for name, value in about.items() if self.about().get(name) != value]
+            ] + [CHANGED.get(name, f"another {name}") for name, new in about.items() if not self._has(name, new)]
             if other:
                 raise UserError(
                     f"{self.path} was started with other settings ({other[0]}); resume with the same, or use --force"
@@ -76,6 +82,18 @@ class RunFolder:
         elif named and not force:
             raise UserError(f"{self.path} holds a run already; use --resume, --force or another --out")
         return there
+
+    def _has(self, name: str, new: Any) -> bool:
+        """Whether the run has this in its section `run`; of a file what it holds counts, not where it is.
+
+        Version 0.1.0 did not note the files of rewards, nor of a tuned run the data.
+        """
+        old = self.about().get(name)
+        if name in CHANGED and old is None:
+            return True
+        if isinstance(old, dict) and isinstance(new, dict) and "sha256" in old:
+            return old["sha256"] == new["sha256"]
+        return old == new
 
     def create(
         self, config: Config, about: dict[str, Any], resume: bool, force: bool, longer: Sequence[str] = ()

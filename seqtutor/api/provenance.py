@@ -1,0 +1,67 @@
+"""Where a run's data and reward came from, as config.yaml says it, and whether they are still what they were."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from seqtutor.api import inputs
+from seqtutor.data import sources
+from seqtutor.data.corpus import Corpus
+from seqtutor.domains.base import Domain
+from seqtutor.domains.reward_spec import file_of
+from seqtutor.errors import UserError
+from seqtutor.reading import text_files
+from seqtutor.runs.run import Run
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.shipped import folder_of
+from seqtutor.system.input_files import open_input
+from seqtutor.system.progress import LOG
+
+
+def of_data(domain: Domain, corpus: Corpus) -> dict[str, Any]:
+    """The data of a run: their sha256, how many sequences, and where they are unless they have a name everywhere."""
+    source = sources.find(type(domain), corpus.source)
+    place = {} if source.data_set is not None else {"path": str(source.path.resolve())}
+    return {"sha256": corpus.sha256, "sequences": len(corpus), **place}
+
+
+def of_tuned(prior: Run, reward: str) -> dict[str, Any]:
+    """What config.yaml says of a tuned run: its prior, the prior's data, and the file of its reward if that is one."""
+    data, name = _data_of(prior), str(prior.path) if folder_of(prior.path) is None else prior.path.name
+    return {"kind": "tuned", "prior": name, **({"data": data} if data else {}), **_of_reward(reward)}
+
+
+def _of_reward(spec: str) -> dict[str, Any]:
+    path = file_of(spec)
+    if path is None:
+        return {}
+    try:
+        with open_input(path) as file:
+            return {"reward": {"path": str(path.resolve()), "sha256": hashlib.sha256(file.read()).hexdigest()}}
+    except OSError as error:
+        raise UserError(f"cannot read the reward file {path}: {error.strerror}") from None
+
+
+def training_data(run: Run, quiet: bool) -> Any:
+    """The reference that a run's own data make (see `inputs.reference_of`), from where they were when it was trained.
+
+    A warning says so if they have changed. Raises UserError if they are not on this machine.
+    """
+    known = _data_of(run)
+    place = known.get("path")
+    there = isinstance(place, str) and text_files.exists(Path(place))
+    corpus = inputs.read_free(run.domain, place if there and isinstance(place, str) else run.config.data.name, quiet)
+    if known.get("sha256") not in (None, corpus.sha256):
+        LOG.warning(f"{corpus.source} has changed since {run.path} was trained: novelty is against what it holds now")
+    return run.domain.reference(corpus.texts())
+
+
+def _data_of(run: Run) -> dict[str, Any]:
+    """What config.yaml of a run says of its data; nothing where there is none."""
+    try:
+        data = RunFolder(run.path).about().get("data")
+    except UserError:
+        return {}
+    return data if isinstance(data, dict) else {}
