@@ -8,6 +8,7 @@ FOLDERS = {
     "seqtutor.data.chain": "data/chain",
     "seqtutor.data.melodies": "data/melodies",
     "seqtutor.data.molecules": "data/molecules",
+    "seqtutor.priors.molecules": "priors/molecules",
     "seqtutor.priors.music": "priors/music",
 }
 

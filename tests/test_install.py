@@ -92,7 +92,7 @@ def test_the_wheel_holds_the_package_the_configs_and_the_samples(built):
     assert "seqtutor/py.typed" in code and beside >= SAMPLES
     assert inside == code | {f"seqtutor/{name}" for name in beside}
     licences = {name.split("/licenses/")[1] for name in names if "/licenses/" in name}
-    folders = ("data/melodies", "data/molecules", "priors/music")
+    folders = ("data/melodies", "data/molecules", "priors/molecules", "priors/music")
     assert licences == {"LICENSE", *(f"{folder}/LICENSE" for folder in folders)}
     assert "License-Expression: Apache-2.0 AND MIT AND CC0-1.0\n" in metadata
     assert names - inside == {name for name in names if name.startswith("seqtutor-0.1.0.dist-info/")}

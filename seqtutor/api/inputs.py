@@ -18,6 +18,7 @@ from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import PYTHON, RewardLike, built_in, written
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
+from seqtutor.reading.records import Rejected
 from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.shipped import folder_of
 from seqtutor.system import tensorflow_setup
@@ -26,6 +27,7 @@ from seqtutor.system.progress import LOG, Progress
 Settings = Mapping[str, Any]  # values of a config by `section.key`, as {"tune.rounds": 50}
 OF_THE_PRIOR = ("domain", "data", "model")  # sections of a config that the prior's run settled,
 LENGTH = "domain.length"  # but for this
+LIKE_BARS = 2  # of a tune that is to be continued
 
 
 def as_run(run: Run | str | Path, settings: Settings | None = None) -> Run:
@@ -225,6 +227,20 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
 
     if bad := len(Primer(domain, spec).rejected):
         LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
+
+
+def last_bars(domain: Domain, path: Path) -> str:
+    """The last bars of the first tune of a file, as a primer: prepared as training data are, in the key of the domain.
+
+    Raises UserError if there is no tune that can be read, and in a domain without bars.
+    """
+    count = domain.length_of_bars(LIKE_BARS)
+    item = next(iter(domain.prepare(path)), None)
+    if item is None or isinstance(item, Rejected):
+        raise UserError(
+            f"{path}: {'no tune in it' if item is None else item.reason}; give a file that begins with a tune"
+        )
+    return domain.decode(domain.encode(item.text)[-count:])
 
 
 def check_particles(particles: int, c: float | None) -> None:

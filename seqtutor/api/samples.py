@@ -130,7 +130,8 @@ def sample(
     run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str | None = None, particles: int = 1,
     c: float | None = None, temperature: float | None = None, primer: str | None = None,
     length: int | None = None, bars: int | None = None, reward: RewardLike | None = None, seed: int | None = None,
-    settings: Mapping[str, Any] | None = None, playing: Mapping[str, Any] | None = None, quiet: bool = False,
+    settings: Mapping[str, Any] | None = None, playing: Mapping[str, Any] | None = None,
+    like: str | Path | None = None, quiet: bool = False,
 ) -> Samples:  # fmt: skip
     """Draws sequences from a run's policy. The same seed draws the same sequences; fewer are the first of many.
 
@@ -150,6 +151,7 @@ def sample(
       playing: how files of melodies sound, any of {"tempo": 100, "program": "flute", "swing": 66, "velocity": 90}:
         quarter notes a minute; a name of General MIDI, or a number from 0; per cent of a quarter that its first eighth
         lasts, 50 to 75; 1 to 127.
+      like: a file with a tune, whose last two bars the melodies continue, in the key of the training data.
       settings: values for the run's sections sample and evaluate, as {"sample.batch": 64}.
     Raises UserError for anything wrong with the input.
     """
@@ -160,6 +162,10 @@ def sample(
     inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
     run = inputs.of_length(inputs.as_run(run, changes), length, bars)
+    if like is not None:
+        if primer is not None:
+            raise UserError(f"a primer and like={like} are given; give one of the two")
+        primer = inputs.last_bars(run.domain, Path(like))
     if playing:
         run = replace(run, domain=run.domain.played(playing))
     from seqtutor.evaluation.draw import Draw, Target

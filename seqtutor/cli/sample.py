@@ -24,6 +24,7 @@ from seqtutor.cli import options
 @options.particles("the run's tune.c")
 @click.option("--temperature", type=float, help="Below 1 sharpens the policy, above flattens.")
 @click.option("--primer", metavar="FILE|TOKENS", help="What comes first: start, random, tokens as text, or a file.")
+@click.option("--like", type=options.PATH, metavar="FILE", help="Continue the last two bars of a tune; see --primer.")
 @options.length("the run's")
 @click.option("--tempo", type=float, metavar="BPM", help="Quarter notes a minute, for melodies; default: 80.")
 @click.option("--program", metavar="NAME", help="Instrument of General MIDI, as flute, or its number from 0.")
@@ -34,9 +35,9 @@ from seqtutor.cli import options
 @options.shared("RUN/samples, or NAME-samples of a prior that comes with seqtutor")
 def sample(
     path: Path, num: int, kind: str, particles: int, c: float | None, temperature: float | None,
-    primer: str | None, length: int | None, bars: int | None, tempo: float | None, program: str | None,
-    swing: float | None, velocity: int | None, reward: str | None, overrides: tuple[str, ...], seed: int | None,
-    out: Path | None, quiet: bool,
+    primer: str | None, like: Path | None, length: int | None, bars: int | None, tempo: float | None,
+    program: str | None, swing: float | None, velocity: int | None, reward: str | None, overrides: tuple[str, ...],
+    seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Draw sequences from a run, or a prior that comes with seqtutor, and write them as files.
 
@@ -51,7 +52,7 @@ def sample(
     folder = out or (path / "samples" if folder_of(path) is None else Path(f"{path.name}-samples"))
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,
-        length=length, bars=bars, reward=reward, seed=seed, settings=assignments(overrides),
+        like=like, length=length, bars=bars, reward=reward, seed=seed, settings=assignments(overrides),
         playing={name: value for name, value in played.items() if value is not None}, quiet=quiet,
     )  # fmt: skip
     if not quiet:

@@ -14,7 +14,7 @@ from seqtutor.system.files import packaged
 from tests.api.test_training import error_of
 from tests.support.commands import untrained
 
-NAMES = ("music",)
+NAMES = ("molecules", "music")
 
 
 @pytest.fixture
@@ -72,6 +72,11 @@ def test_weights_are_of_half_precision_and_used_as_float32():
         assert stored[f"prior/{name}"].dtype == np.float16 and array.dtype == np.float32
         np.testing.assert_array_equal(array, stored[f"prior/{name}"].astype(np.float32))
     assert np.mean([text.count("hold") for text in loaded.sample(50, quiet=True)]) > 5
+
+
+def test_molecules_at_once():
+    drawn = st.load_run("molecules").sample(100, quiet=True, reward="valid")
+    assert drawn.to_pandas()["valid"].mean() > 0.8
 
 
 def test_a_name_that_is_a_folder_too_is_refused(elsewhere):

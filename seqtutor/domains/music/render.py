@@ -7,18 +7,22 @@ import wave
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqtutor.domains.base import Writer
 from seqtutor.domains.music.abc_writer import write_abc
-from seqtutor.domains.music.melody import to_notes
+from seqtutor.domains.music.melody import Note, to_notes
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.midi import write_midi
 from seqtutor.domains.music.musicxml import write_musicxml
 from seqtutor.domains.music.playing import Playing
 from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, PITCH_CLASSES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 RATE = 44_100  # samples a second
 _RELEASE = 0.08  # seconds a note takes to fade once it is let go
@@ -28,6 +32,7 @@ _PARTIALS = np.arange(1, 9)
 _LOUDNESS = _PARTIALS**-1.4  # of the partials at the onset
 _DECAY = 1.2 + 0.9 * _PARTIALS  # a second; high partials die first, as on a plucked string
 
+SYSTEM = 64  # sixteenths of a row of a piano roll: four bars of 4/4
 BLACK_KEYS = {1, 3, 6, 8, 10}
 _INK, _NOTE, _SHADE, _LINE, _BAR = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da", "#868e96"
 
@@ -91,18 +96,34 @@ def wav_bytes(tokens: np.ndarray, rate: int = RATE, playing: Playing | None = No
 
 
 def write_png(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> None:
-    """Draws tokens [T] as a piano roll: a column a sixteenth, a row a semitone, black keys shaded, beats ruled."""
+    """Draws tokens [T] as a piano roll: a column a sixteenth, a row a semitone, black keys shaded, beats ruled.
+
+    A long one is broken into rows of as many whole bars as `SYSTEM` sixteenths hold.
+    """
     from matplotlib.figure import Figure
 
     length, notes = len(tokens), to_notes(tokens)
     pitches = [note.pitch for note in notes] or [60]
     low, high = max(MIN_MIDI, min(pitches) - 3), min(MAX_MIDI, max(pitches) + 3)
-    figure = Figure(figsize=(np.clip(1.0 + 0.24 * length, 5, 60), 1.0 + 0.17 * (high - low + 1)), layout="constrained")
-    axes = figure.add_subplot()
+    width = length if length <= SYSTEM else max(1, SYSTEM // meter.bar) * meter.bar
+    systems = -(-length // width)
+    size = (np.clip(1.0 + 0.24 * width, 5, 60), systems * (1.0 + 0.17 * (high - low + 1)))
+    figure = Figure(figsize=size, layout="constrained")
+    for system, axes in enumerate(np.ravel(figure.subplots(systems, 1))):
+        _draw_system(axes, notes, range(system * width, (system + 1) * width), length, (low, high), meter)
+    figure.axes[-1].set_xlabel(f"beat, in {meter}", color=_INK)
+    figure.savefig(path, dpi=120)
+
+
+def _draw_system(
+    axes: Axes, notes: list[Note], steps: range, length: int, pitches: tuple[int, int], meter: Meter
+) -> None:
+    """One row of the roll: the notes of some steps of a melody of `length`, from the lowest to the highest pitch."""
+    low, high = pitches
     for pitch in range(low, high + 1):
         if pitch % 12 in BLACK_KEYS:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color=_SHADE, lw=0, zorder=0)
-    for step in range(length + 1):
+    for step in range(steps.start, min(steps.stop, length) + 1):
         width = 1.4 if step % meter.bar == 0 else 0.9 if step % meter.beat == 0 else 0.3
         axes.axvline(step, color=_LINE if step % meter.bar else _BAR, lw=width, zorder=1)
     starts, ends = [note.start for note in notes], [note.end for note in notes]
@@ -110,11 +131,9 @@ def write_png(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> Non
     axes.barh([n.pitch for n in notes], widths, left=[s + 0.04 for s in starts], height=0.8, color=_NOTE, zorder=2)
     rows = [pitch for pitch in range(low, high + 1) if pitch % 12 not in BLACK_KEYS]
     axes.set_yticks(rows, [f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}" for pitch in rows], fontsize=8)
-    beats = range(0, length + 1, meter.beat)
-    labels = [str(beat) if step < length else "" for beat, step in enumerate(beats, 1)]
+    beats = [step for step in range(0, length + 1, meter.beat) if steps.start <= step <= steps.stop]
+    labels = [str(step // meter.beat + 1) if step < min(length, steps.stop) else "" for step in beats]
     axes.set_xticks(beats, labels, fontsize=8, ha="left")
-    axes.set(xlim=(0, length), ylim=(low - 0.5, high + 0.5))
-    axes.set_xlabel(f"beat, in {meter}", color=_INK)
+    axes.set(xlim=(steps.start, steps.stop), ylim=(low - 0.5, high + 0.5))
     axes.tick_params(length=0, colors=_INK)
     axes.spines[:].set_color(_LINE)
-    figure.savefig(path, dpi=120)

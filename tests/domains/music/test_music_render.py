@@ -73,3 +73,15 @@ def test_piano_roll_shows_the_notes(tmp_path):
     assert columns[right].min() - columns[left].min() == pytest.approx(2 * width, rel=0.05)  # and begins 8 steps on
     assert write(np.ones((1, 32), np.int32), np.array([32]), tmp_path, 1)[0].stat().st_size > 1000
     assert not drawn(tmp_path / "melody-00002.png").any()
+
+
+def test_a_long_roll_is_broken_into_rows_of_bars(tmp_path):
+    """The same four bars twice: two rows, each as wide as one of four bars, with the same notes."""
+    write = MUSIC.writers()["png"]
+    tokens = np.tile(MUSIC.encode("C4 hold E4 hold G4 hold hold off " * 8), 2)[None]
+    once, twice = (write(tokens, np.array([length]), tmp_path, length)[0] for length in (64, 128))
+    alone, both = imread(once), imread(twice)
+    assert both.shape[1] == alone.shape[1] and both.shape[0] == pytest.approx(2 * alone.shape[0], abs=2)
+    notes = drawn(twice)
+    upper, lower = np.array_split(notes, 2)
+    assert upper.sum() == pytest.approx(lower.sum(), rel=0.05) and upper.any()
