@@ -144,6 +144,7 @@ class Reward(ABC):
 
     names: tuple[str, ...]  # the components it reports, in order
     on_last_token: bool = False  # whether a sequence is rewarded on its last token alone
+    costs: bool = False  # whether each sequence scored may cost time or money, as with a user's function
     has_history: bool = False  # whether what a sequence earns depends on what was scored before
 
     @abstractmethod

@@ -40,6 +40,8 @@ class FunctionReward(Reward):
     Where sequences may be invalid, `function.invalid` is what such a one earns; see `reward_once`.
     """
 
+    costs = True
+
     def __init__(self, domain: Domain, function: Callable[..., Any], name: str, path: Path | None = None):
         """Args: name: of the component it reports; path: the file that it was defined in, for messages."""
         self._domain, self._function, self._path = domain, function, path

@@ -21,6 +21,8 @@ class OnceReward(Reward):
     `function.invalid` on its last token, 0 where the function does not say.
     """
 
+    costs = True
+
     def __init__(self, domain: Domain, inner: FunctionReward):
         """Args: inner: was tried out, so that it is known whether it rewards tokens or whole sequences."""
         self._domain, self._inner = domain, inner

@@ -11,12 +11,13 @@ import numpy as np
 
 from seqtutor.domains.base import Domain, Reward
 from seqtutor.errors import UserError
-from seqtutor.policy.particles import Populations, Uniforms
+from seqtutor.policy.particles import ParticleSampler, Populations, Uniforms
 from seqtutor.policy.primers import NONE, Primer, draw_from
 from seqtutor.policy.sampler import Rollout
 from seqtutor.runs.run import Run
 from seqtutor.system.progress import LOG
 
+PILOT = 32  # populations that say whether the tuned network's V is to be trusted
 AT_ONCE = 1 << 14  # particles in memory together, if one population is not more
 
 FIRST = 3  # batches that tell nothing about how long all will take, and as many that do
@@ -113,13 +114,26 @@ def _picked(run: Run, how: Draw, target: Target) -> Iterator[DrawnBatch]:
     """One sequence of each population. Raises UserError for a reward that depends on what was scored before."""
     if target.reward.has_history:
         raise UserError("a reward that remembers what it has scored cannot weigh particles; leave --particles out")
-    sampler, primer = run.particle_sampler(target.reward, target.c), Primer(run.domain, how.primer)
+    sampler, primer = particle_sampler(run, target, how.particles, how.primer), Primer(run.domain, how.primer)
     at_once = max(1, min(how.batch, AT_ONCE // how.particles))
     for index, first in enumerate(range(0, how.num, at_once)):
         rng = np.random.default_rng([how.seed, 0x5B, index])
         primers = primer.draw(at_once, rng, first)
         found = sampler.draw(Uniforms.draw(rng, at_once, how.particles, run.domain.length), primers)
         yield picked(found, primers, run.domain, min(at_once, how.num - first))
+
+
+def particle_sampler(run: Run, target: Target, particles: int, primer: str = "start") -> ParticleSampler:
+    """What draws populations of so many particles after primers; see `ParticleSampler.choose`.
+
+    A pilot decides for a tuned network, by the run's own seed. A reward that costs has none: there V counts.
+    """
+    sampler = run.particle_sampler(target.reward, target.c)
+    if run.policy.tuned is not None and not target.reward.costs:
+        rng = np.random.default_rng([run.config.seed, 0x5C])
+        primers = Primer(run.domain, primer).draw(PILOT, rng, 0)
+        sampler.choose(Uniforms.draw(rng, PILOT, particles, run.domain.length), primers)
+    return sampler
 
 
 def picked(found: Populations, primers: np.ndarray, domain: Domain, n: int) -> DrawnBatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqtutor.evaluation.draw import AT_ONCE, Draw, Target, draw
+from seqtutor.evaluation.draw import AT_ONCE, Draw, Target, draw, particle_sampler
 from seqtutor.kl_control.optimum import LogZBound, optimum
 from seqtutor.policy.particles import Uniforms
 from seqtutor.policy.policy import Policy
@@ -53,7 +53,7 @@ def _listed(run: Run, target: Target, every: np.ndarray, rng: np.random.Generato
 
 def conditional_log_z(run: Run, target: Target, particles: int, seed: int, given: np.ndarray) -> np.ndarray:
     """log Z-hat float64 [N] of conditional SMC: population i holds the exact draw given[i], of int32 [N, T]."""
-    sampler, found = run.particle_sampler(target.reward, target.c), [np.zeros(0)]
+    sampler, found = particle_sampler(run, target, particles), [np.zeros(0)]
     rows = max(1, AT_ONCE // particles)
     for index, first in enumerate(range(0, len(given), rows)):
         part = given[first : first + rows]

@@ -86,11 +86,14 @@ class ParticleSampler:
 
     Populations are resampled where weights before the end mean something: if the policy is `twisted`, and the rewards
     so far are known, be it that there are none before the last token. Else particles are compared once they are whole.
+
+    Attributes:
+      twisted: whether populations are resampled by V; `choose` may find that they should not be.
     """
 
     def __init__(self, policy: Proposal, domain: Domain, reward: Reward, c: float):
         """Args: policy: the proposal, its prior and V; reward: it counts r / c."""
-        self._policy = policy
+        self._policy, self.twisted = policy, policy.twisted
         self._domain, self._reward, self._c = domain, reward, c
         ints, vector = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)
         states = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in policy.initial_state(1)]
@@ -98,6 +101,17 @@ class ParticleSampler:
         self._start = tf.function(self._run_primer, autograph=False, input_signature=[ints])
         where = [vector, vector, tf.TensorSpec([None], tf.float32), (*logs, *states)]
         self._advance = tf.function(self._run_token, autograph=False, input_signature=where)
+
+    def choose(self, uniforms: Uniforms, primers: np.ndarray) -> None:
+        """Resamples by V from here on only if that makes E[log Z-hat] larger on these populations; see `draw`.
+
+        A V that has learned little misleads: then it is better to compare whole sequences. Either way the bounds hold,
+        as long as other populations than these are used for them.
+        """
+        if self.twisted:
+            by_value = self.draw(uniforms, primers).log_z.mean()
+            self.twisted = False
+            self.twisted = bool(by_value >= self.draw(uniforms, primers).log_z.mean())
 
     def draw(self, uniforms: Uniforms, primers: np.ndarray, given: np.ndarray | None = None) -> Populations:
         """Draws M populations of K particles; with K = 1 nothing is resampled, and log Z-hat is the log weight.
@@ -144,7 +158,7 @@ class ParticleSampler:
             token, (log_prob, log_prior, value) = token.numpy(), values.numpy().T
             reward = prefix.step(token) if prefix else np.zeros(len(token), np.float32)
             run.add(t, token, log_prob, log_prior, reward, value, self._c)
-            if self._policy.twisted and (prefix or self._reward.on_last_token):
+            if self.twisted and (prefix or self._reward.on_last_token):
                 run.resample(t, uniforms.resampling[:, t], conditional)
             index = run.next_rows(t)
             if not len(index):

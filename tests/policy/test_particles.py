@@ -124,6 +124,18 @@ def test_one_sequence_has_the_log_weight_as_its_log_z(chain):
     assert not found.log_weights.any() and not found.picked.any()
 
 
+@pytest.mark.parametrize(("value", "helps"), [(0.0, True), (40.0, False)])
+def test_a_value_that_misleads_is_left_out(value, helps):
+    """V = 0 leaves the rewards so far, which help; a V of noise costs nats that comparing whole words does not."""
+    online = network(CHAIN, logits=2.0, value=value, noise=0.15)
+    sampler = sampler_of(Policy(prior_of(CHAIN).prior, online, VARIANTS["pcl"]), CHAIN, c=0.4)
+    by_value = draw(sampler, 400, 16, CHAIN.length, seed=5).log_z.mean()
+    sampler.choose(Uniforms.draw(np.random.default_rng(1), 32, 16, CHAIN.length), np.zeros((32, 0), np.int32))
+    assert sampler.twisted == helps
+    sampler.twisted = False
+    assert (by_value > draw(sampler, 400, 16, CHAIN.length, seed=5).log_z.mean() + 0.02) == helps
+
+
 def words_of(domain, tokens):
     """The number of each sequence in `every`."""
     number = {tuple(row): place for place, row in enumerate(every(domain)[0].tolist())}
