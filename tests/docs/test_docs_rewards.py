@@ -85,6 +85,22 @@ def test_the_yaml_and_what_else_is_quoted_can_be_read():
     assert parse("qed:5,sa:2,logp:2,ring_penalty:1", MOLECULES) and "`qed:5,sa:2,logp:2,ring_penalty:1`" in PAGE
 
 
+def test_the_transforms_of_reinvent_are_ours_with_the_numbers_of_the_page():
+    """Their sigmoid is 1 / (1 + 10^(-10 k (x - middle) / (high - low))); 0.12788 is log10(19) / 10."""
+    x, low, high, k = np.linspace(-5, 15, 41), 2.0, 8.0, 0.5
+    half = 0.12788 * (high - low) / k
+    assert "(low + high)/2 -+ 0.12788 (high - low) / k" in PAGE
+    (ours,), (reverse,) = (parse(f"qed@sigmoid/{5 - sign * half}/{5 + sign * half}", MOLECULES) for sign in (1, -1))
+    theirs = 1 / (1 + 10 ** (-10 * k * (x - 5) / (high - low)))
+    np.testing.assert_allclose(ours.transform(x), theirs, atol=1e-5)
+    np.testing.assert_allclose(reverse.transform(x), 1 - theirs, atol=1e-5)
+    (double,) = parse(
+        f"qed@double_sigmoid/2/8/{150 / 100}/{50 / 100}", MOLECULES
+    )  # coef_div 100, coef_si 150, coef_se 50
+    left, right = 1 / (1 + 10 ** (-1.5 * (x - low))), 1 - 1 / (1 + 10 ** (-0.5 * (x - high)))
+    np.testing.assert_allclose(double.transform(x), np.where(x < 5, left, right), atol=1e-12)
+
+
 @pytest.mark.parametrize("spec", ["logp@clip/-1/5:2,qed", "music-theory,leaps@step/5:-1.5", "mine.py:short"])
 def test_no_quotes_are_needed_but_for_parentheses(spec, tmp_path):
     (tmp_path / "q").touch()
