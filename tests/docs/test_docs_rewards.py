@@ -94,9 +94,7 @@ def test_the_transforms_of_reinvent_are_ours_with_the_numbers_of_the_page():
     theirs = 1 / (1 + 10 ** (-10 * k * (x - 5) / (high - low)))
     np.testing.assert_allclose(ours.transform(x), theirs, atol=1e-5)
     np.testing.assert_allclose(reverse.transform(x), 1 - theirs, atol=1e-5)
-    (double,) = parse(
-        f"qed@double_sigmoid/2/8/{150 / 100}/{50 / 100}", MOLECULES
-    )  # coef_div 100, coef_si 150, coef_se 50
+    (double,) = parse("qed@double_sigmoid/2/8/1.5/0.5", MOLECULES)  # coef_div 100, coef_si 150, coef_se 50
     left, right = 1 / (1 + 10 ** (-1.5 * (x - low))), 1 - 1 / (1 + 10 ** (-0.5 * (x - high)))
     np.testing.assert_allclose(double.transform(x), np.where(x < 5, left, right), atol=1e-12)
 
