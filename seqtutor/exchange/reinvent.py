@@ -54,7 +54,7 @@ def read(path: Path) -> Prior:
         symbols = _symbols(saved["vocabulary"])
         sizes, weights = _convert(saved["network"], symbols.index(BEGIN))
         length = int(saved["max_sequence_length"]) - 1  # theirs counts the begin token
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(f"'{path}' is not a model of REINVENT as it is known here: {shown(str(error))}") from None
     order = [symbols.index(STOP), *(i for i, symbol in enumerate(symbols) if symbol != STOP)]
     weights["layer0/kernel"] = weights["layer0/kernel"][[*order, len(symbols)]]
