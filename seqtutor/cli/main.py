@@ -40,6 +40,7 @@ COMMANDS = {
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
     "prior": ("seqtutor.cli.prior:prior", "List the priors that come with seqtutor."),
     "config": ("seqtutor.cli.config:config", "List, show and copy the configs that come with seqtutor."),
+    "doctor": ("seqtutor.cli.doctor:doctor", "Show versions, cores, memory and speed, and check the rewards."),
 }
 COMPLETE = "_SEQTUTOR_COMPLETE"  # click's: `bash_source` asks for a script that calls back with `bash_complete`
 _HELP_ASKED = getattr(click.exceptions, "NoArgsIsHelpError", ())  # by a group without arguments; since click 8.2
