@@ -18,7 +18,7 @@ from pathlib import Path
 from seqtutor.errors import UserError, shown
 from seqtutor.reading import parquet, tables
 from seqtutor.reading.records import Record, Rejected
-from seqtutor.system.input_files import Unpacked, open_input
+from seqtutor.system.input_files import check_packed, open_input
 
 TABLES = (".csv", ".tsv", parquet.KIND)
 SHOWN = 20  # columns named in an error
@@ -147,7 +147,9 @@ def opened(path: Path, newline: str | None) -> Iterator[io.TextIOWrapper]:
     try:
         with open_input(path) as raw:
             zipped = path.suffix.lower() == ".gz" or raw.peek(2)[:2] == _GZIP
-            data = Unpacked(raw, path) if zipped else raw
+            if zipped:
+                check_packed(raw, path)
+            data = gzip.GzipFile(fileobj=raw) if zipped else raw
             # Bytes that are not UTF-8 pass as surrogates: they spoil a line only if they are in the part that is read.
             encoding, errors = "utf-8-sig", "surrogateescape"
             if data.peek(2)[:2] in _UTF16:

@@ -45,23 +45,18 @@ def read_text(path: Path, most: int) -> str:
     return data.decode("utf-8")
 
 
-class Unpacked(gzip.GzipFile):
-    """What a gzipped file holds. Reading raises UserError where that is out of all proportion to the file."""
-
-    def __init__(self, raw: IO[bytes], path: Path):
-        super().__init__(fileobj=raw)
-        self._path, self._most, self._came = path, most_unpacked(raw), 0
-
-    def read1(self, size: int | None = -1) -> bytes:
-        """As of any buffered file."""
-        data = super().read1(-1 if size is None else size)
-        self._came += len(data)
-        if self._came > self._most:
-            raise UserError(
-                f"'{self._path}' unpacks to more than {PACKED_TO} times its size; if you trust it, unpack it with "
-                "gunzip and give that file"
-            )
-        return data
+def check_packed(raw: io.BufferedReader, path: Path) -> None:
+    """Raises UserError where a gzipped file holds out of all proportion to its size. Unpacking alone takes a moment."""
+    most, came = most_unpacked(raw), 0
+    with gzip.GzipFile(fileobj=raw) as data:
+        while block := data.read(1 << 20):
+            came += len(block)
+            if came > most:
+                raise UserError(
+                    f"'{path}' unpacks to more than {PACKED_TO} times its size; if you trust it, unpack it with gunzip "
+                    "and give that file"
+                )
+    raw.seek(0)
 
 
 def most_unpacked(raw: IO[bytes]) -> int:

@@ -54,11 +54,8 @@ def test_a_gzip_bomb_is_told_soon(tmp_path, block):
     """80 MiB out of 80 KiB."""
     path = tmp_path / "bomb.smi.gz"
     path.write_bytes(gzip.compress(block * ((80 << 20) // len(block)), 9))
-    found = 0
     with pytest.raises(UserError, match="unpacks to more than 100 times its size; if you trust it, unpack"):
-        for _ in text_files.lines(path, "x"):
-            found += 1
-    assert found <= input_files.PACKED_FREELY
+        next(text_files.lines(path, "x"))
 
 
 def test_what_is_packed_well_but_small_is_read(tmp_path):
