@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         import_magenta,
         import_reinvent,
         load_run,
+        play,
         pretrain,
         report,
         sample,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 _PUBLIC = {
     **dict.fromkeys(
         ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
-         "import_reinvent", "load_run", "pretrain", "report", "sample", "score", "sweep", "tune"), "seqtutor.api"),
+         "import_reinvent", "load_run", "play", "pretrain", "report", "sample", "score", "sweep", "tune"),
+        "seqtutor.api"),
     **dict.fromkeys(("VARIANT_NAMES", "Config"), "seqtutor.config"),
     **dict.fromkeys(("Diverged", "UserError"), "seqtutor.errors"),
     "check_domain": "seqtutor.domains.checks",
@@ -43,8 +45,8 @@ _PUBLIC = {
 
 __all__ = [
     "VARIANT_NAMES", "Benchmark", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError",
-    "benchmark", "check_domain", "evaluate", "export", "import_magenta", "import_reinvent", "load_run", "pretrain",
-    "report", "sample", "score", "sweep", "tune",
+    "benchmark", "check_domain", "evaluate", "export", "import_magenta", "import_reinvent", "load_run", "play",
+    "pretrain", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip
 
 

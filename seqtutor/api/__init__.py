@@ -3,6 +3,7 @@
 from seqtutor.api.benchmarking import Benchmark, benchmark
 from seqtutor.api.evaluation import Evaluation, evaluate, score
 from seqtutor.api.outputs import export, import_magenta, import_reinvent, report
+from seqtutor.api.playing import play
 from seqtutor.api.runs import Run, load_run
 from seqtutor.api.samples import Samples, sample
 from seqtutor.api.sweeping import Sweep, sweep
@@ -10,5 +11,5 @@ from seqtutor.api.training import pretrain, tune
 
 __all__ = [
     "Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
-    "import_reinvent", "load_run", "pretrain", "report", "sample", "score", "sweep", "tune",
+    "import_reinvent", "load_run", "play", "pretrain", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip

@@ -377,6 +377,10 @@ class Domain(ABC):
         """File formats that hold the columns of samples.csv too, by extension; here none."""
         return {}
 
+    def player(self, title: str, names: Sequence[str], texts: Sequence[str]) -> str:
+        """An HTML page that plays sequences with their names. Raises UserError in a domain without sound, as here."""
+        raise UserError(f"sequences of domain '{self.name}' do not sound; `report` shows them")
+
     @abstractmethod
     def writers(self) -> dict[str, Writer]:
         """File formats the domain can write, by extension ("mid", "png", "smi", ...); csv and npz are general."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, Statistics, Vocabulary, Writer
-from seqtutor.domains.music import data_sets, data_summary, reader, render
+from seqtutor.domains.music import data_sets, data_summary, player, reader, render
 from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
 from seqtutor.domains.music.meter import Meter
@@ -136,6 +136,10 @@ class Music(Domain):
     def writers(self) -> dict[str, Writer]:
         """MIDI, piano rolls, sound, ABC and MusicXML."""
         return render.writers(self.meter, self.scale, self.playing)
+
+    def player(self, title: str, names: Sequence[str], texts: Sequence[str]) -> str:
+        """See `player.page`."""
+        return player.page(title, names, [self.encode(text) for text in texts], self.meter, self.playing)
 
     def played(self, how: Mapping[str, Any]) -> Music:
         """A copy whose files are played so: see `playing.Playing`."""

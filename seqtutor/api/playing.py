@@ -1,0 +1,58 @@
+"""`play`: a page that plays the melodies of a run or a file."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from seqtutor.api import inputs
+from seqtutor.api.samples import sample
+from seqtutor.domains import make_domain
+from seqtutor.domains.base import Domain
+from seqtutor.errors import UserError
+from seqtutor.reading.records import Record
+from seqtutor.runs.run import Run
+from seqtutor.runs.shipped import folder_of
+from seqtutor.system.files import write_text
+from seqtutor.system.tables import make_folder
+
+
+def play(
+    what: Run | str | Path, *, num: int = 8, particles: int = 1, c: float | None = None, length: int | None = None,
+    bars: int | None = None, tempo: float | None = None, seed: int | None = None, out: str | Path = "play.html",
+    quiet: bool = False,
+) -> Path:  # fmt: skip
+    """Writes a page that plays melodies in the browser, complete in itself.
+
+    Args:
+      what: a run, whose melodies are drawn; or a file or folder of melodies.
+      num: how many melodies, at the most.
+      particles, c, length, bars, seed: of a run, as of `sample`.
+      tempo: quarter notes a minute; by default 80.
+      out: the page's file.
+    Returns: the page's file. Raises UserError for anything wrong with the input, and for sequences that do not sound.
+    """
+    inputs.at_least(1, num=num)
+    played = inputs.given({"tempo": tempo})
+    if isinstance(what, Run) or folder_of(what) is not None or (Path(what) / "config.yaml").exists():
+        drawn = sample(
+            what, num, particles=particles, c=c, length=length, bars=bars, seed=seed, playing=played, quiet=quiet
+        )
+        domain, texts = drawn.domain, list(drawn)
+        names = [f"melody {number}" for number in range(1, len(texts) + 1)]
+    else:
+        domain = make_domain({"name": "music"}).played(played)
+        names, texts = _of_file(domain, Path(what), num)
+    page = domain.player(f"seqtutor: {what.path if isinstance(what, Run) else what}", names, texts)
+    file = Path(out)
+    make_folder(file.parent)
+    write_text(file, page)
+    return file
+
+
+def _of_file(domain: Domain, path: Path, num: int) -> tuple[list[str], list[str]]:
+    """Names and texts of the first melodies of a file. Raises UserError if it has none that can be read."""
+    records = list(islice((item for item in domain.read(path) if isinstance(item, Record)), num))
+    if not records:
+        raise UserError(f"{path}: no melody in it that can be read; `seqtutor score {path} --domain music` says why")
+    return [record.name for record in records], [record.text for record in records]

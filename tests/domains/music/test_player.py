@@ -1,0 +1,62 @@
+"""The page that plays melodies: what is in it, and in headless Chromium that it sounds, stops, and keeps."""
+
+import json
+import re
+
+import pytest
+
+import seqtutor as st
+from seqtutor.cli.main import run
+from tests.api.test_training import error_of
+from tests.support.browser import CHROMIUM, browser
+
+ABC = "X:1\nL:1/16\nK:C\nC4 E4 G4 c4 |\n\nX:2\nL:1/16\nK:C\nG8 z4 G,4 |\n"
+
+
+@pytest.fixture
+def page(tmp_path):
+    (tmp_path / "two <tunes>.abc").write_text(ABC)
+    file = tmp_path / "play.html"
+    args = ["play", str(tmp_path / "two <tunes>.abc"), "--tempo", "120", "--out", str(file), "--quiet"]
+    assert run(args) == 0
+    return file
+
+
+def test_notes_and_seconds(page):
+    text = page.read_text()
+    (data,) = re.findall(r'id="melodies">(.*?)</script>', text)
+    first, second = json.loads(data)
+    assert first == {"notes": [[0, 0.5, 60], [0.5, 1, 64], [1, 1.5, 67], [1.5, 2, 72]], "seconds": 2}
+    assert second["notes"] == [[0, 1, 67], [1.5, 2, 55]]
+    assert "two &lt;tunes&gt;.abc:1" in text and "<tunes>" not in text
+    assert "http:" not in text and "https:" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_in_the_browser(page):
+    with browser() as tab:
+        tab.open(page, 390)
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+        button = "document.querySelectorAll('article button')"
+        assert tab.run(f"{button}[0].click(), {button}[0].textContent") == "Stop"
+        later = "new Promise(done => setTimeout(() => done(document.querySelector('progress').value), 700))"
+        assert tab.run("context.state") == "running" and tab.run(later) > 0.1
+        assert tab.run(f"{button}[1].click(), {button}[0].textContent + {button}[1].textContent") == "PlayStop"
+        assert tab.run(f"{button}[1].click(), {button}[1].textContent") == "Play" and tab.run("playing === null")
+        assert tab.run("document.getElementById('kept').disabled")
+        assert tab.run("document.querySelector('input').click(), !document.getElementById('kept').disabled")
+        assert tab.complaints() == []
+        assert [address.partition(":")[0] for address in tab.addresses()] == ["file"]
+
+
+def test_of_a_run(tmp_path):
+    assert st.play("music", num=2, bars=1, out=tmp_path / "deep" / "a.html", quiet=True) == tmp_path / "deep" / "a.html"
+    assert (tmp_path / "deep" / "a.html").read_text().count("<article") == 2
+
+
+def test_what_does_not_sound(tmp_path):
+    assert "'molecules' do not sound" in error_of(st.play, "molecules", out=tmp_path / "a.html", quiet=True)
+    (tmp_path / "bad.abc").write_text("X:1\nK:C\nz4 |\n")
+    assert "no melody in it that can be read" in error_of(st.play, tmp_path / "bad.abc", out=tmp_path / "a.html")
+    assert not (tmp_path / "a.html").exists()
