@@ -80,6 +80,8 @@ def commands(priors, few=10_000):
     row("export music", "export", music, "--force", "--out", f"{out}-exported")
     row("data info music", "data", "info", "sample-melodies")
     row("config show", "config", "show", "music-quick")
+    row("prior list", "prior", "list")
+    row("doctor", "doctor")
     for count in (few, 10 * few):
         row(f"sample {count:,} melodies", "sample", music, "--num", str(count), "--out", f"{music}-{count}")
         row(f"evaluate {count:,} melodies", "evaluate", music, "--num", str(count), "--out", out)
