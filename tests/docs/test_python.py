@@ -22,6 +22,7 @@ PRETRAIN = {"model.units": 8, "pretrain.epochs": 0.2, "pretrain.samples": 0}
 TUNE = {"tune.rounds": 2, "tune.batch": 8, "tune.minibatch": 8, "tune.replay_ratio": 1.0}
 TEMPERATURES = [1, 2]
 NUM = 20
+POPULATION = 2
 """
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 LARGEST = 10**6  # bytes of a notebook
