@@ -31,6 +31,9 @@ class Clock:
         return self._before + time.perf_counter() - self._started
 
 
+MEND = "delete it to resume without the rows so far"
+
+
 class History:
     """Appends rows to history.csv; the columns are those of the first row. Each row reaches the disk at once."""
 
@@ -55,14 +58,16 @@ class History:
             at = columns.index("step")
             return [row for row in rows if int(row.split(",")[at]) <= step]
         except (ValueError, IndexError):
-            raise UserError(f"{self._path} is damaged; delete it to resume without the rows so far") from None
+            raise UserError(f"{self._path} is damaged; {MEND}") from None
 
     def add(self, row: dict[str, Any]) -> None:
-        """Adds one row; `step` must be among its columns."""
+        """Adds one row; `step` must be among its columns. Raises UserError for a file with a column that no row has."""
         values = {name: f"{v:.6g}" if isinstance(v, float) else str(v) for name, v in row.items()}
         with writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
             if self._columns is None:
                 self._columns = list(row)
                 lines.writerow(self._columns)  # quoted where a name has a comma, as `reward_smarts([C,N])`
-            lines.writerow([values[name] for name in self._columns])  # those of an older version, in an older run
+            if unknown := set(self._columns) - set(values):  # a row may have more, in a run of an older version
+                raise UserError(f"{self._path} is damaged: its column {min(unknown)!r} is unknown; {MEND}")
+            lines.writerow([values[name] for name in self._columns])

@@ -1,7 +1,6 @@
 """The commands as users type them: help, exit codes, one line of error."""
 
 import os
-import signal
 import subprocess
 import sys
 
@@ -161,19 +160,3 @@ def test_a_closed_pipe_is_quiet():
         executable="/bin/bash",
     )
     assert done.stderr == ""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_in_a_process(tmp_path):
-    os.mkfifo(tmp_path / "never.txt")  # reading it waits for ever
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "seqtutor", "pretrain", tmp_path / "never.txt"],
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits "ignored"
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(2.0)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60)[1] == "interrupted\n"
-    assert process.returncode == 130
