@@ -25,9 +25,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
-from typing import IO, Any, Generic, NamedTuple, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.system.child_processes import python
@@ -41,7 +42,8 @@ _BOOT = f"from {__name__} import serve; serve(*sys.argv[1:])"
 Result = TypeVar("Result")
 
 
-class Task(NamedTuple, Generic[Result]):
+@dataclass(frozen=True)
+class Task(Generic[Result]):  # a NamedTuple cannot be generic in Python 3.10
     """What workers do.
 
     Attributes:
