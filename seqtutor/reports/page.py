@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
 from html import escape
 
 import numpy as np
@@ -22,6 +20,7 @@ from seqtutor.reports.charts import Curve, Point, bars, lines, number, scatter, 
 from seqtutor.reports.collect import Near, Report, Shown, Story
 from seqtutor.reports.style import LIGHT, SCRIPT, style
 from seqtutor.stats.estimate import Estimate, p_value
+from seqtutor.system.web_page import web_page
 
 OF_PRIORS = ("loss", "validation_loss")  # the learning curves, columns of history.csv
 OF_TUNED = ("reward", "objective", "kl_sequence", "entropy", "td_error")
@@ -43,16 +42,9 @@ def page(report: Report) -> str:
     shown = [section for section in shown if section[2]]
     links = "".join(f'<a href="#{name}">{title}</a> ' for name, title, _ in shown)
     body = "".join(f'<section id="{name}"><h2>{title}</h2>{inner}</section>' for name, title, inner in shown)
-    title = escape(f"seqtutor: {', '.join(story.label for story in report.stories)}")
-    digest = b64encode(sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; media-src data:; script-src 'sha256-{digest}'"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{style()}</style></head>\n<body><main><h1>{title}</h1>"
-        f"{_legend(report.stories)}<nav>{links}</nav>\n{body}</main><script>{SCRIPT}</script></body></html>\n"
-    )
+    title = f"seqtutor: {', '.join(story.label for story in report.stories)}"
+    main = f"{_legend(report.stories)}<nav>{links}</nav>\n{body}"
+    return web_page(title, style(), main, SCRIPT, media=True)
 
 
 def _runs(report: Report) -> Iterator[str]:

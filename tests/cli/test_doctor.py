@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seqtutor.api import doctor as examination
 from seqtutor.cli.main import run
+from tests.support.places import ROOT
 
 
 def test_the_text_has_no_paths_and_no_names(capsys, monkeypatch):
@@ -26,3 +27,9 @@ def test_a_reward_that_is_not_what_it_should_be(capsys, monkeypatch):
     monkeypatch.setattr(examination, "QED", 0.6)
     assert run(["doctor"]) == 1
     assert re.search(r"^QED of aspirin +0.550122, but should be 0.6$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_the_speeds_are_those_of_the_page():
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert f"| melodies 1x100 | {examination.TRAINED:,} |" in page
+    assert f"| melodies of 32, 1x100 | {examination.DRAWN:,} |" in page

@@ -6,7 +6,6 @@ import json
 import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from html import escape
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from seqtutor.domains.music.melody import to_notes
 from seqtutor.domains.music.meter import Meter
 from seqtutor.domains.music.midi import write_midi
 from seqtutor.domains.music.playing import Playing
+from seqtutor.system.web_page import web_page
 
 _STYLE = """
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
@@ -93,17 +93,9 @@ def page(title: str, names: Sequence[str], melodies: Sequence[np.ndarray], meter
     articles = "".join(
         _article(i, name, tokens, meter, playing) for i, (name, tokens) in enumerate(zip(names, melodies, strict=True))
     )
-    digest = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body><main><h1>{escape(title)}</h1>"
-        f'{articles}<button id="kept" disabled>Download what is kept</button></main>'
-        f'<script type="application/json" id="melodies">{json.dumps(data)}</script>'
-        f"<script>{_SCRIPT}</script></body></html>\n"
-    )
+    main = f'{articles}<button id="kept" disabled>Download what is kept</button>'
+    data_there = f'<script type="application/json" id="melodies">{json.dumps(data)}</script>'
+    return web_page(title, _STYLE, main, _SCRIPT, data_there)
 
 
 def _article(number: int, name: str, tokens: np.ndarray, meter: Meter, playing: Playing) -> str:
