@@ -121,11 +121,12 @@ def benchmark(
     of_suite, chosen = _chosen(loaded, suite, tasks)
     base = configs.load(config, {**(settings or {}), **inputs.given({"seed": seed, "tune.variant": variant})})
     folder = Path(out) if out is not None else loaded.path.parent / suite
-    plan: dict[str, Config] = {}
-    for number in range(base.seed, base.seed + seeds):
-        for task in chosen:
-            changes = {"tune.reward": f"task({task})", "tune.calls": calls, "seed": number}
-            plan[f"{task}-seed{number}"] = configs.changed(base, changes, inputs.where(config))
+    plan = {
+        f"{task}-seed{number}": configs.changed(
+            base, {"tune.reward": f"task({task})", "tune.calls": calls, "seed": number}, inputs.where(config)
+        )
+        for number in range(base.seed, base.seed + seeds) for task in chosen
+    }  # fmt: skip
     runs = [RunFolder(folder / name) for name in plan]
     there = (folder / "results.csv").exists() or any(run.config_file.exists() for run in runs)
     if there and not (resume or force):

@@ -51,12 +51,7 @@ def tune(
     tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
     begin()
     write_rejected(run.path, tuner.primer.rejected)
-    done = 0
-    if resume and (saved := checkpoint.load_newest(run.checkpoints)):
-        with checkpoint.must_fit(run.path):
-            tuner.restore(saved)
-        done = saved.step
-        checkpoint.discard_after(run.checkpoints, done)
+    done = _restore(tuner, run) if resume else 0
     clock = Clock(run.history_file, until=done)
     history, board = History(run.history_file, done), TensorBoard(run.path / "tensorboard", done)
     budget, called = config.tune.calls, len(tuner.calls)
@@ -84,6 +79,17 @@ def tune(
                 warn_of_collapse(row, first_distinct(run.history_file), config.tune.c)
             if interrupt.asked:
                 raise stop(interrupt.number, f"--resume continues after round {number + 1}")
+
+
+def _restore(tuner: Tuner, run: RunFolder) -> int:
+    """Continues from the newest whole checkpoint, if there is one; returns the rounds that are done."""
+    saved = checkpoint.load_newest(run.checkpoints)
+    if saved is None:
+        return 0
+    with checkpoint.must_fit(run.path):
+        tuner.restore(saved)
+    checkpoint.discard_after(run.checkpoints, saved.step)
+    return saved.step
 
 
 def first_distinct(history: Path) -> float:
