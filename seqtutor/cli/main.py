@@ -107,9 +107,10 @@ def run(args: Sequence[str]) -> int:
     """Runs a command line and returns its exit code; errors are one line on standard error."""
     log_to_terminal()
     meta: dict[str, Any] = {}  # the commands' context notes -v here, so it is known after they failed
+    came: list[int] = []
     try:
         # Not commands.main(): it would take any EOFError for an interrupt, and any broken pipe for that of stdout.
-        with interrupt.raised(), commands.make_context("seqtutor", list(args), color=colour()) as context:
+        with interrupt.raised(came), commands.make_context("seqtutor", list(args), color=colour()) as context:
             meta = context.meta
             commands.invoke(context)
         sys.stdout.flush()
@@ -117,9 +118,7 @@ def run(args: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except KeyboardInterrupt as error:
-        number = interrupt.number_of(error)
-        by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-        return _fail(f"interrupted{by}; {error}" if error.args else f"interrupted{by}", 128 + number, meta)
+        return _interrupted(interrupt.number_of(error), f"; {error}" if error.args else "", meta)
     except UserError as error:
         return _fail(f"error: {error}", 2, meta)
     except _HELP_ASKED as error:
@@ -130,6 +129,8 @@ def run(args: Sequence[str]) -> int:
     except BaseException as error:
         if isinstance(error, SystemExit):
             raise
+        if came:
+            return _interrupted(came[0], "", meta)
         if isinstance(error, BrokenPipeError) and _stdout_is_closed():
             return 1
         if isinstance(error, OSError) and error.filename is not None:  # a path that cannot be used
@@ -162,6 +163,11 @@ def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context else ""
     return error.format_message() + hint
+
+
+def _interrupted(number: int, more: str, meta: dict[str, Any]) -> int:
+    by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+    return _fail(f"interrupted{by}{more}", 128 + number, meta)
 
 
 def _fail(line: str, code: int, meta: dict[str, Any]) -> int:

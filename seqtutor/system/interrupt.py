@@ -78,16 +78,21 @@ def stop(number: int, *said: str) -> KeyboardInterrupt:
 
 
 @contextlib.contextmanager
-def raised() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP raise `Stopped`, as SIGINT raises KeyboardInterrupt."""
+def raised(came: list[int]) -> Iterator[None]:
+    """Within it a signal is added to `came` and raised: SIGINT as KeyboardInterrupt, the others as `Stopped`.
+
+    `came` is for an error that hides the exception: pydantic, as it builds a class, raises one of its own instead.
+    """
 
     def handler(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         if number == signal.SIGHUP:
             signal.signal(number, signal.SIG_IGN)  # see Interrupt
             _leave_terminal()
         raise stop(number)
 
-    with _handled_by(handler, signal.SIGTERM, signal.SIGHUP):
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with _handled_by(handler, *(SIGNALS if usual else SIGNALS[1:])):
         yield
 
 

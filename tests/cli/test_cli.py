@@ -118,6 +118,21 @@ def test_exit_codes_of_what_nobody_expects(monkeypatch, capsys, error, code, say
     assert capsys.readouterr().err == says
 
 
+@pytest.mark.parametrize(("number", "code", "says"), [(2, 130, "interrupted\n"), (15, 143, "interrupted by SIGTERM\n")])
+def test_an_interrupt_that_a_library_makes_another_error_of(monkeypatch, capsys, number, code, says):
+    """As pydantic does while it builds a class."""
+
+    def fail(self, ctx):
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt:
+            raise RuntimeError("validator: KeyboardInterrupt") from None
+
+    monkeypatch.setattr(cli.Commands, "invoke", fail)
+    assert run(["sample"]) == code
+    assert capsys.readouterr().err == says
+
+
 def test_a_process_says_one_line_and_exits_with_2(tmp_path):
     """TensorFlow runs, and still there is nothing else on standard error."""
     np.savez(tmp_path / "x.npz", tokens=np.full((3, 8), 99))

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from seqtutor.system.interrupt import Interrupt, Stopped, number_of, raised, working
+from seqtutor.system.interrupt import Interrupt, number_of, raised, working
 
 
 def test_the_first_signal_asks_and_the_second_interrupts():
@@ -29,13 +29,14 @@ def test_each_kind_may_come_once_and_a_hangup_ever_so_often():
     assert number_of(caught.value) == signal.SIGINT
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_outside_a_training_a_signal_is_raised_at_once(number):
-    before = signal.getsignal(number)
-    with raised():
-        with pytest.raises(Stopped) as caught:
+    before, came = signal.getsignal(number), []
+    with raised(came):
+        with pytest.raises(KeyboardInterrupt) as caught:
             os.kill(os.getpid(), number)
         assert number_of(caught.value) == number
+        assert came == [number]
         if number == signal.SIGHUP:
             os.kill(os.getpid(), number)  # while all is cleared away
     assert signal.getsignal(number) is before
@@ -44,7 +45,7 @@ def test_outside_a_training_a_signal_is_raised_at_once(number):
 def test_a_hangup_that_is_ignored_stays_so():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with raised(), Interrupt() as interrupt:
+        with raised([]), Interrupt() as interrupt:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not interrupt.asked
     finally:
