@@ -7,7 +7,6 @@ that it was not run. `{{name}}` is a table or list of this module, `{{domain pol
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from reproduce_plan import ABLATIONS, STAGES, Notes, Plan
+from reproduce_plan import ABLATIONS, PARTICLES, STAGES, Notes, Plan
 from reproduce_results import MINUTES, Policies, differs
 from reproduce_tables import COMPARED, MARKS, PUBLISHED, TABLES, Columns
 
@@ -24,11 +23,13 @@ from seqtutor.config import Config
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.stats.estimate import Estimate
 from seqtutor.sweeps import frontier, frontier_files
-from seqtutor.sweeps.frontier import PRIOR
+from seqtutor.sweeps.frontier import BOUND, FIGURES, OPTIMUM, PICKED, PRIOR, text
 from seqtutor.system.files import write_text
 
 TEMPLATE = Path("docs/results.template.md")
 FIGURE = "frontier-melodies.png"
+REWARD, KL, _ = FIGURES
+LOG_Z = f"{PICKED}{BOUND}"
 
 
 def write(page: Path, plan: Plan, notes: Notes) -> None:
@@ -87,7 +88,7 @@ class Filler:
         return Policies(*(home / name for name in ("sweep", "on-policy") if (home / name).exists()))
 
     def _of(self, name: str, *novelty: str) -> Policies:
-        policies = Policies(self._out / name / "sweep")
+        policies = Policies(*sorted((self._out / name).glob("sweep*")))
         policies.add(self._out / name / "novelty" / "evaluation.json", *novelty)
         return policies
 
@@ -127,34 +128,33 @@ class Filler:
             rows.append([title, *(cell for p in compared for cell in (f"{of[p]:g}", here[p]))])
         return markdown(rows)
 
+    @cached_property
+    def _frontier(self) -> Policies:
+        return Policies(self._out / "music" / "frontier", by="c")
+
     def frontier(self) -> str:
-        """Means across seeds at each c."""
-        folder = self._out / "music" / "frontier"
-        by_c = Policies(folder, by="c")
-        rows = [["", "reward", "KL a sequence", "objective", "runs", "diverged"]]
-        for c in (PRIOR, *sorted((c for c in by_c.runs if c != PRIOR), key=float)):
-            figures = ("reward", "kl_sequence") if c == PRIOR else ("reward", "kl_sequence", "objective")
-            cells = [_cell(by_c.across(c, name)) for name in figures] + ["-"] * (3 - len(figures))
-            rows.append([c if c == PRIOR else f"psi, c = {c}", *cells, *by_c.counts(c)])
+        """Means across seeds at each c, and the optimum there."""
+        by_c = self._frontier
+        rows = [["", "reward", "KL a sequence", "gap", "diverged"]]
+        rows.append([PRIOR, *(_cell(by_c.across(PRIOR, name)) for name in (REWARD, KL)), "-", "-"])
+        for optimum in self._means:
+            if optimum["variant"] != OPTIMUM:
+                continue
+            c = text(optimum["c"])
+            for prefix, words in (("", f"g, c = {c}"), (PICKED, f"g, c = {c}, {PARTICLES} particles")):
+                cells = [_cell(by_c.across(c, f"{prefix}{name}")) for name in (REWARD, KL, "gap")]
+                rows.append([words, *cells, by_c.counts(c)[1]])
+            ends = ([optimum[f"{name}{end}"] for end in ("", "_low", "_high")] for name in (REWARD, KL))
+            rows.append([f"pi*, c = {c}", *(_cell(Estimate(*end, 1)) for end in ends), "0", "-"])
         return markdown(rows)
 
-    def draw_frontier(self, path: Path) -> None:
-        """The figure, of the means that earn more than the prior; far below it, one would flatten all others."""
-        rows = [row for row in _numbers(self._out / "music" / "frontier" / "summary.csv") if row["c"] not in self._poor]
-        settings = ("variant", "c")
-        frontier_files.draw(rows, frontier.across_seeds(rows, settings), settings, path)
-
-    def left_out(self) -> str:
-        """Which c the figure does not show."""
-        named = ", ".join(f"{c:g}" for c in sorted(self._poor))
-        return f"Not in the figure, where they earn less than the prior, or diverged: c = {named}." if named else ""
-
     @cached_property
-    def _poor(self) -> set[float]:
-        by_c = Policies(self._out / "music" / "frontier", by="c")
-        prior = by_c.across(PRIOR, "reward").value
-        means = {float(c): by_c.across(c, "reward") for c in by_c.runs if c != PRIOR}
-        return {c for c, mean in means.items() if mean is None or mean.value < prior}
+    def _means(self) -> list[frontier.Row]:
+        return frontier.across_seeds(self._frontier.rows, ("variant", "c"))
+
+    def draw_frontier(self, path: Path) -> None:
+        """The figure."""
+        frontier_files.draw(self._frontier.rows, self._means, ("variant", "c"), path)
 
     def ablation(self) -> str:
         """Each ablation below what it was done to."""
@@ -184,6 +184,16 @@ class Filler:
     def c(self, domain: str) -> str:
         """The temperature of a domain's runs."""
         return f"{self._config(domain).tune.c:g}"
+
+    def particles(self) -> str:
+        """K of the populations."""
+        return str(PARTICLES)
+
+    def log_z(self, domain: str) -> str:
+        """The largest lower bound of log Z, with the low end of its interval."""
+        bounds = [(row[f"{LOG_Z}_low"], row[LOG_Z]) for row in getattr(self, domain).rows if row.get(f"{LOG_Z}_low")]
+        low_end, value = max(bounds)
+        return f"{value:.3f} (95 % above {low_end:.3f})"
 
     def ratio(self, domain: str) -> str:
         """How often a sequence is learned from."""
@@ -233,16 +243,6 @@ def markdown(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     pads = [str.ljust if i < left else str.rjust for i in range(len(widths))]
     padded = [[pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:]))
-
-
-def _numbers(path: Path) -> list[frontier.Row]:
-    """The rows of a sweep's summary.csv as `seqtutor.sweeps.frontier` has them."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    words = ("variant", "status", "folder")
-    return [
-        {name: cell if name in words else float(cell) if cell else None for name, cell in row.items()} for row in rows
-    ]
 
 
 def _wrapped(line: str) -> str:

@@ -17,14 +17,16 @@ from seqtutor.system.tables import make_folder
 
 STAGES = ("melodies", "molecules", "frontier", "ablation", "exact", "page")
 ON_POLICY = ("dap", "pg")
+PARTICLES = 16  # of the populations that runs are evaluated with besides
 ABLATIONS = {"stored-states": "psi", "bootstrap": "psi", "prior-logits": "g"}  # of ablations.py, and what it is done to
 
 
 @dataclass(frozen=True)
 class Scale:
     """How much is run. `configs`, and what is changed in them by --set, by music, molecules and chain; `num`: the
-    sequences that a row of the tables of music and of molecules is of. What else is evaluated has evaluate.num of the
-    config.
+    sequences that a row of the tables of music and of molecules is of, and as many particles' paths. What else is
+    evaluated has evaluate.num of the config. `rates`: tune.learning_rate of the variants that have another than the
+    config's.
     """
 
     configs: dict[str, str]
@@ -32,12 +34,13 @@ class Scale:
     cs: tuple[float, ...]
     seeds: int
     num: dict[str, int]
+    rates: dict[str, dict[str, float]] = field(default_factory=dict)
     changes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 FULL = Scale(
     {name: f"configs/{name}.yaml" for name in ("music", "molecules", "chain")},
-    tuple(config.VARIANT_NAMES), cs=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), seeds=3,
+    tuple(config.VARIANT_NAMES), cs=(4.0, 6.0, 8.0, 12.0, 24.0), seeds=3,
     num={"music": 100_000, "molecules": 100_000},
 )  # fmt: skip
 _TINY = (
@@ -85,9 +88,10 @@ class Plan:
             yield from self._table("music" if stage == "melodies" else "molecules")
         elif stage == "frontier":
             cs = ",".join(f"{c:g}" for c in self.scale.cs)
-            yield from (self._prior("music"), self._sweep("music", "frontier", ("psi",), ("--c", cs)))
+            yield self._prior("music")
+            yield self._sweep("music", "frontier", ("g",), ("--c", cs, "--particles", str(PARTICLES)))
         elif stage == "ablation":
-            yield from (self._prior("music"), self._tuned("music"), *map(self._ablated, ABLATIONS))
+            yield from (self._prior("music"), *self._tuned("music"), *map(self._ablated, ABLATIONS))
         elif stage == "exact":
             off, on = (tuple(v for v in variants if (v in ON_POLICY) == wanted) for wanted in (False, True))
             yield from (self._prior("chain"), self._sweep("chain", "sweep", off))
@@ -99,13 +103,16 @@ class Plan:
         """A prior, every variant tuned and evaluated; and novelty, which a sweep leaves out."""
         if name == "molecules" and self.scale.configs[name] == FULL.configs[name]:
             yield Step("molecules-data", ("data", "fetch", "moses"))
-        yield from (self._prior(name), self._tuned(name))
+        yield from (self._prior(name), *self._tuned(name))
         home, c = self.out / name, config.load(self.scale.configs[name]).tune.c
-        points = (Point(variant, c, seed) for seed in range(self.scale.seeds) for variant in self.scale.variants)
-        runs = [run for point in points if not _diverged(run := home / "sweep" / point.name)]
+        points = [
+            (folder, Point(variant, c, seed))
+            for folder, _, variants in self._by_rate(name) for seed in range(self.scale.seeds) for variant in variants
+        ]  # fmt: skip
+        runs = [run for folder, point in points if not _diverged(run := home / folder / point.name)]
         yield Step(
             f"{name}-novelty", ("evaluate", str(home / "prior"), *map(str, runs), "--out", str(home / "novelty")),
-            typed=f"seqtutor evaluate {home / 'prior'} {home / 'sweep'}/*-seed* --out {home / 'novelty'}",
+            typed=f"seqtutor evaluate {home / 'prior'} {home / 'sweep'}*/*-seed* --out {home / 'novelty'}",
         )  # fmt: skip
 
     def _prior(self, name: str) -> Step:
@@ -113,11 +120,25 @@ class Plan:
         args = ("pretrain", self.scale.configs[name], "--out", str(self.out / name / "prior"), "--resume")
         return Step(f"{name}-prior", args + _set(changes))
 
-    def _tuned(self, name: str) -> Step:
-        return self._sweep(name, "sweep", self.scale.variants, ("--num", str(self.scale.num[name])))
+    def _tuned(self, name: str) -> Iterator[Step]:
+        """A sweep for each learning rate."""
+        more = ("--num", str(self.scale.num[name]), "--particles", str(PARTICLES))
+        for folder, rate, variants in self._by_rate(name):
+            yield self._sweep(name, folder, variants, (*rate, *more))
+
+    def _by_rate(self, name: str) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """The sweep's folder, the option and the variants of each learning rate; the config's own comes first."""
+        rates = self.scale.rates.get(name, {})
+        for rate in (None, *sorted(set(rates.values()))):
+            variants = tuple(variant for variant in self.scale.variants if rates.get(variant) == rate)
+            if variants and rate is None:
+                yield "sweep", (), variants
+            elif variants:
+                yield f"sweep-{rate:g}", ("--set", f"tune.learning_rate={rate:g}"), variants
 
     def _ablated(self, name: str) -> Step:
-        step = self._sweep("music", f"ablation/{name}", (ABLATIONS[name],))
+        rate = next(rate for _, rate, variants in self._by_rate("music") if ABLATIONS[name] in variants)
+        step = self._sweep("music", f"ablation/{name}", (ABLATIONS[name],), rate)
         return replace(step, ablation=name)
 
     def _sweep(self, name: str, folder: str, variants: tuple[str, ...], more: tuple[str, ...] = ()) -> Step:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seqtutor.stats.estimate import Z95, Estimate, mean_of_few, student95
-from seqtutor.sweeps.frontier import DIVERGED, DONE, PRIOR
+from seqtutor.sweeps.frontier import DIVERGED, DONE, GAPS, PICKED, PRIOR, Row, text, with_gaps
 
 MINUTES = "minutes"  # of training, beside the metrics of evaluation.json
 
@@ -20,21 +20,29 @@ MINUTES = "minutes"  # of training, beside the metrics of evaluation.json
 class Run:
     """A row of summary.csv and the figures of the run's evaluation by name, none where it diverged."""
 
-    row: Mapping[str, str]
+    row: Row
     figures: dict[str, Estimate]
 
 
 class Policies:
-    """The runs of sweeps, by variant or by another column of summary.csv; the prior is one of one run."""
+    """The runs of sweeps from one prior, by variant or by another column of summary.csv; the prior is one of one run.
+
+    With particles `picked_NAME` is the figure NAME of what was picked from populations; `gap` and `picked_gap` are to
+    the largest lower bound of log Z that any of the runs gave. `prior_at` has the prior's by c.
+    """
 
     def __init__(self, *folders: Path, by: str = "variant"):
         self.runs: dict[str, list[Run]] = {}
-        for folder in folders:
-            with open(folder / "summary.csv", encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file):
-                    name = PRIOR if row["variant"] == PRIOR else row[by]
-                    if name != PRIOR or PRIOR not in self.runs:  # one prior for all folders
-                        self.runs.setdefault(name, []).append(_run(folder, row))
+        self.prior_at: dict[float, dict[str, Estimate]] = {}
+        found = [(folder, row) for folder in folders for row in numbers(folder / "summary.csv")]
+        self.rows = with_gaps(row for _, row in found)
+        for (home, _), row in zip(found, self.rows, strict=True):
+            if row["variant"] != PRIOR:
+                self.runs.setdefault(text(row[by]), []).append(_run(home, row))
+            elif row["c"] is not None:
+                self.prior_at.setdefault(row["c"], _picked(home.glob(f"{PRIOR}-c{row['c']:g}-*"), row))
+            elif PRIOR not in self.runs:  # one prior for all folders
+                self.runs[PRIOR] = [_run(home, row)]
 
     def add(self, evaluation: Path, *names: str) -> None:
         """Takes the metrics named from an evaluation of the same runs all together."""
@@ -48,7 +56,10 @@ class Policies:
 
         None where there is no run, or one that has not diverged lacks it.
         """
-        found = [run.figures.get(metric) for run in self.runs.get(policy, ()) if run.figures]
+        runs = self.runs.get(policy, ())
+        if policy == PRIOR and len(self.prior_at) == 1:  # of populations, which depend on c
+            runs = [replace(run, figures={**run.figures, **next(iter(self.prior_at.values()))}) for run in runs]
+        found = [run.figures.get(metric) for run in runs if run.figures]
         if not found or any(e is None or math.isnan(e.value) for e in found):
             return None
         return found[0] if policy == PRIOR else mean_of_few([e.value for e in found])
@@ -63,14 +74,38 @@ class Policies:
         return [run.row["folder"] for runs in self.runs.values() for run in runs if run.row["status"] == DIVERGED]
 
 
-def _run(folder: Path, row: dict[str, str]) -> Run:
+def numbers(path: Path) -> list[Row]:
+    """The rows of a sweep's summary.csv as `seqtutor.sweeps.frontier` has them."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    words = ("variant", "status", "folder")
+    return [
+        {name: cell if name in words else float(cell) if cell else None for name, cell in row.items()} for row in rows
+    ]
+
+
+def _run(folder: Path, row: Row) -> Run:
     if row["status"] != DONE:
         return Run(row, {})
     prior = row["variant"] == PRIOR
-    tree = json.loads((folder / ("" if prior else row["folder"]) / "evaluation.json").read_text(encoding="utf-8"))
-    figures = {name: estimate(found) for name, found in next(iter(tree.values())).items()}
-    seconds = _seconds(Path(row["folder"]) / "history.csv") if prior else float(row["seconds"])
-    return Run(row, {**figures, MINUTES: Estimate(seconds / 60, None, None, 1)})
+    home = folder if prior else folder / row["folder"]
+    seconds = _seconds(Path(row["folder"]) / "history.csv") if prior else row["seconds"]
+    figures = {MINUTES: Estimate(seconds / 60, None, None, 1), **_figures(home / "evaluation.json")}
+    return Run(row, figures if prior else {**figures, **_picked([home], row)})
+
+
+def _picked(homes: Iterable[Path], row: Row) -> dict[str, Estimate]:
+    """The gaps, and the figures of what was picked; nothing without particles."""
+    paths = [path for home in homes for path in home.glob("particles-*/evaluation.json")]
+    figures = {f"{PICKED}{name}": e for path in paths for name, e in _figures(path).items()}
+    gaps = {name: Estimate(row[name], None, None, 1) for name in GAPS if row.get(name) is not None}
+    return {**figures, **gaps}
+
+
+def _figures(path: Path) -> dict[str, Estimate]:
+    """Of the one run in an evaluation.json."""
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    return {name: estimate(found) for name, found in next(iter(tree.values())).items()}
 
 
 def _seconds(history: Path) -> float:
