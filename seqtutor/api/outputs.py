@@ -13,8 +13,9 @@ from seqtutor.api.evaluation import subjects_of
 from seqtutor.api.runs import Run
 from seqtutor.config import Config, from_tree
 from seqtutor.domains import domain_class
-from seqtutor.domains.base import Domain, Vocabulary
+from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward, written
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.runs import checkpoint as checkpoints
 from seqtutor.runs import run as runs

@@ -24,7 +24,8 @@ import numpy as np
 import seqtutor
 from seqtutor.config import DataConfig
 from seqtutor.data import sources
-from seqtutor.domains.base import Domain, Vocabulary
+from seqtutor.domains.base import Domain
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Rejected
 from seqtutor.reading.rejections import Packed, Rejections

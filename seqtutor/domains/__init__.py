@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from seqtutor.domains.base import Domain, Vocabulary
+from seqtutor.domains.base import Domain
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, unknown_name
 
 GROUP = "seqtutor.domains"

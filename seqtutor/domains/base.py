@@ -15,7 +15,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -25,56 +24,11 @@ import numpy as np
 
 from seqtutor.domains.neighbours import Neighbours, nearest_texts
 from seqtutor.domains.reward_terms import Term
+from seqtutor.domains.rewards import Reward
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The symbols of a domain; a symbol's index is its token id.
-
-    Attributes:
-      symbols: one string a token id, length A.
-      end: the id of the end token, or None where every sequence has the same length.
-    """
-
-    symbols: tuple[str, ...]
-    end: int | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for what can be no vocabulary: a checkpoint's JSON may say anything."""
-        if not all(isinstance(symbol, str) for symbol in self.symbols) or len(set(self.symbols)) < self.size:
-            raise ValueError("the symbols of a vocabulary are different strings")
-        if self.end is not None and not (type(self.end) is int and 0 <= self.end < self.size):
-            raise ValueError(f"the end token of a vocabulary of {self.size} is {self.end}")
-
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {symbol: i for i, symbol in enumerate(self.symbols)}
-
-    @property
-    def size(self) -> int:
-        """A, the number of actions."""
-        return len(self.symbols)
-
-    @property
-    def begin(self) -> int:
-        """The id fed before the first token; input only."""
-        return len(self.symbols)
-
-    @property
-    def pad(self) -> int:
-        """The id that fills a row after its length."""
-        return 0 if self.end is None else self.end
-
-    def ids(self, symbols: Iterable[str]) -> list[int]:
-        """Token ids of symbols. Raises ValueError that names the first symbol not in the vocabulary."""
-        try:
-            return [self._index[symbol] for symbol in symbols]
-        except KeyError as error:
-            raise ValueError(f"unknown token '{error.args[0]}'") from None
-
 
 LONGEST = 10_000  # tokens of a sequence that is drawn, at the most
 
@@ -115,75 +69,6 @@ class Property(NamedTuple):
     name: str
     values: np.ndarray
     ticks: Mapping[float, str] = MappingProxyType({})
-
-
-class Rewards(NamedTuple):
-    """Rewards of a batch: total [N, T] = sum of weight times component; components: name -> [N, T], unweighted."""
-
-    total: np.ndarray
-    components: dict[str, np.ndarray]
-
-
-class PrefixReward(ABC):
-    """The rewards of N sequences while they grow, one token at a time; `Reward.prefix` makes one.
-
-    No token's reward depends on later ones: step by step come the columns of `Rewards.total`, to the bit.
-    """
-
-    @abstractmethod
-    def step(self, tokens: np.ndarray) -> np.ndarray:
-        """Appends tokens int32 [N], one a sequence; returns the weighted total reward of each, float32 [N]."""
-
-    @abstractmethod
-    def select(self, index: np.ndarray) -> None:
-        """Keeps the sequences numbered in index, int [N'], in this order. Some may be left out, and some be copied."""
-
-
-class Reward(ABC):
-    """Scores batches of sequences. Use it as a context manager where it may hold worker processes."""
-
-    names: tuple[str, ...]  # the components it reports, in order
-    on_last_token: bool = False  # whether a sequence is rewarded on its last token alone
-    costs: bool = False  # whether each sequence scored may cost time or money, as with a user's function
-    has_history: bool = False  # whether what a sequence earns depends on what was scored before
-
-    @abstractmethod
-    def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
-        """Rewards of tokens int32 [N, T] with lengths int32 [N]. Pure but for `state`: equal input, equal output."""
-
-    def start(self, tokens: np.ndarray, lengths: np.ndarray) -> Callable[[], Rewards]:
-        """Begins to score a batch where others do the work, and returns what waits for its rewards. Here nobody does.
-
-        Arguments and rewards as of a call; the next batch is begun after the rewards of this one are there.
-        """
-        return lambda: self(tokens, lengths)
-
-    def prefix(self, n: int, length: int) -> PrefixReward | None:
-        """The rewards of n sequences that grow from nothing to at most `length` tokens.
-
-        None, as here, where a token's reward depends on later ones, or where it is known only at the end.
-        """
-        return None
-
-    def most(self, length: int) -> float | None:
-        """A bound on the reward of every sequence of at most `length` tokens; None, as here, where none is known."""
-        return None
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What earlier calls have changed, as arrays by name, for checkpoints; empty where a reward is pure."""
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:  # noqa: B027 (optional hook)
-        """The inverse of `state`."""
-
-    def close(self) -> None:  # noqa: B027 (optional hook)
-        """Ends worker processes, if any."""
-
-    def __enter__(self) -> Reward:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 class Statistics(ABC):

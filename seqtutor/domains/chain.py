@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, PrefixReward, Reward, Rewards, Statistics, Vocabulary, Writer
+from seqtutor.domains.base import DataSet, Domain, Statistics, Writer
 from seqtutor.domains.reward_terms import Term, weighted_sum
+from seqtutor.domains.rewards import PrefixReward, Reward, Rewards
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected

@@ -12,8 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Reward
+from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import make_reward
+from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError, shown
 
 ROWS = 64  # random sequences that rewards and statistics are tried on

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, PrefixReward, Reward, Rewards
+from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_command import CommandFunction
+from seqtutor.domains.rewards import PrefixReward, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.interrupt import working
 from seqtutor.system.progress import LOG

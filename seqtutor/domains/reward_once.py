@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Reward, Rewards
+from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_function import FunctionReward
+from seqtutor.domains.rewards import Reward, Rewards
 from seqtutor.errors import UserError
 from seqtutor.system.progress import LOG
 

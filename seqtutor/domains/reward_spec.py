@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seqtutor.domains.base import Domain, Reward
+from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_command import SECONDS, CommandFunction
 from seqtutor.domains.reward_function import FunctionReward, function_of
 from seqtutor.domains.reward_once import OnceReward
 from seqtutor.domains.reward_terms import parse
+from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError
 
 RewardLike = str | Callable[..., Any]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Reward
+from seqtutor.domains.base import Domain
+from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError
 from seqtutor.policy.particles import ParticleSampler, Populations, Uniforms
 from seqtutor.policy.primers import NONE, Primer, draw_from

@@ -33,7 +33,8 @@ from typing import Any
 import numpy as np
 
 from seqtutor.data.sequence_files import SequenceFile
-from seqtutor.domains.base import Domain, Reward
+from seqtutor.domains.base import Domain
+from seqtutor.domains.rewards import Reward
 from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
 from seqtutor.evaluation.exact_draws import upper_bound
 from seqtutor.evaluation.results import Results

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import TEXTS, Domain, Reward, TableWriter, Writer
+from seqtutor.domains.base import TEXTS, Domain, TableWriter, Writer
+from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
 from seqtutor.policy.primers import Primer

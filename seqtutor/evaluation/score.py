@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.data.sequence_files import SequenceBatch, SequenceFile
-from seqtutor.domains.base import Reward
+from seqtutor.domains.rewards import Reward
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs.run import Run
 from seqtutor.system.progress import Progress

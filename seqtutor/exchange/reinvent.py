@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.base import Vocabulary
 from seqtutor.domains.molecules.smiles import END, tokenize
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, shown
 from seqtutor.exchange import torch_archive
 from seqtutor.exchange.torch_archive import Inert

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqtutor.domains.base import Vocabulary
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Exploration, pick

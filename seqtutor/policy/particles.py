@@ -12,7 +12,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from seqtutor.domains.base import Domain, PrefixReward, Reward, Vocabulary
+from seqtutor.domains.base import Domain
+from seqtutor.domains.rewards import PrefixReward, Reward
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.kl_control import smc
 from seqtutor.policy.primers import NONE
 from seqtutor.policy.sampler import pick

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from seqtutor.domains.base import Vocabulary
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.policy.sequence_model import State, side_by_side
 
 # (tokens [B], state) -> (policy logits [B, A], prior logits [B, A], state): both networks, one token further.

@@ -10,8 +10,10 @@ import numpy as np
 
 from seqtutor.config import Config, changed, from_tree, to_tree
 from seqtutor.domains import make_domain
-from seqtutor.domains.base import Domain, Reward, Vocabulary
+from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, built_in, handed_over
+from seqtutor.domains.rewards import Reward
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint, shipped
 from seqtutor.runs.checkpoint import Checkpoint

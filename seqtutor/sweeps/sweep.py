@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.config import Config
-from seqtutor.domains.base import Reward
+from seqtutor.domains.rewards import Reward
 from seqtutor.errors import Diverged
 from seqtutor.evaluation.evaluate import Study, Subject, measure
 from seqtutor.evaluation.results import as_tree, write_results

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor.domains.base import Domain, Rewards
+from seqtutor.domains.base import Domain
+from seqtutor.domains.rewards import Rewards
 from seqtutor.policy.sampler import Rollout
 from seqtutor.system.tables import csv_file
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.config import Config
-from seqtutor.domains.base import Reward
+from seqtutor.domains.rewards import Reward
 from seqtutor.kl_control.optimum import collapse
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs import checkpoint

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seqtutor.config import Config, TuneConfig
-from seqtutor.domains.base import Domain, Reward, Rewards
+from seqtutor.domains.base import Domain
+from seqtutor.domains.rewards import Reward, Rewards
 from seqtutor.errors import UserError
 from seqtutor.kl_control import smc
 from seqtutor.policy.particles import ParticleSampler, Uniforms

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.config import Config, TuneConfig
-from seqtutor.domains.base import Domain, Reward
+from seqtutor.domains.base import Domain
+from seqtutor.domains.rewards import Reward
 from seqtutor.errors import Diverged
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy

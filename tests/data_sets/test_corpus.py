@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seqtutor.data import corpus, sources
 from seqtutor.domains import domain_class
-from seqtutor.domains.base import Vocabulary
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import DUPLICATE, Record, Rejected
 from tests.support.terms import terms

@@ -5,7 +5,7 @@ import pytest
 
 import seqtutor as st
 from seqtutor.domains import domain_class
-from seqtutor.domains.base import PrefixReward, Rewards
+from seqtutor.domains.rewards import PrefixReward, Rewards
 from seqtutor.errors import UserError
 from seqtutor.stats.estimate import Estimate
 from tests.support.places import ROOT

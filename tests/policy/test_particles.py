@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from seqtutor.config import ModelConfig
-from seqtutor.domains.base import PrefixReward, Rewards
 from seqtutor.domains.chain import Chain
 from seqtutor.domains.reward_spec import make_reward
+from seqtutor.domains.rewards import PrefixReward, Rewards
 from seqtutor.errors import UserError
 from seqtutor.kl_control import smc
 from seqtutor.kl_control.variants import VARIANTS

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from seqtutor.domains.base import Vocabulary
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.policy.sampler import Exploration, Sampler, pick
 
 WORDS = Vocabulary(("end", "a", "b", "c"), end=0)

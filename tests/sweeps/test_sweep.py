@@ -12,7 +12,7 @@ import pytest
 
 from seqtutor.cli.main import run
 from seqtutor.config import EvaluateConfig, TuneConfig
-from seqtutor.domains.base import Reward, Rewards
+from seqtutor.domains.rewards import Reward, Rewards
 from seqtutor.runs.run import load_run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.sweeps import sweep as sweeps

@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.domains.base import Rewards
+from seqtutor.domains.rewards import Rewards
 from seqtutor.policy.sampler import Rollout
 from seqtutor.tuning.best_sequences import BestSequences
 from tests.support.toy import Toy

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqtutor.config import TuneConfig
-from seqtutor.domains.base import Rewards
+from seqtutor.domains.rewards import Rewards
 from seqtutor.policy.sampler import Rollout
 from seqtutor.tuning.round_draws import RoundDraw, Weights, exploration, summarise
 from seqtutor.tuning.tuner import learning_rate

@@ -9,17 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import (
-    LONGEST,
-    DataSet,
-    Domain,
-    Property,
-    Reward,
-    Statistics,
-    TableWriter,
-    Vocabulary,
-    Writer,
-)  # fmt: skip
+from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Statistics, TableWriter, Writer
 from seqtutor.domains.molecules import data_sets, data_summary, html, reading, render, sdf, smiles
 from seqtutor.domains.molecules.moses import MosesStatistics
 from seqtutor.domains.molecules.moses_reference import references
@@ -29,6 +19,8 @@ from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference,
 from seqtutor.domains.molecules.suites import SUITES
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
+from seqtutor.domains.rewards import Reward
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, shown
 from seqtutor.reading.records import Record, Rejected
 

@@ -34,12 +34,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.base import Reward, Rewards
 from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, check
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published_reward import published_reward
 from seqtutor.domains.reward_terms import Term, parse
+from seqtutor.domains.rewards import Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.progress import LOG
 

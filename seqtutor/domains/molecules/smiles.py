@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqtutor.domains.base import Vocabulary
+from seqtutor.domains.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol

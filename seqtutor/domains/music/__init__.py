@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Reward, Statistics, Vocabulary, Writer
+from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Statistics, Writer
 from seqtutor.domains.music import data_sets, data_summary, player, reader, render
 from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
@@ -22,6 +22,8 @@ from seqtutor.domains.music.statistics import MusicStatistics, encode, known
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
+from seqtutor.domains.rewards import Reward
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, shown
 from seqtutor.reading.records import Record, Rejected
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seqtutor.domains.base import PrefixReward
 from seqtutor.domains.music.form import NAME as FORM
 from seqtutor.domains.music.form import form_at
 from seqtutor.domains.music.meter import Meter
@@ -27,6 +26,7 @@ from seqtutor.domains.music.rules import (
 from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.tokens import FIRST_PITCH, NO_EVENT, NOTE_OFF
 from seqtutor.domains.reward_terms import Term, weighted_sum
+from seqtutor.domains.rewards import PrefixReward
 
 
 class _Running:

@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from seqtutor.domains.base import PrefixReward, Reward, Rewards
 from seqtutor.domains.music.form import NAME as FORM
 from seqtutor.domains.music.form import check_form, form
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
@@ -15,6 +14,7 @@ from seqtutor.domains.music.prefix_reward import MelodyPrefix
 from seqtutor.domains.music.rules import RULES, rules_in
 from seqtutor.domains.music.scale import C_MAJOR, Scale
 from seqtutor.domains.reward_terms import Term, weighted_sum
+from seqtutor.domains.rewards import PrefixReward, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
 
 MUSIC_THEORY = "music-theory"  # all nine rules, each with weight 1

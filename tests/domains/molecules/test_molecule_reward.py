@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from seqtutor.domains.base import Vocabulary
 from seqtutor.domains.molecules import published_reward
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, examine
 from seqtutor.domains.molecules.reward import MOLECULE, REWARD_NAMES, SCORES, MoleculeReward
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from tests.support.terms import terms
 

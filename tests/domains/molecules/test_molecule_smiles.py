@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.domains.base import Vocabulary
 from seqtutor.domains.molecules import Molecules
 from seqtutor.domains.molecules.data_sets import SAMPLE
 from seqtutor.domains.molecules.smiles import END, decode, tokenize
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 
 TOKENS = {

@@ -6,12 +6,12 @@ import random
 import numpy as np
 import pytest
 
-from seqtutor.domains.base import Vocabulary
 from seqtutor.domains.molecules import similarity
 from seqtutor.domains.molecules import statistics as module
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, examine
 from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, hashes
+from seqtutor.domains.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(("<end>", *"()123=CNOcno"), end=0)
 PARTS = ["C", "N", "O", "C(C)", "C(=O)", "c1ccccc1", "C1CCC1", "C1CCCCCCC1", "c1ccncc1", "("]
