@@ -2,7 +2,7 @@
 
 A real bash runs the blocks, so quotes, braces and loops mean what they mean to a reader; there `seqtutor` is a script
 that notes its arguments. These then run in this process at the smallest sizes, without what a page puts into the
-environment: test_replicas.py joins workers by TF_CONFIG, test_spread.py nodes of Ray.
+environment: test_replicas.py joins workers by TF_CONFIG, test_ray.py nodes of Ray.
 """
 
 import json
@@ -64,6 +64,19 @@ def blocks(page, *languages):
     """The fenced blocks of a page in one of the languages."""
     found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     return [text for _, language, text in found if language in languages]
+
+
+YOURS = {"mine.py", "random.py"}  # files that a page speaks of as the reader's
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_modules_and_tests_a_page_names_are_there(page):
+    text = page.read_text(encoding="utf-8")
+    files = [path.as_posix() for room in ("seqtutor", "scripts", "tests") for path in (ROOT / room).rglob("*.py")]
+    named = set(re.findall(r"`([\w/]+\.py)`", text)) - YOURS
+    assert not [name for name in named if not any(file.endswith(f"/{name}") for file in files)]
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in tests]
 
 
 def script(page):
