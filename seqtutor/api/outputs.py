@@ -113,19 +113,21 @@ def export(
 
 
 def import_magenta(
-    checkpoint: str | Path, out: str | Path, *, events: str = "rl-tuner", seed: int = 0, force: bool = False
+    checkpoint: str | Path, out: str | Path, *, events: str = "", seed: int = 0, force: bool = False
 ) -> Run:
     """Makes a prior of a checkpoint of Magenta's RL Tuner Note RNN, or of a one-hot melody_rnn.
 
     Args:
-      checkpoint: its prefix, one of its files, or the folder it lies in.
+      checkpoint: its prefix, one of its files, or the folder it lies in; or a bundle, FILE.mag.
       out: the run's folder.
-      events: what the data called 0 and 1: "rl-tuner" for note off and no event, "note-seq" for the other way round.
+      events: what the data called 0 and 1: "rl-tuner" for note off and no event, "note-seq" for the other way round;
+        by default "note-seq" for a bundle, which only programs on note-seq write, else "rl-tuner".
     Raises UserError for a checkpoint that cannot be read or has another architecture.
     """
     tensorflow_setup.setup()
-    from seqtutor.exchange import magenta
+    from seqtutor.exchange import magenta, magenta_bundle
 
+    events = events or ("note-seq" if Path(checkpoint).suffix == magenta_bundle.KIND else "rl-tuner")
     sizes, weights = magenta.convert(magenta.read(Path(checkpoint)), exchange=events == "note-seq")
     model = {"layers": len(sizes), "units": list(sizes), "reads_begin": False}
     tree = {"seed": seed, "domain": {"name": "music"}, "model": model, "tune": {"primer": "random"}}

@@ -91,12 +91,14 @@ class FunctionReward(Reward):
         else:
             counts = np.arange(tokens.shape[1]) < lengths[:, None]
             total[counts] = values[counts]
-        bad = np.argwhere(~np.isfinite(total))
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = total.sum(axis=1)  # finite numbers may have an infinite sum
+        bad = np.flatnonzero(~np.isfinite(sums))
         if len(bad):
-            row, token = bad[0]
-            raise UserError(
-                f"{self._where} returned {total[row, token]} for '{texts[row][:80]}'; return finite numbers only"
-            )
+            row = bad[0]
+            odd = total[row][~np.isfinite(total[row])]
+            what = f"{odd[0]}" if len(odd) else f"numbers whose sum is {sums[row]}"
+            raise UserError(f"{self._where} returned {what} for '{texts[row][:80]}'; return finite numbers only")
         return Rewards(total, {self.names[0]: total})
 
     def prefix(self, n: int, length: int) -> PrefixReward | None:
@@ -151,6 +153,8 @@ class FunctionReward(Reward):
         if returned is None:
             raise UserError(f"{self._where} returned nothing; {wanted}")
         try:
+            if np.asarray(returned).dtype.kind in "cmM":  # of these numpy would drop a part
+                raise TypeError("they are complex, or times")
             with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
                 values = np.asarray(returned, np.float32)
         except (TypeError, ValueError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""A prior out of a checkpoint of Magenta's: the Note RNN of RL Tuner, or a one-hot melody_rnn (basic_rnn).
+"""A prior out of a checkpoint or a bundle of Magenta's: the Note RNN of RL Tuner, or a one-hot melody_rnn (basic_rnn).
 
 Both are LSTM layers of TensorFlow's own cells with a linear output layer. A kernel has the rows of the inputs above
 those of the hidden state. Gates are in the order i, j, f, o. The cell adds 1 to the forget gate; here the bias does.
@@ -7,7 +7,10 @@ The first token is read in the state zero, so the prior does not read the begin 
 
 from __future__ import annotations
 
+import glob
+import math
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.errors import UserError
+from seqtutor.exchange import magenta_bundle
 
 EVENTS = 38  # tokens of the melody domain: note off, no event, 36 pitches
 FORGET_BIAS = 1.0
@@ -22,8 +26,8 @@ _CELL = r"(?:^|/)(?:cell_?(?P<layer>\d+)/)?(?:basic_?)?lstm_?cell/(?:linear/)?"
 _Layers = dict[int, np.ndarray]  # an array for each layer
 _KERNEL = re.compile(_CELL + r"(?:w_0|matrix|weights|kernel)$", re.IGNORECASE)
 _BIAS = re.compile(_CELL + r"(?:b|bias|biases)$", re.IGNORECASE)
-_OUTPUT = re.compile(r"(?:^|/)fully_connected/(?:weights|kernel)$")
-_OUTPUT_BIAS = re.compile(r"(?:^|/)fully_connected/bias(?:es)?$")
+_OUTPUT = re.compile(r"(?:^|/)(?:fully_connected|dense)/(?:weights|kernel)$")
+_OUTPUT_BIAS = re.compile(r"(?:^|/)(?:fully_connected|dense)/bias(?:es)?$")
 _OF_TRAINING = re.compile(r"/(?:Adam(?:_\d+)?|Adagrad|RMSProp(?:_\d+)?|Momentum|ExponentialMovingAverage)$")
 
 Arrays = dict[str, np.ndarray]
@@ -33,18 +37,36 @@ def read(path: Path) -> Arrays:
     """Every variable of a TensorFlow checkpoint but what only training needs: optimizer slots and single numbers.
 
     Args:
-      path: a checkpoint's prefix, one of its files, or the folder it is the newest of.
+      path: a bundle, or a checkpoint's prefix, one of its files, or the folder it is the newest of.
     Raises:
       UserError: there is no readable checkpoint.
     """
-    prefix = re.sub(r"\.(?:index|meta|data-\d+-of-\d+)$", "", str(path))
+    if path.suffix != magenta_bundle.KIND:
+        return _variables(re.sub(r"\.(?:index|meta|data-\d+-of-\d+)$", "", str(path)), path)
+    with tempfile.TemporaryDirectory() as folder:
+        prefix = Path(folder, "model.ckpt")
+        prefix.write_bytes(magenta_bundle.read(path).checkpoint)
+        return _variables(str(prefix), path)
+
+
+def _variables(prefix: str, path: Path) -> Arrays:
     try:
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
         wanted = [name for name, shape in shapes.items() if shape and not _OF_TRAINING.search(name)]
+        size, there = sum(math.prod(shapes[name]) for name in wanted), _bytes_of(prefix)
+        if size > there:
+            raise ValueError(f"its variables have {size:,} numbers, and its files {there:,} bytes")
         return {name: reader.get_tensor(name) for name in sorted(wanted)}
-    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
+    except (ValueError, RuntimeError, OSError, LookupError, tf.errors.OpError) as error:  # LookupError: cut short
         raise UserError(f"{path} is not a readable TensorFlow checkpoint: {str(error).splitlines()[0]}") from None
+
+
+def _bytes_of(prefix: str) -> int:
+    """Bytes of all files of a checkpoint, or of all in its folder."""
+    place = Path(prefix)
+    files = place.glob("*") if place.is_dir() else place.parent.glob(f"{glob.escape(place.name)}*")
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def convert(variables: Mapping[str, np.ndarray], exchange: bool = False) -> tuple[tuple[int, ...], Arrays]:

@@ -131,7 +131,8 @@ def _symbols(vocabulary: Any) -> list[str]:
 
 def _convert(network: dict[str, Any], begin: int) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
     """Units of each layer and weights; rows and columns of tokens in the file's order, the begin token's row last."""
-    left = {name: np.asarray(array, np.float64) for name, array in network.items()}
+    with np.errstate(invalid="ignore"):  # a signalling nan is one as good as any, and refused below
+        left = {name: np.asarray(array, np.float64) for name, array in network.items()}
     inputs = left.pop("_embedding.weight")
     sizes: list[int] = []
     weights: dict[str, np.ndarray] = {}

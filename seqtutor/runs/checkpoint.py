@@ -166,7 +166,7 @@ def _load(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
                 raise ValueError("checkpoint.json does not match its digest")
             if _sha256(path / "arrays.npz") != meta["sha256"]:
                 raise ValueError("arrays.npz does not match its sha256")
-            return Checkpoint(_number(path), meta, read_arrays(path / "arrays.npz"))
+            return Checkpoint(_number(path), meta, read_arrays(path / "arrays.npz", packed=False))
     except (OSError, UserError, *UNFIT) as error:
         warn(f"checkpoint {path} is damaged ({error}); using an older one")
         return None

@@ -65,15 +65,16 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
-def read_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, *names: str, packed: bool = True) -> dict[str, np.ndarray]:
     """Those of the named arrays of an .npz that it has, all of them where none is named. Nothing is unpickled.
 
+    Args: packed: whether it may be packed; a checkpoint never is, so it takes no more memory than it has on the disk.
     Raises UserError if it is damaged or no .npz at all, or if its arrays are out of all proportion to the file.
     """
     try:
         with open_input(path) as file, np.load(file, allow_pickle=False) as archive:
             wanted = [name for name in archive.files if name in names or not names]
-            _check_sizes(archive.zip, wanted, most_unpacked(file))
+            _check_sizes(archive.zip, wanted, most_unpacked(file) if packed else os.fstat(file.fileno()).st_size)
             arrays = {name: archive[name] for name in wanted}
     except _BROKEN as error:
         raise UserError(f"cannot read '{path}' as an .npz file: {error}") from None

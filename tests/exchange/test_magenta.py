@@ -1,5 +1,7 @@
 """Checkpoints that TensorFlow's own v1 cells write, with names of every age, become priors with the same logits."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,7 +27,9 @@ def magenta_graph(cells, sizes, scope):
         return tf.tensordot(hidden, kernel, 1) + bias
 
 
-def write(folder, sizes=(9, 5), basic=False, scope="rnn_model", rename=lambda name: name, drop="", training=False):
+def write(
+    folder, sizes=(9, 5), basic=False, scope="rnn_model", rename=lambda name: name, drop="", training=False, version=2
+):
     """Writes a checkpoint with renamed variables; returns its prefix and the network's logits of TOKENS."""
     from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl
 
@@ -42,8 +46,25 @@ def write(folder, sizes=(9, 5), basic=False, scope="rnn_model", rename=lambda na
         for variable in v1.global_variables():
             if variable.op.name.endswith("bias"):
                 session.run(variable.assign(tf.random.normal(variable.shape, seed=3)))
-        prefix = v1.train.Saver({rename(v.op.name): v for v in variables}).save(session, str(folder / "model.ckpt"), 30)
+        saver = v1.train.Saver({rename(v.op.name): v for v in variables}, write_version=version)
+        prefix = saver.save(session, str(folder / "model.ckpt"), 30)
         return prefix, session.run(logits)
+
+
+def field(number, data):
+    """A field of bytes of a protocol buffer."""
+    size, digits = len(data), b""
+    while size >= 0x80:
+        size, digits = size >> 7, digits + bytes([size & 0x7F | 0x80])
+    return bytes([number << 3 | 2]) + digits + bytes([size]) + data
+
+
+def bundle(folder, checkpoint, generator=b"basic_rnn"):
+    """Writes a bundle as Magenta does; returns its path."""
+    path = folder / "basic_rnn.mag"
+    details = field(1, generator) + field(2, b"words")
+    path.write_bytes(field(1, details) + field(2, checkpoint) + field(3, b"graph") + field(4, field(2, b"id")))
+    return path
 
 
 def old(name):
@@ -100,6 +121,47 @@ def test_note_seq_events_change_places(tmp_path):
     np.testing.assert_allclose(ours[:, 1:], logits[..., order], atol=1e-5)
 
 
+@pytest.mark.parametrize("rename", [middle, lambda name: name.replace("fully_connected", "dense")])
+def test_a_bundle(tmp_path, rename):
+    """The older kind of checkpoint in it; its events are note-seq's, unless it is said that they are not."""
+    (tmp_path / "made").mkdir()
+    prefix, logits = write(tmp_path / "made", basic=True, scope="", rename=rename, training=True, version=1)
+    path = bundle(tmp_path, Path(prefix).read_bytes())
+    ours = imported_logits(path, tmp_path / "a", "--events", "rl-tuner")
+    np.testing.assert_allclose(ours[:, 1:], logits, atol=1e-5)
+    exchanged = np.where(TOKENS == 0, 1, np.where(TOKENS == 1, 0, TOKENS))
+    ours = imported_logits(path, tmp_path / "b", tokens=exchanged)
+    np.testing.assert_allclose(ours[:, 1:], logits[..., [1, 0, *range(2, EVENTS)]], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "0 checkpoints, not one"),
+        (field(2, b"x") * 2, "2 checkpoints, not one"),
+        (field(2, b"x" * 300)[:-1], "cut short"),
+        (b"\x12" + b"\xff" * 11, "more than 64 bits"),
+        (b"\x13", "a field of kind 3"),
+        (field(2, b"nothing"), "not a readable TensorFlow checkpoint"),
+    ],
+)
+def test_what_is_no_bundle(tmp_path, capsys, data, said):
+    (tmp_path / "a.mag").write_bytes(data)
+    assert run(["import-magenta", str(tmp_path / "a.mag"), "--out", str(tmp_path / "run")]) == 2
+    line = capsys.readouterr().err
+    assert said in line and f"{tmp_path}/a.mag" in line and line.count("\n") == 1
+
+
+def test_a_checkpoint_that_is_cut_short(tmp_path, capsys):
+    prefix = Path(write(tmp_path)[0])
+    for path in (prefix.with_name(f"{prefix.name}.data-00000-of-00001"), prefix.with_name(f"{prefix.name}.index")):
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+        assert run(["import-magenta", str(prefix), "--out", str(tmp_path / "run")]) == 2
+        assert "is not a readable TensorFlow checkpoint" in capsys.readouterr().err
+        path.write_bytes(data)
+
+
 def test_an_imported_prior_can_be_tuned_sampled_evaluated_and_scored(tmp_path):
     prefix, _ = write(tmp_path)
     imported_logits(prefix, tmp_path)
@@ -114,7 +176,7 @@ def test_what_is_missing_or_left_over_is_named(tmp_path, capsys):
     prefix, _ = write(tmp_path, drop="cell_1/lstm_cell/kernel")
     assert run(["import-magenta", prefix, "--out", str(tmp_path / "run")]) == 2
     assert "missing: kernel of layer 1" in capsys.readouterr().err
-    variables = magenta.read(write(tmp_path / "all")[0])
+    variables = magenta.read(Path(write(tmp_path / "all")[0]))
     with pytest.raises(UserError, match="left over: rnn_model/attention/kernel"):
         magenta.convert({**variables, "rnn_model/attention/kernel": np.zeros((2, 2))})
     with pytest.raises(UserError, match=r"missing: .*output kernel, output bias"):

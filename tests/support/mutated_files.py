@@ -73,7 +73,7 @@ def midi_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
         data = midi(rng)
         path = folder / f"tunes{number}.mid"
         path.write_bytes(mangled(data, rng) if chance(rng, 0.4) else data)
-    return _judged(rng, folder, rng.choice((path, path, folder)), "music")
+    return judged(rng, folder, rng.choice((path, path, folder)), "music")
 
 
 def melodies_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
@@ -83,7 +83,7 @@ def melodies_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
     rows = ["name,text", *(f'{i},"{line}"' for i, line in enumerate(lines))] if kind == "csv" else lines
     path = folder / f"melodies.{kind}"
     path.write_bytes(mangled(("\n".join(rows) + "\n").encode(), rng))
-    return _judged(rng, folder, path, "music")
+    return judged(rng, folder, path, "music")
 
 
 # Molecules
@@ -105,7 +105,7 @@ def molecules_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
         data = mangled(data, rng)
     path = folder / f"molecules.{kind}"
     path.write_bytes(data)
-    return _judged(rng, folder, path, "molecules")
+    return judged(rng, folder, path, "molecules")
 
 
 # Arrays
@@ -121,7 +121,7 @@ def npz_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
         arrays = {"token": arrays["tokens"]}
     path = folder / "tokens.npz"
     path.write_bytes(_archive(arrays, rng))
-    return _judged(rng, folder, path, "music")
+    return judged(rng, folder, path, "music")
 
 
 def _archive(arrays: dict[str, np.ndarray], rng: random.Random) -> bytes:
@@ -156,7 +156,7 @@ def _member(array: np.ndarray, rng: random.Random) -> bytes:
     return mangled(data, rng) if chance(rng, 0.3) else data
 
 
-def _judged(rng: random.Random, folder: Path, path: Path, domain: str) -> list[str]:
+def judged(rng: random.Random, folder: Path, path: Path, domain: str) -> list[str]:
     """A command that reads a file."""
     commands = (["score"], ["score", "--per-step"], ["evaluate"], ["data", "import", "--name", "mine"])
     command = rng.choices(commands, (6, 1, 2, 3))[0]

@@ -98,6 +98,15 @@ def test_an_archive_that_unpacks_out_of_all_proportion(tmp_path):
         read_arrays(path)
 
 
+def test_an_archive_that_may_not_be_packed(tmp_path):
+    """As a checkpoint is: what it takes in memory is what it takes on the disk."""
+    np.savez_compressed(tmp_path / "packed.npz", a=np.zeros(1000))
+    np.savez(tmp_path / "plain.npz", a=np.zeros(1000))
+    assert len(read_arrays(tmp_path / "plain.npz", packed=False)["a"]) == 1000
+    with pytest.raises(UserError, match="out of all proportion"):
+        read_arrays(tmp_path / "packed.npz", packed=False)
+
+
 def test_two_arrays_of_one_name(tmp_path):
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):

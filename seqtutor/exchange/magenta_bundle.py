@@ -1,0 +1,82 @@
+"""Magenta's bundles, `.mag`: a protocol buffer with the generator's name and a checkpoint, in one file (V1).
+
+message GeneratorBundle {
+  GeneratorDetails generator_details = 1;  // whose field 1 is its name
+  repeated bytes checkpoint_file = 2;      // there is one
+  bytes metagraph_file = 3;                // not read
+  BundleDetails bundle_details = 4;        // not read
+}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from seqtutor.errors import UserError
+from seqtutor.system.input_files import open_input
+
+KIND = ".mag"
+MOST = 1 << 30  # bytes; those that Magenta has published have some ten megabytes
+_DETAILS, _CHECKPOINT = 1, 2
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # kinds of fields
+_SIZES = {_FIXED64: 8, _FIXED32: 4}
+
+
+class Bundle(NamedTuple):
+    """What of a bundle is read: the name of the generator, as "basic_rnn", and the bytes of the checkpoint."""
+
+    generator: str
+    checkpoint: bytes
+
+
+def read(path: Path) -> Bundle:
+    """A bundle. Raises UserError for a file that is none, that cannot be read, or that has several checkpoints."""
+    try:
+        with open_input(path) as file:
+            data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise UserError(f"'{path}' is larger than {MOST >> 20} MiB; is it a bundle of Magenta's?")
+        fields = list(_fields(data))
+        details = [value for number, value in fields if number == _DETAILS]
+        names = [value for number, value in _fields(b"".join(details)) if number == 1]
+        checkpoints = [value for number, value in fields if number == _CHECKPOINT]
+        if len(checkpoints) != 1:
+            raise ValueError(f"it has {len(checkpoints)} checkpoints, not one")
+        return Bundle("".join(name.decode() for name in names[-1:]), checkpoints[0])
+    except (ValueError, OSError) as error:
+        raise UserError(f"'{path}' is not a readable bundle of Magenta's: {error}") from None
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The number and the bytes of every field of a message; those of numbers are left out. Raises ValueError."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        kind = key & 7
+        if kind == _VARINT:
+            _, at = _varint(data, at)
+        elif kind in _SIZES:
+            at += _SIZES[kind]
+        elif kind == _BYTES:
+            size, at = _varint(data, at)
+            yield key >> 3, data[at : at + size]
+            at += size
+        else:
+            raise ValueError(f"a field of kind {kind}")
+    if at > len(data):
+        raise ValueError("it is cut short")
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number of seven bits a byte, the lowest first; and where it ends. Raises ValueError."""
+    number = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            raise ValueError("it is cut short")
+        number |= (data[at] & 0x7F) << shift
+        at += 1
+        if data[at - 1] < 0x80:
+            return number, at
+    raise ValueError("a number of more than 64 bits")
