@@ -17,10 +17,13 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from seqtutor.system import second_signal
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _Handler = Callable[[int, FrameType | None], object]
 _working: list[str] = []  # what is under way that may take any time: see `working`
+_commands: list[str] = []  # not empty in a command, whose process may be ended; a notebook's may not
 
 
 class Stopped(KeyboardInterrupt):
@@ -67,6 +70,7 @@ class Interrupt:
             _leave_terminal()
         elif number in self._came:
             raise stop(number)
+        _set_again(number)
         self._came.add(number)
         self.number = self.number or number
         _say_what_is_waited_for()
@@ -93,7 +97,11 @@ def raised(came: list[int]) -> Iterator[None]:
 
     usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     with _handled_by(handler, *(SIGNALS if usual else SIGNALS[1:])):
-        yield
+        _commands.append("")
+        try:
+            yield
+        finally:
+            _commands.pop()
 
 
 @contextlib.contextmanager
@@ -117,12 +125,20 @@ def kept() -> Iterator[None]:
 
 @contextlib.contextmanager
 def working(what: str) -> Iterator[None]:
-    """Says what is under way that may take any time, to whoever interrupts it."""
+    """Says what is under way that may take any time, to whoever interrupts it.
+
+    In a command a second Ctrl-C ends it even where it works in C, without a checkpoint then.
+    """
     _working.append(what)
+    ours = bool(_commands) and threading.current_thread() is threading.main_thread()
+    if ours and callable(signal.getsignal(signal.SIGINT)):
+        second_signal.ends(signal.SIGINT)
     try:
         yield
     finally:
         _working.pop()
+        if ours:
+            _set_again(signal.SIGINT)
 
 
 @contextlib.contextmanager
@@ -147,6 +163,13 @@ def _set(handler: _Handler | signal.Handlers | None, *numbers: int) -> dict[int,
         if handler is not None:
             before[number] = signal.signal(number, handler)
     return before
+
+
+def _set_again(number: int) -> None:
+    """The handler that is set, which `second_signal.ends` may have let be called only once."""
+    handler = signal.getsignal(number)
+    if handler is not None:
+        signal.signal(number, handler)
 
 
 def _leave_terminal() -> None:

@@ -126,7 +126,7 @@ def start(args: Sequence[object], said: Path, seconds: float = SECONDS, **env: o
 
 
 def end(*forks: Fork) -> list[Ended]:
-    """Waits for forks to end, and then for all that they have started."""
+    """Waits for forks to end, and then for all that they have started. There must be no others meanwhile."""
     ends = [fork.wait() for fork in forks]
     left = _left()
     return [Ended(each.code, each.seconds, each.said, each.broke, left) for each in ends]

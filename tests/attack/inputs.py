@@ -21,7 +21,7 @@ from tests.support import mutate
 from tests.support.outcome import cheap, is_told
 
 BLOCK = 50  # cases of a kind that follow each other
-BLOCKS = 12  # of a fork, which begins with starting a molecule worker
+BLOCKS = 5  # of a fork, which begins with starting a molecule worker
 SECONDS = 60  # for a case; the first of a fork may take longer, see START
 START = 300
 # How often a kind's turn comes: those that train or load a network take longer.
@@ -43,24 +43,24 @@ def attack(rng: random.Random, folder: Path, runs: Path) -> Attack:
 
 
 def _tried(todo: Sequence[tuple[str, int]], folder: Path, runs: Path) -> Attack:
-    """The cases, in a new fork after each that ends its own."""
+    """The cases, in a new fork after each that ends its own. None is told of before its fork has ended: see `forks.end`."""
     at = 0
     while at < len(todo):
         reading, writing = os.pipe()
         fork = forks.Fork(lambda: _work(todo[at:], writing, folder, runs), folder / "said", 1e9)  # noqa: B023
         os.close(writing)
         with open(reading, "rb", buffering=0) as pipe:
-            for found in _heard(pipe, fork, todo[at]):
-                at += 1
-                yield found
+            found = list(_heard(pipe, fork))
+        at += len(found)
         ended = forks.end(fork)[0]
+        yield from found
         if ended.code or ended.broke:
             kind, seed = todo[min(at, len(todo) - 1)]
             at += 1
             yield outcome.of(_what(kind, seed), ended, good=False)
 
 
-def _heard(pipe: IO[bytes], fork: forks.Fork, first: tuple[str, int]) -> Iterator[Outcome]:
+def _heard(pipe: IO[bytes], fork: forks.Fork) -> Iterator[Outcome]:
     """What a fork says of its cases; it is ended if it says nothing for too long, or takes too much memory."""
     rest, patience = b"", float(START)
     while True:
@@ -107,9 +107,13 @@ def _work(todo: Sequence[tuple[str, int]], pipe: int, folder: Path, runs: Path) 
                 warnings.simplefilter("ignore", DeprecationWarning)  # which no user sees
                 args = mutate.make(kind, seed, place, runs)
                 code = run(args)
-            answer: dict[str, Any] = {"kind": kind, "seed": seed, "code": code, "said": said.getvalue()[-2000:]}
+            answer: dict[str, Any] = {"kind": kind, "seed": seed, "code": code, "said": _shortened(said.getvalue())}
             print(json.dumps(answer | {"megabytes": _peak()}), file=answers)
     return 0
+
+
+def _shortened(said: str) -> str:
+    return said if len(said) < 3000 else f"{said[:2000]} ... {said[-900:]}"
 
 
 def _peak() -> int:

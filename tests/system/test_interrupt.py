@@ -1,7 +1,10 @@
 """Signals between two steps."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -77,3 +80,51 @@ def test_a_handler_that_python_did_not_set_gives_way_to_the_default(monkeypatch)
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         real(signal.SIGTERM, before)
+
+
+IN_C = """
+import collections, contextlib, itertools, os, signal, sys
+from seqtutor.system.interrupt import Interrupt, raised, working
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits "ignored"
+begin, never = map(os.write, [1], [b"in\\n"]), itertools.repeat(0)
+with raised([]), Interrupt() if "asked" in sys.argv else contextlib.nullcontext():
+    with working("the reward"):
+        pass
+    with working("the reward"):
+        if "c" in sys.argv:
+            collections.deque(itertools.chain(begin, never), maxlen=0)
+        list(begin)
+        os.read(0, 1)
+"""
+
+
+@contextlib.contextmanager
+def at_work(*how):
+    """A process that is at work, as a command is."""
+    command, pipe = [sys.executable, "-c", IN_C, *how], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            assert process.stdout.readline() == b"in\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone can")
+@pytest.mark.parametrize("how", ["asked", "not asked"])
+def test_a_second_interrupt_ends_what_works_in_c(how):
+    with at_work("c", how) as process:
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == -signal.SIGINT
+
+
+def test_a_second_interrupt_of_what_python_hears_is_an_exception():
+    with at_work("asked") as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == b"\n"
+        assert process.stderr.readline().startswith(b"waiting for the reward to return")
+        process.send_signal(signal.SIGINT)
+        assert b"KeyboardInterrupt" in process.stderr.read()
