@@ -43,7 +43,7 @@ def attack(rng: random.Random, folder: Path, runs: Path) -> Attack:
 
 
 def _tried(todo: Sequence[tuple[str, int]], folder: Path, runs: Path) -> Attack:
-    """The cases, in a new fork after each that ends its own. None is told of before its fork has ended: see `forks.end`."""
+    """The cases, in a new fork after each that ends its own; told of when a fork has ended, see `forks.end`."""
     at = 0
     while at < len(todo):
         reading, writing = os.pipe()
