@@ -20,7 +20,7 @@ from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import Rejected
 from seqtutor.runs.run import Run, load_run
-from seqtutor.runs.shipped import folder_of
+from seqtutor.runs.shipped import folder_of, named_like
 from seqtutor.system import tensorflow_setup
 from seqtutor.system.progress import LOG, Progress
 
@@ -165,7 +165,7 @@ def check_paths(paths: Sequence[str | Path]) -> None:
     """Raises UserError for the first path that does not exist."""
     for path in paths:
         if not text_files.exists(Path(path)):
-            raise UserError(f"there is no run or file {path}")
+            raise UserError(f"there is no run or file {path}; {named_like(path)}")
 
 
 def of_prior(config: Config, prior: Run, bars: int | None = None) -> tuple[Config, Run]:

@@ -41,6 +41,7 @@ def play(
         domain, texts = drawn.domain, list(drawn)
         names = [f"melody {number}" for number in range(1, len(texts) + 1)]
     else:
+        inputs.check_paths([what])
         domain = make_domain({"name": "music"}).played(played)
         names, texts = _of_file(domain, Path(what), num)
     page = domain.player(f"seqtutor: {what.path if isinstance(what, Run) else what}", names, texts)

@@ -17,6 +17,7 @@ from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint, shipped
 from seqtutor.runs.checkpoint import Checkpoint
+from seqtutor.runs.shipped import named_like
 from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
 
@@ -113,7 +114,7 @@ def load_run(path: Path) -> Run:
         return rebuild(folder, shipped.load(folder))
     if not (path / "config.yaml").exists() and not (path / "checkpoints").is_dir():
         inside = ", ".join(sorted(str(found.parent) for found in path.glob("*/checkpoints")))
-        mend = f"did you mean {inside}?" if inside else "`seqtutor pretrain` and `tune` make them"
+        mend = f"did you mean {inside}?" if inside else f"`seqtutor pretrain` and `tune` make them; {named_like(path)}"
         raise UserError(f"{path} is not a run folder; {mend}")
     return rebuild(path, checkpoint.load_best(path / "checkpoints"))
 

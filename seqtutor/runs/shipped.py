@@ -5,6 +5,7 @@ Each is one checkpoint in half precision, with its licence. It is read like a ru
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from pathlib import Path
@@ -55,6 +56,14 @@ def folder_of(path: str | Path) -> Path | None:
             raise UserError(f"'{path}' is a prior that comes with seqtutor, and {here}")
         return root / path
     return path if path.parent == root and (path / "checkpoint.json").is_file() else None
+
+
+def named_like(path: str | Path) -> str:
+    """What a path that leads nowhere may have meant: "did you mean music?", or else which priors there are."""
+    names = list(shipped())
+    if near := difflib.get_close_matches(str(path), names, cutoff=0.5):
+        return f"did you mean {', '.join(near)}?"
+    return f"the priors {' and '.join(names)} come with seqtutor"
 
 
 def load(folder: Path) -> Checkpoint:

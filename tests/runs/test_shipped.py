@@ -90,6 +90,13 @@ def test_a_name_that_is_a_folder_too_is_refused(elsewhere):
     assert "is not a run folder" in error_of(st.load_run, "chess")
 
 
+def test_an_unknown_name_is_told_the_nearest(elsewhere):
+    assert "musik is not a run folder" in (said := error_of(st.load_run, "musik")) and "did you mean music?" in said
+    assert "no run or file musik; did you mean music?" in error_of(st.play, "musik")
+    assert "no run or file molecule; did you mean molecules?" in error_of(st.evaluate, "molecule")
+    assert "the priors molecules and music come with seqtutor" in error_of(st.load_run, "chess")
+
+
 def test_without_a_config_runs_go_to_runs(elsewhere):
     few = {"tune.rounds": 1, "tune.batch": 4, "tune.minibatch": 4, "tune.variant": "g"}
     assert str(st.tune("music", settings=few, quiet=True).path) == "runs/music/g"
