@@ -26,7 +26,8 @@ from seqtutor.system.progress import LOG, Progress
 
 Settings = Mapping[str, Any]  # values of a config by `section.key`, as {"tune.rounds": 50}
 OF_THE_PRIOR = ("domain", "data", "model")  # sections of a config that the prior's run settled,
-LENGTH = "domain.length"  # but for this
+OF_DRAWING = ("length", "range", "scale")  # but for these options of the domain: what is drawn, not what it means
+LENGTH, RANGE, SCALE = (f"domain.{key}" for key in OF_DRAWING)
 LIKE_BARS = 2  # of a tune that is to be continued
 
 
@@ -63,6 +64,40 @@ def of_length(run: Run, length: int | None, bars: int | None) -> Run:
         )
     tell_of_untrained(longer)
     return longer
+
+
+def of_notes(run: Run, range: str | None, scale: str | None) -> Run:
+    """A run that draws only the notes of a range and of a scale; without either as it is.
+
+    Says what of it cannot be drawn, and what the run was never tuned for. Raises UserError for what is neither, and in
+    a domain without notes.
+    """
+    asked = given({"range": range, "scale": scale})
+    if missing := asked.keys() - run.domain.options.keys():
+        raise UserError(
+            f"sequences of domain '{run.domain.name}' have no {' and no '.join(sorted(missing))}; leave it out"
+        )
+    limited = run.drawing(asked)
+    if limited is run:
+        return run
+    before, now = run.domain.allowed, limited.domain.allowed
+    if run.policy.tuned is not None and before is not None and (now is None or (now & ~before).any()):
+        LOG.warning(f"{run.path} was tuned for fewer notes than these: it has learned nothing of the others")
+    tell_of_notes(limited)
+    return limited
+
+
+def tell_of_notes(run: Run) -> None:
+    """Says what of the notes that are asked for cannot be drawn."""
+    if said := run.domain.out_of_reach:
+        LOG.warning(said)
+
+
+def refuse_notes(config: Config) -> None:
+    """Raises UserError for a config of a prior that restricts the notes: it learns all that its data have."""
+    for key in OF_DRAWING[1:]:
+        if value := config.domain.get(key):
+            raise UserError(f"domain.{key} is {value}: a prior learns all notes of its data; give it to tune or sample")
 
 
 def length_asked(domain: Domain, length: int | None, bars: int | None) -> int | None:
@@ -135,7 +170,8 @@ def common_domain(runs: Mapping[Any, Run], name: str | None, settings: Settings 
         return named_domain(next(iter(names)), settings)
     first, *others = runs.values()
     for other in others:
-        if found := differences(other.domain.options, first.domain.options):
+        judged = {key: value for key, value in other.domain.options.items() if key not in OF_DRAWING[1:]}
+        if found := differences(judged, first.domain.options):
             LOG.warning(f"{other.path} has {found} as {first.path}: each is judged by its own, novelty by the first's")
     return first.domain
 
@@ -169,9 +205,10 @@ def check_paths(paths: Sequence[str | Path]) -> None:
 
 
 def of_prior(config: Config, prior: Run, bars: int | None = None) -> tuple[Config, Run]:
-    """The config with what the prior decides, and the prior at the length that the config decides, or so many bars.
+    """The config with what the prior decides, and the prior at the length, or so many bars, and with the notes that the
+    config decides.
 
-    Raises UserError if they are not of one domain, and for a length that it cannot have.
+    Raises UserError if they are not of one domain, and for a length or notes that it cannot have.
     """
     if prior.policy.tuned is not None:
         raise UserError(f"--prior {prior.path} is a tuned run; give the run of `seqtutor pretrain` it came from")
@@ -180,13 +217,13 @@ def of_prior(config: Config, prior: Run, bars: int | None = None) -> tuple[Confi
             f"the config's domain is '{config.domain['name']}', but --prior {prior.path} is of '{prior.domain.name}'; "
             "use a config of that domain"
         )
-    asked = config.domain.get("length", prior.domain.length) if bars is None else prior.domain.length_of_bars(bars)
-    prior = prior.of_length(asked)
+    asked = {key: config.domain[key] for key in OF_DRAWING if key in config.domain}
+    prior = prior.drawing(asked if bars is None else {**asked, "length": prior.domain.length_of_bars(bars)})
     kept = {name: getattr(prior.config, name) for name in (*OF_THE_PRIOR, "pretrain")}
     return config.model_copy(update=kept), prior
 
 
-def refuse_of_the_prior(settings: Settings, free: Sequence[str] = (LENGTH,)) -> None:
+def refuse_of_the_prior(settings: Settings, free: Sequence[str] = (LENGTH, RANGE, SCALE)) -> None:
     """Raises UserError for a setting that the prior's run has settled, but for those that are free."""
     for key, value in settings.items():
         if key.partition(".")[0] in OF_THE_PRIOR and key not in free:
@@ -211,9 +248,9 @@ def refuse_reward_of_a_run(spec: str, source: configs.Source | None, changes: Se
 
 
 def tell_of_prior(config: Config, prior: Run, where: str) -> None:
-    """Says which options of the domain, of a config from `where`, give way to the prior's; the length does not."""
+    """Says which options of the domain, of a config from `where`, give way to the prior's; what is drawn does not."""
     asked = {**type(prior.domain).defaults, **config.domain}
-    settled = {key: value for key, value in prior.domain.options.items() if key != "length"}
+    settled = {key: value for key, value in prior.domain.options.items() if key not in OF_DRAWING}
     if other := differences(settled, asked):
         LOG.warning(f"the prior's run settled what {where} has otherwise: {other}")
 

@@ -9,6 +9,7 @@ from seqtutor.api import inputs
 from seqtutor.api.samples import sample
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
+from seqtutor.domains.reward_spec import RewardLike, make_reward
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record
 from seqtutor.runs.run import Run
@@ -19,32 +20,37 @@ from seqtutor.system.tables import make_folder
 
 def play(
     what: Run | str | Path, *, num: int = 8, particles: int = 1, c: float | None = None, length: int | None = None,
-    bars: int | None = None, tempo: float | None = None, seed: int | None = None, out: str | Path = "play.html",
-    quiet: bool = False,
+    bars: int | None = None, range: str | None = None, scale: str | None = None, tempo: float | None = None,
+    reward: RewardLike | None = None, seed: int | None = None, out: str | Path = "play.html", quiet: bool = False,
 ) -> Path:  # fmt: skip
     """Writes a page that plays melodies in the browser, complete in itself.
 
     Args:
       what: a run, whose melodies are drawn; or a file or folder of melodies.
       num: how many melodies, at the most.
-      particles, c, length, bars, seed: of a run, as of `sample`.
+      particles, c, length, bars, range, scale, seed: of a run, as of `sample`.
       tempo: quarter notes a minute; by default 80.
+      reward: whose rules the page marks, as of `tune`; by default that of the run, or the domain's.
       out: the page's file.
     Returns: the page's file. Raises UserError for anything wrong with the input, and for sequences that do not sound.
     """
     inputs.at_least(1, num=num)
     played = inputs.given({"tempo": tempo})
     if isinstance(what, Run) or folder_of(what) is not None or (Path(what) / "config.yaml").exists():
+        what = inputs.as_run(what)
+        chosen = what.reward_spec if reward is None else reward
         drawn = sample(
-            what, num, particles=particles, c=c, length=length, bars=bars, seed=seed, playing=played, quiet=quiet
-        )
+            what, num, reward=chosen, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale,
+            seed=seed, playing=played, quiet=quiet,
+        )  # fmt: skip
         domain, texts = drawn.domain, list(drawn)
-        names = [f"melody {number}" for number in range(1, len(texts) + 1)]
+        names = [f"melody {number}" for number, _ in enumerate(texts, 1)]
     else:
         inputs.check_paths([what])
-        domain = make_domain({"name": "music"}).played(played)
+        domain, chosen = make_domain({"name": "music"}).played(played), reward or ""
         names, texts = _of_file(domain, Path(what), num)
-    page = domain.player(f"seqtutor: {what.path if isinstance(what, Run) else what}", names, texts)
+    with make_reward(domain, chosen) as scores:
+        page = domain.player(f"seqtutor: {what.path if isinstance(what, Run) else what}", names, texts, scores)
     file = Path(out)
     make_folder(file.parent)
     write_text(file, page)

@@ -131,7 +131,7 @@ def sample(
     c: float | None = None, temperature: float | None = None, primer: str | None = None,
     length: int | None = None, bars: int | None = None, reward: RewardLike | None = None, seed: int | None = None,
     settings: Mapping[str, Any] | None = None, playing: Mapping[str, Any] | None = None,
-    like: str | Path | None = None, quiet: bool = False,
+    like: str | Path | None = None, range: str | None = None, scale: str | None = None, quiet: bool = False,
 ) -> Samples:  # fmt: skip
     """Draws sequences from a run's policy. The same seed draws the same sequences; fewer are the first of many.
 
@@ -152,6 +152,9 @@ def sample(
       playing: how files of melodies sound, any of {"tempo": 100, "program": "flute", "swing": 66, "velocity": 90}:
         quarter notes a minute; a name of General MIDI, or a number from 0; per cent of a quarter that its first eighth
         lasts, 50 to 75; 1 to 127.
+      range: the notes that are drawn, for melodies: "G3-A5", or a voice or instrument, as "flute". log_prob is that of
+        the policy with these notes alone, log_prior the prior's own.
+      scale: the same by a scale, as "pentatonic", on the tonic of the key, or "D dorian".
       like: a file with a tune, whose last two bars the melodies continue, in the key of the training data.
       settings: values for the run's sections sample and evaluate, as {"sample.batch": 64}.
     Raises UserError for anything wrong with the input.
@@ -162,7 +165,7 @@ def sample(
         raise UserError(f"format is '{format}', but no folder is given; give out=, or save the samples afterwards")
     inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
-    run = inputs.of_length(inputs.as_run(run, changes), length, bars)
+    run = inputs.of_notes(inputs.of_length(inputs.as_run(run, changes), length, bars), range, scale)
     if like is not None:
         if primer is not None:
             raise UserError(f"a primer and like={like} are given; give one of the two")

@@ -46,6 +46,7 @@ def pretrain(
     """
     changes = {**(settings or {}), **inputs.given({"data.name": data, "seed": seed})}
     resolved = configs.load(config, changes)
+    inputs.refuse_notes(resolved)
     run = RunFolder(Path(out) if out is not None else Path("runs", inputs.name_of(config), "prior"))
     tensorflow_setup.setup()
     from seqtutor.pretraining.loop import pretrain as train
@@ -73,8 +74,9 @@ def pretrain(
 def tune(
     prior: runs.Run | str | Path, config: configs.Source | None = None, *, variant: str | None = None,
     c: float | None = None, reward: RewardLike | None = None, calls: int | None = None, length: int | None = None,
-    bars: int | None = None, out: str | Path | None = None, seed: int | None = None,
-    settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False, quiet: bool = False,
+    bars: int | None = None, range: str | None = None, scale: str | None = None, out: str | Path | None = None,
+    seed: int | None = None, settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False,
+    quiet: bool = False,
 ) -> Run:  # fmt: skip
     """Tunes a prior towards a reward by KL-control: maximises E[r] / c - KL(policy || prior).
 
@@ -90,6 +92,9 @@ def tune(
       calls: the run ends after so many different valid sequences were scored, if not after tune.rounds before.
       length: tokens of a sequence, at the most; by default domain.length of the config, or else the prior's.
       bars: the same in bars, for melodies.
+      range: the notes that are drawn, for melodies: "G3-A5", or a voice or instrument, as "flute". Then the optimum is
+        p exp(r / c) over the melodies of these notes alone.
+      scale: the same by a scale, as "pentatonic", on the tonic of the key, or "D dorian".
       out: the run's folder; by default runs/NAME/VARIANT after the config's name, or VARIANT beside the prior's folder.
       settings, resume, force, quiet: as of `pretrain`.
     Raises:
@@ -101,7 +106,7 @@ def tune(
     named = None if reward is None else written(reward)
     own = {
         "tune.variant": variant, "tune.c": c, "tune.reward": named, "tune.calls": calls, inputs.LENGTH: length,
-        "seed": seed,
+        inputs.RANGE: range, inputs.SCALE: scale, "seed": seed,
     }  # fmt: skip
     changes = {**(settings or {}), **inputs.given(own)}
     asked = None if config is None else configs.load(config, changes)
@@ -124,6 +129,7 @@ def tune(
         if asked is not None and config is not None:
             inputs.tell_of_prior(asked, loaded, inputs.where(config))
         inputs.tell_of_untrained(loaded)
+        inputs.tell_of_notes(loaded)
 
     with make_reward(loaded.domain, chosen, resolved.tune.batch) as scores, run.only_writer():
         run.check(resolved, about, resume, force, TUNED_LONGER)

@@ -151,6 +151,15 @@ def length(default: str) -> Callable[[Command], Command]:
     )
 
 
+def notes(default: str) -> Callable[[Command], Command]:
+    """--range and --scale. `default` says which notes are drawn without them."""
+    what = f"G3-A5, a voice or instrument, as flute, for melodies; default: {default}."
+    return _all(
+        click.option("--range", metavar="NOTES", help=f"Draw only these notes: {what}"),
+        click.option("--scale", metavar="NAME", help="The same by a scale, as pentatonic or 'D dorian'."),
+    )
+
+
 def reward(default: str) -> Callable[[Command], Command]:
     """--reward. `default` says which reward counts without it."""
     text = (

@@ -14,22 +14,26 @@ from seqtutor.cli import options
 @click.option("--num", type=click.IntRange(1, 1000), default=8, show_default=True, help="Melodies, at the most.")
 @options.particles("the run's tune.c")
 @options.length("the run's")
+@options.notes("the run's")
 @click.option("--tempo", type=float, metavar="BPM", help="Quarter notes a minute; default: 80.")
+@options.reward("the run's tune.reward, or the domain's")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed; default: the run's.")
 @click.option("--out", type=options.PATH, metavar="FILE", default="play.html", show_default=True, help="The page.")
 @options.terminal()
 def play(
-    path: Path, num: int, particles: int, c: float | None, length: int | None, bars: int | None, tempo: float | None,
-    seed: int | None, out: Path, quiet: bool,
+    path: Path, num: int, particles: int, c: float | None, length: int | None, bars: int | None, range: str | None,
+    scale: str | None, tempo: float | None, reward: str | None, seed: int | None, out: Path, quiet: bool,
 ) -> None:  # fmt: skip
     """A page that plays melodies in the browser: drawn from a run, or those of a file or folder.
 
-    It needs no network and nothing beside it. Each melody has its piano roll, can be played, and kept as MIDI.
+    It needs no network and nothing beside it. Each melody has its piano roll, marked by what each note earned of the
+    reward, can be played, and kept as MIDI.
     """
     from seqtutor import api
 
     file = api.play(
-        path, num=num, particles=particles, c=c, length=length, bars=bars, tempo=tempo, seed=seed, out=out, quiet=quiet
-    )
+        path, num=num, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale, tempo=tempo,
+        reward=reward, seed=seed, out=out, quiet=quiet,
+    )  # fmt: skip
     if not quiet:
         options.say(f"{file}: open it in a browser")

@@ -26,6 +26,7 @@ from seqtutor.cli import options
 @click.option("--primer", metavar="FILE|TOKENS", help="What comes first: start, random, tokens as text, or a file.")
 @click.option("--like", type=options.PATH, metavar="FILE", help="Continue the last two bars of a tune; see --primer.")
 @options.length("the run's")
+@options.notes("the run's")
 @click.option("--tempo", type=float, metavar="BPM", help="Quarter notes a minute, for melodies; default: 80.")
 @click.option("--program", metavar="NAME", help="Instrument of General MIDI, as flute, or its number from 0.")
 @click.option("--swing", type=float, metavar="PERCENT", help="Of a quarter for its first eighth, 50 to 75; MIDI, wav.")
@@ -35,7 +36,8 @@ from seqtutor.cli import options
 @options.shared("RUN/samples, or NAME-samples of a prior that comes with seqtutor")
 def sample(
     path: Path, num: int, kind: str, particles: int, c: float | None, temperature: float | None,
-    primer: str | None, like: Path | None, length: int | None, bars: int | None, tempo: float | None,
+    primer: str | None, like: Path | None, length: int | None, bars: int | None, range: str | None,
+    scale: str | None, tempo: float | None,
     program: str | None, swing: float | None, velocity: int | None, reward: str | None, overrides: tuple[str, ...],
     seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
@@ -52,8 +54,9 @@ def sample(
     folder = out or (path / "samples" if folder_of(path) is None else Path(f"{path.name}-samples"))
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,
-        like=like, length=length, bars=bars, reward=reward, seed=seed, settings=assignments(overrides),
-        playing={name: value for name, value in played.items() if value is not None}, quiet=quiet,
+        like=like, length=length, bars=bars, range=range, scale=scale, reward=reward, seed=seed,
+        settings=assignments(overrides), quiet=quiet,
+        playing={name: value for name, value in played.items() if value is not None},
     )  # fmt: skip
     if not quiet:
         options.say(f"{num} sequences in {folder}")

@@ -23,26 +23,27 @@ from seqtutor.cli import options
 @click.option("--variant", type=options.Variant(), help="How to tune; default: tune.variant of the config.")
 @click.option("--c", type=float, help="Temperature: small follows the reward, large stays at the prior.")
 @options.length("domain.length of the config")
+@options.notes("domain.range of the config")
 @click.option("--calls", type=click.IntRange(1), metavar="N", help="End after N different valid sequences were scored.")
 @options.reward("tune.reward of the config")
 @options.shared("runs/CONFIG's name/VARIANT")
 def tune(
     config: str, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variant: str | None,
-    c: float | None, length: int | None, bars: int | None, calls: int | None, reward: str | None, seed: int | None,
-    out: Path | None, quiet: bool,
+    c: float | None, length: int | None, bars: int | None, range: str | None, scale: str | None, calls: int | None,
+    reward: str | None, seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Tune a prior towards a reward by KL-control.
 
-    Maximises E[reward] / c - KL(policy || prior). The domain, data and model are those of the prior's run; the length
-    and everything else come from CONFIG. An interrupted run continues with --resume, a finished one with a greater
-    tune.rounds.
+    Maximises E[reward] / c - KL(policy || prior). The domain, data and model are those of the prior's run; the length,
+    the notes and everything else come from CONFIG. An interrupted run continues with --resume, a finished one with a
+    greater tune.rounds.
     """
     from seqtutor import api
     from seqtutor.config import assignments
 
     run = api.tune(
-        prior, config, variant=variant, c=c, reward=reward, calls=calls, length=length, bars=bars, out=out, seed=seed,
-        settings=assignments(overrides), resume=resume, force=force, quiet=quiet,
+        prior, config, variant=variant, c=c, reward=reward, calls=calls, length=length, bars=bars, range=range,
+        scale=scale, out=out, seed=seed, settings=assignments(overrides), resume=resume, force=force, quiet=quiet,
     )  # fmt: skip
     if not quiet:
         options.say(f"the tuned policy is in {run.path}")

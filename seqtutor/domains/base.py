@@ -143,9 +143,19 @@ class Domain(ABC):
     def length(self) -> int:
         """T: the number of tokens of a drawn sequence, at the most."""
 
+    @property
+    def allowed(self) -> np.ndarray | None:
+        """Which tokens may be drawn, bool [A]; None, as here, for all. The end token, if there is one, always may."""
+        return None
+
     def length_of_bars(self, bars: int) -> int:
         """The tokens of so many bars. Raises UserError in a domain that has none, as here."""
         raise UserError(f"sequences of domain '{self.name}' have no bars; give their length in tokens")
+
+    @property
+    def out_of_reach(self) -> str:
+        """What the options ask to be drawn and no sequence can have, in a line; empty, as here, for nothing."""
+        return ""
 
     @abstractmethod
     def tokenize(self, text: str) -> list[str]:
@@ -262,8 +272,11 @@ class Domain(ABC):
         """File formats that hold the columns of samples.csv too, by extension; here none."""
         return {}
 
-    def player(self, title: str, names: Sequence[str], texts: Sequence[str]) -> str:
-        """An HTML page that plays sequences with their names. Raises UserError in a domain without sound, as here."""
+    def player(self, title: str, names: Sequence[str], texts: Sequence[str], reward: Reward) -> str:
+        """An HTML page that plays sequences with their names, and shows which tokens earned what of a reward.
+
+        Raises UserError in a domain without sound, as here.
+        """
         raise UserError(f"sequences of domain '{self.name}' do not sound; `report` shows them")
 
     @abstractmethod

@@ -175,11 +175,26 @@ def weighted_sum(terms: Iterable[Term], components: Mapping[str, np.ndarray], co
     """
     total = np.zeros(counts.shape, np.float32)
     for term in terms:
-        values = components[term.component]
-        if term.transform is not None:
-            values = np.where(counts, term.transform(values), 0.0)
-        total += np.float32(term.weight) * values
+        total += _weighted(term, components, counts)
     return total
+
+
+def shares(
+    terms: Iterable[Term], components: Mapping[str, np.ndarray], counts: np.ndarray
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """What each component adds to `weighted_sum`, float32 [N, T] by its name."""
+    found: dict[str, np.ndarray] = {}
+    for term in terms:
+        added = _weighted(term, components, counts).astype(np.float32)
+        found[term.component] = found[term.component] + added if term.component in found else added
+    return found
+
+
+def _weighted(term: Term, components: Mapping[str, np.ndarray], counts: np.ndarray) -> np.ndarray:
+    values = components[term.component]
+    if term.transform is not None:
+        values = np.where(counts, term.transform(values), 0.0)
+    return np.float32(term.weight) * values
 
 
 def _weight(text: str | None, term: str) -> float:

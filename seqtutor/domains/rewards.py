@@ -53,6 +53,14 @@ class Reward(ABC):
         """
         return lambda: self(tokens, lengths)
 
+    def shares(self, tokens: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
+        """What each component adds to the total of each token, weighted, float32 [N, T] by name: they sum to the total.
+
+        Here, where no sum is known, the total under the name of the one component, or "reward".
+        """
+        name = self.names[0] if len(self.names) == 1 else "reward"
+        return {name: self(tokens, lengths).total}
+
     def prefix(self, n: int, length: int) -> PrefixReward | None:
         """The rewards of n sequences that grow from nothing to at most `length` tokens.
 

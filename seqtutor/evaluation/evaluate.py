@@ -36,7 +36,7 @@ from seqtutor.data.sequence_files import SequenceFile
 from seqtutor.domains.base import Domain
 from seqtutor.domains.rewards import Reward
 from seqtutor.evaluation.draw import Draw, DrawnBatch, Target, draw
-from seqtutor.evaluation.exact_draws import upper_bound
+from seqtutor.evaluation.exact_draws import listed, upper_bound
 from seqtutor.evaluation.results import Results
 from seqtutor.kl_control.optimum import LogZBound, collapse, gap, kl, mean_of_bounds, optimum
 from seqtutor.reading.records import Record
@@ -191,14 +191,15 @@ def _warn_of_collapse(subjects: Sequence[Subject], found: Results, c: float | No
 def with_gaps(subjects: Sequence[Subject], found: Results) -> Results:
     """The results of the runs, each with its `gap` to log Z.
 
-    log Z is exact where it is known. Else it is the largest lower bound among the runs of one prior, primer and length,
-    so the gaps are at least what they are said to be.
+    log Z is exact where it is known. Else it is the largest lower bound among the runs of one prior, primer, length and
+    tokens allowed, so the gaps are at least what they are said to be.
     """
-    groups: dict[tuple[bytes, str, int], list[str]] = defaultdict(list)
+    groups: dict[tuple[bytes, str, int, bytes], list[str]] = defaultdict(list)
     for subject in subjects:
         if isinstance(subject.what, Run):
             run = subject.what
-            groups[run.policy.prior.digest(), run.primer, run.domain.length].append(subject.label)
+            allowed = b"" if run.policy.allowed is None else run.policy.allowed.tobytes()
+            groups[run.policy.prior.digest(), run.primer, run.domain.length, allowed].append(subject.label)
     gaps: dict[str, dict[str, Estimate]] = {}
     for labels in groups.values():
         best = max(labels, key=lambda label: _certain(found[label]["log_z_bound"]))
@@ -266,7 +267,7 @@ def novel(domain: Domain, path: Path, reference: Any) -> Estimate:
 
 def _exact(run: Run, reward: Reward, c: float, particles: int) -> dict[str, Estimate]:
     """log Z and KL(pi || pi*) of a run whose sequences can all be listed, begun without a primer; else nothing."""
-    every = run.domain.every()
+    every = listed(run.domain)
     if every is None or run.primer != "start":
         return {}
     log_pi, log_p = (

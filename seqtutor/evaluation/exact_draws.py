@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqtutor.domains.base import Domain
 from seqtutor.evaluation.draw import AT_ONCE, Draw, Target, draw, particle_sampler
 from seqtutor.kl_control.optimum import LogZBound, optimum
 from seqtutor.policy.particles import Uniforms
@@ -24,12 +25,14 @@ def exact_draws(run: Run, target: Target, seed: int, wanted: int = WANTED, tried
 
     Args: tried: draws from the prior at most; where these cannot give so many, it ends after the first batch.
     """
-    every, rng = run.domain.every(), np.random.default_rng([seed, PURPOSE])
+    every, rng = listed(run.domain), np.random.default_rng([seed, PURPOSE])
     if every is not None:
         return every[_listed(run, target, every, rng, wanted)]
     most = target.reward.most(run.domain.length)
     if most is None:
         return None
+    if run.policy.allowed is not None:
+        return None  # draws of the prior that are all allowed are few
     prior = Run(run.path, run.config, run.domain, Policy(run.policy.prior), run.step)
     kept: list[np.ndarray] = []
     for batch in draw(prior, Draw(tried, seed, min(ROWS, tried))):
@@ -41,6 +44,12 @@ def exact_draws(run: Run, target: Target, seed: int, wanted: int = WANTED, tried
             break
     found = np.concatenate(kept)[:wanted]
     return found if len(found) == wanted else None
+
+
+def listed(domain: Domain) -> np.ndarray | None:
+    """Every sequence of a domain that may be drawn, int32 [K, T], where they can be listed; else None."""
+    every, allowed = domain.every(), domain.allowed
+    return every if every is None or allowed is None else every[allowed[every].all(axis=1)]
 
 
 def _listed(run: Run, target: Target, every: np.ndarray, rng: np.random.Generator, wanted: int) -> np.ndarray:

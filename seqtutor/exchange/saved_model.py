@@ -140,7 +140,9 @@ class Exported(tf.Module):
         columns, exploration = tf.transpose(uniforms), Exploration(temperature)
 
         def body(t, going, lengths, drawn, logits, *state):
-            token = tf.where(going, pick(exploration.probabilities(logits), columns[t]), vocabulary.pad)
+            token = tf.where(
+                going, pick(exploration.probabilities(logits), columns[t], self._policy.allowed), vocabulary.pad
+            )
             lengths += tf.cast(going, tf.int32)
             if vocabulary.end is not None:
                 going &= token != vocabulary.end

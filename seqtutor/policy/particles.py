@@ -205,7 +205,7 @@ class ParticleSampler:
 
         def draw(index, forced, uniforms):
             log_pi, log_p, *state = (tf.gather(each, index) for each in held)
-            token = tf.where(forced == DRAW, pick(tf.exp(log_pi), uniforms), forced)
+            token = tf.where(forced == DRAW, pick(tf.exp(log_pi), uniforms, self._domain.allowed), forced)
             taken = [tf.gather(row, token, batch_dims=1) for row in (log_pi, log_p)]
             value, *after = _held(*self._policy.valued_step(token, tuple(state)))
             return token, tf.stack([*taken, value], axis=-1), *after

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from seqtutor.kl_control.variants import Variant
 from seqtutor.policy.sequence_model import SequenceModel, State, shift_right, side_by_side
 
+FORBIDDEN = -1e9  # the logit of a token that is not allowed: its probability is exactly 0, and 0 times it is 0
 
-@dataclass(frozen=True)
+
+def restricted(logits: tf.Tensor, allowed: np.ndarray | None) -> tf.Tensor:
+    """Logits or action values [..., A] of which only those of the tokens allowed, bool [A], count; None: all."""
+    return logits if allowed is None else tf.where(allowed, logits, FORBIDDEN)
+
+
+@dataclass(frozen=True, eq=False)
 class Policy:
     """A prior, and where it was tuned the network tuned from it and the variant that says how to read it.
 
+    The policy gives a probability only to the tokens that are allowed, pi(a | s) in proportion to its own where a is;
+    log p stays the prior's own, so that p(tau) exp(r(tau) / c) over the sequences that are allowed is the optimum.
+
     Attributes:
       value_scale: nats a unit of the tuned network's value, as it was tuned with.
+      allowed: bool [A], or None for all tokens.
     """
 
     prior: SequenceModel
     tuned: SequenceModel | None = None
     variant: Variant | None = None
     value_scale: float = 1.0
+    allowed: np.ndarray | None = None
 
     @property
     def twisted(self) -> bool:
@@ -48,26 +61,33 @@ class Policy:
         split = len(self.prior.initial_state(0))
         prior, prior_state = self.prior.step(tokens, state[:split])
         if self.tuned is None:
-            return prior.logits, prior.logits, tf.zeros_like(prior.value), prior_state
+            own = restricted(prior.logits, self.allowed)
+            return own, prior.logits, tf.zeros_like(prior.value), prior_state
         scores, tuned_state = self.tuned.step(tokens, state[split:])
         assert self.variant is not None  # it comes with the tuned network
-        value = self.variant.state_value(scores.logits, self.value_scale * scores.value, prior.logits)
-        return self._logits(scores.logits, prior.logits), prior.logits, value, prior_state + tuned_state
+        logits = restricted(scores.logits, self.allowed)
+        value = self.variant.state_value(logits, self.value_scale * scores.value, prior.logits)
+        return self._logits(logits, prior.logits), prior.logits, value, prior_state + tuned_state
 
     def unroll(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Policy logits and prior logits [B, T, A] after each of the inputs [B, T]."""
         prior = self.prior.unroll(inputs).logits
         if self.tuned is None:
-            return prior, prior
-        return self._logits(self.tuned.unroll(inputs).logits, prior), prior
+            return restricted(prior, self.allowed), prior
+        return self._logits(restricted(self.tuned.unroll(inputs).logits, self.allowed), prior), prior
 
     def _logits(self, tuned: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
         assert self.variant is not None  # it comes with the tuned network
         return self.variant.policy_logits(tuned, prior)
 
     def log_probs(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """log pi(a_t | primer, a_1 .. a_{t-1}) and log p of the same, both [B, T]; tokens [B, T], primers [B, P]."""
+        """log pi(a_t | primer, a_1 .. a_{t-1}) and log p of the same, both [B, T]; tokens [B, T], primers [B, P].
+
+        log pi of a token that is not allowed is -inf.
+        """
         log_pi, log_p = side_by_side(self._taken, tokens, primers)
+        if self.allowed is not None:
+            log_pi = tf.where(tf.gather(self.allowed, tokens), log_pi, -np.inf)
         return log_pi, log_p
 
     def _taken(self, tokens: tf.Tensor, primers: tf.Tensor) -> list[tf.Tensor]:

@@ -52,13 +52,14 @@ class Exploration:
     temperature: float = 1.0
     epsilon: float | None = None
 
-    def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
-        """The distribution tokens are drawn from, [B, A], of policy logits [B, A]."""
+    def probabilities(self, logits: tf.Tensor, allowed: np.ndarray | None = None) -> tf.Tensor:
+        """The distribution tokens are drawn from, [B, A], of policy logits [B, A] and the tokens allowed, bool [A]."""
         if self.epsilon is None:
             return tf.nn.softmax(logits / self.temperature)
         actions = logits.shape[-1]
         greedy = tf.one_hot(tf.argmax(logits, axis=-1), actions)
-        return (1.0 - self.epsilon) * greedy + self.epsilon / actions
+        free = 1.0 if allowed is None else tf.constant(allowed, tf.float32)
+        return (1.0 - self.epsilon) * greedy + self.epsilon / (actions if allowed is None else allowed.sum()) * free
 
 
 class Sampler:
@@ -73,11 +74,14 @@ class Sampler:
         vocabulary: Vocabulary,
         length: int,
         exploration: Exploration | None = None,
+        allowed: np.ndarray | None = None,
     ):
-        """Args: step and initial_state as of the networks; length: T, the most tokens a sequence has."""
+        """Args: step and initial_state as of the networks; length: T, the most tokens a sequence has; allowed: bool
+        [A], the tokens to which `step` gives a probability, None for all.
+        """
         self._vocabulary, self._length = vocabulary, length
         self._step, self._initial_state = step, initial_state
-        self._exploration = exploration or Exploration()
+        self._exploration, self._allowed = exploration or Exploration(), allowed
         self._chunk = length if vocabulary.end is None else min(self.CHUNK, length)
         ints = tf.TensorSpec([None, None], tf.int32)
         self._start = tf.function(self._run_primer, autograph=False, input_signature=[ints])
@@ -144,7 +148,7 @@ class Sampler:
 
         def body(t, token, state, drawn, values):
             logits, prior_logits, state = self._step(token, state)
-            token = pick(self._exploration.probabilities(logits), by_time[t])
+            token = pick(self._exploration.probabilities(logits, self._allowed), by_time[t], self._allowed)
             return t + 1, token, state, drawn.write(t, token), values.write(t, _describe(logits, prior_logits, token))
 
         loop = (tf.constant(0), token, state, drawn, values)
@@ -152,8 +156,14 @@ class Sampler:
         return tf.transpose(drawn.stack()), tf.transpose(values.stack(), [1, 0, 2]), token, *state
 
 
-def pick(probabilities: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
-    """Tokens int32 [B] by inversion: the number of a with sum_{b <= a} probabilities[b] <= u, at most A - 1."""
+def pick(probabilities: tf.Tensor, uniforms: tf.Tensor, allowed: np.ndarray | None = None) -> tf.Tensor:
+    """Tokens int32 [B] by inversion: the number of a with sum_{b <= a} probabilities[b] <= u, at most A - 1.
+
+    Of `allowed`, bool [A], none but these are picked, whatever the rounding.
+    """
+    if allowed is not None:
+        places = tf.constant(np.flatnonzero(allowed), tf.int32)
+        return tf.gather(places, pick(tf.gather(probabilities, places, axis=-1), uniforms))
     below = tf.cumsum(probabilities, axis=-1) <= uniforms[:, None]
     last = tf.shape(probabilities)[-1] - 1  # rounding may leave the whole sum just under u
     return tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=-1), last)

@@ -12,6 +12,7 @@ from html import escape
 
 import numpy as np
 import yaml
+from markupsafe import Markup
 
 import seqtutor
 from seqtutor.domains.reward_spec import built_in
@@ -44,7 +45,7 @@ def page(report: Report) -> str:
     body = "".join(f'<section id="{name}"><h2>{title}</h2>{inner}</section>' for name, title, inner in shown)
     title = f"seqtutor: {', '.join(story.label for story in report.stories)}"
     main = f"{_legend(report.stories)}<nav>{links}</nav>\n{body}"
-    return web_page(title, style(), main, SCRIPT, media=True)
+    return web_page(title, style(), Markup(main), SCRIPT, media=True)
 
 
 def _runs(report: Report) -> Iterator[str]:

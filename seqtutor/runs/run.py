@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,10 +78,18 @@ class Run:
 
         Raises UserError for a length that its domain cannot have.
         """
-        if length == self.domain.length:
+        return self.drawing({"length": length})
+
+    def drawing(self, options: Mapping[str, Any]) -> Self:
+        """The same run with other options of its domain, of those that say only what is drawn, as its length.
+
+        Raises UserError for what its domain cannot have.
+        """
+        if all(self.domain.options.get(key) == value for key, value in options.items()):
             return self
-        config = changed(self.config, {"domain.length": length}, str(self.path))
-        return replace(self, config=config, domain=make_domain(config.domain, self.domain.vocabulary))
+        config = changed(self.config, {f"domain.{key}": value for key, value in options.items()}, str(self.path))
+        domain = make_domain(config.domain, self.domain.vocabulary)
+        return replace(self, config=config, domain=domain, policy=replace(self.policy, allowed=domain.allowed))
 
     def sampler(self, temperature: float = 1.0) -> Sampler:
         """Draws from the run's policy (a prior's is itself) at a temperature."""
@@ -88,7 +97,7 @@ class Run:
 
         return Sampler(
             self.policy.step, self.policy.initial_state, self.domain.vocabulary, self.domain.length,
-            Exploration(temperature),
+            Exploration(temperature), self.policy.allowed,
         )  # fmt: skip
 
     def particle_sampler(self, reward: Reward, c: float) -> ParticleSampler:
@@ -131,9 +140,9 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
         domain = make_domain(config.domain, vocabulary)
         prior = _network(config, vocabulary, saved.group("prior"))
         if not saved.group("online"):
-            return Run(path, config, domain, Policy(prior), saved.step)
+            return Run(path, config, domain, Policy(prior, allowed=domain.allowed), saved.step)
         tuned = _network(config, vocabulary, saved.group("online"), config.tune.units, config.tune.embedding)
-        policy = Policy(prior, tuned, VARIANTS[config.tune.variant], config.tune.value_scale)
+        policy = Policy(prior, tuned, VARIANTS[config.tune.variant], config.tune.value_scale, domain.allowed)
         return Run(path, config, domain, policy, saved.step)
 
 

@@ -84,6 +84,6 @@ def _finish(job: Job, prior: Path, folder: Path) -> None:
     ray_cluster.work_here()
     tensorflow_setup.setup()
     loaded = load_run(prior)
-    loaded = loaded.of_length(job.config.domain.get("length", loaded.domain.length))
+    loaded = loaded.drawing({key: value for key, value in job.config.domain.items() if key != "name"})
     with make_reward(loaded.domain, job.config.tune.reward, job.config.tune.batch) as reward:
         finish(job, loaded, reward, quiet=True)

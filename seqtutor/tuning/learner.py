@@ -11,6 +11,7 @@ from seqtutor.errors import UserError
 from seqtutor.kl_control.losses import LossOutput, Taken
 from seqtutor.kl_control.targets import td_loss, with_trace
 from seqtutor.kl_control.variants import Variant
+from seqtutor.policy.policy import restricted
 from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right, side_by_side
 from seqtutor.policy.widening import widened
 
@@ -25,9 +26,14 @@ class Learner:
       prior: frozen; it only gives log p.
     """
 
-    def __init__(self, variant: Variant, prior: SequenceModel, config: TuneConfig, seed: int, begin: int):
-        """Args: prior holds its weights already; seed is for the variants that do not start from it."""
-        self._variant, self._config, self._begin = variant, config, begin
+    def __init__(
+        self, variant: Variant, prior: SequenceModel, config: TuneConfig, seed: int, begin: int,
+        allowed: np.ndarray | None = None,
+    ):  # fmt: skip
+        """Args: prior holds its weights already; seed is for the variants that do not start from it; allowed: the
+        tokens that are drawn, bool [A], None for all.
+        """
+        self._variant, self._config, self._begin, self._allowed = variant, config, begin, allowed
         self.prior = prior
         model = prior.config.widened(config.units, config.embedding)
         if min(new - old for new, old in zip(model.sizes, prior.config.sizes, strict=True)) < 0:
@@ -108,7 +114,7 @@ class Learner:
         variant, config = self._variant, self._config
         assert variant.target is not None  # `loss` asks only for those that have one
         inputs = shift_right(tokens, self._begin, primer)
-        online, slow = self._online(inputs, primer), _after(primer, self.target.unroll(inputs))
+        online, slow = self._online(inputs, primer), self._own(_after(primer, self.target.unroll(inputs)))
         q, slow_q = (variant.action_values(of.logits, config.value_scale * of.value) for of in (online, slow))
         next_log_p = None
         if variant.adds_to_prior:
@@ -119,7 +125,11 @@ class Learner:
         return taken, slow_taken, target
 
     def _online(self, inputs, primer) -> Scores:
-        return _after(primer, self.online.unroll(inputs, not self._config.value_shapes))
+        return self._own(_after(primer, self.online.unroll(inputs, not self._config.value_shapes)))
+
+    def _own(self, scores: Scores) -> Scores:
+        """The scores of a network that learns: only tokens that are allowed count."""
+        return Scores(restricted(scores.logits, self._allowed), scores.value)
 
 
 def _halves(function, mask: tf.Tensor, primer: tf.Tensor, *arrays: tf.Tensor) -> list[tf.Tensor]:

@@ -71,7 +71,7 @@ class Drawer:
         assert variant is not None  # it is the policy that is tuned
         self._particles = ParticleSampler(policy, domain, reward, settings.c)
         self._sampler = Sampler(
-            policy.step, policy.initial_state, domain.vocabulary, domain.length, exploration(settings)
+            policy.step, policy.initial_state, domain.vocabulary, domain.length, exploration(settings), domain.allowed
         )
         self._populations = settings.particles > 1 or variant.weighted
         own = (settings.exploration, settings.temperature) == ("boltzmann", 1.0)

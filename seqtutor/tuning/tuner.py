@@ -35,8 +35,8 @@ class Tuner:
         self._config, self._domain, self._reward = config, domain, reward
         settings = config.tune
         variant = self._variant = VARIANTS[settings.variant]
-        self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin)
-        self.policy = Policy(prior, self.learner.online, variant, settings.value_scale)
+        self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin, domain.allowed)
+        self.policy = Policy(prior, self.learner.online, variant, settings.value_scale, domain.allowed)
         self._drawer = Drawer(config, domain, self.policy, reward)
         self.primer = self._drawer.primer
         size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Statistics, Writer
-from seqtutor.domains.music import data_sets, data_summary, player, reader, render
+from seqtutor.domains.music import data_sets, data_summary, note_range, player, reader, render
 from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
 from seqtutor.domains.music.meter import Meter
@@ -32,12 +32,16 @@ class Music(Domain):
     """Melodies, one token a sixteenth note: see `tokens`. A text is symbols with spaces: "C4 hold hold off"."""
 
     name: ClassVar[str] = "music"
-    defaults: ClassVar[Mapping[str, Any]] = {"length": DEFAULT_LENGTH, "key": "C", "mode": "major", "meter": "4/4"}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "length": DEFAULT_LENGTH, "key": "C", "mode": "major", "meter": "4/4", "range": "", "scale": ""
+    }  # fmt: skip
     option_meanings: ClassVar[Mapping[str, str]] = {
         "length": "sixteenths of a composition",
         "key": "the tonic, of the reward and of the training data, such as D, F# or Bb",
         "mode": "major, minor, dorian, phrygian, lydian, mixolydian or locrian",
         "meter": "such as 4/4, 3/4 or 6/8; the reward knows by it how long a motif is and where the final note begins",
+        "range": "the notes that are drawn, as G3-A5, or a voice or instrument; empty: all. Not of a prior's training",
+        "scale": "the same by a scale, as pentatonic or D dorian",
     }
     preparation: ClassVar[tuple[str, ...] | None] = ("key", "mode")  # tunes are read whole, whatever the length
     fixed_vocabulary: ClassVar[Vocabulary | None] = Vocabulary(SYMBOLS)
@@ -50,6 +54,7 @@ class Music(Domain):
         self.scale = Scale.named(self.options["key"], self.options["mode"])
         self.meter = Meter.named(self.options["meter"])
         self.playing = Playing()
+        self._allowed = note_range.allowed(self.options["range"], self.options["scale"], self.scale)
         length = self.options["length"]
         if type(length) is not int or not 1 <= length <= LONGEST:
             raise UserError(f"domain.length is {shown(length)}: give a number of sixteenths, 1 to {LONGEST}")
@@ -58,6 +63,16 @@ class Music(Domain):
     def length(self) -> int:
         """T, the sixteenths of a composition."""
         return self.options["length"]
+
+    @property
+    def allowed(self) -> np.ndarray | None:
+        """The notes of the options `range` and `scale`."""
+        return self._allowed
+
+    @property
+    def out_of_reach(self) -> str:
+        """See `note_range.out_of_reach`."""
+        return note_range.out_of_reach(self.options["range"])
 
     def length_of_bars(self, bars: int) -> int:
         """The sixteenths of so many bars in the meter."""
@@ -72,8 +87,9 @@ class Music(Domain):
         return reader.as_text(tokens)
 
     def random_primers(self) -> np.ndarray:
-        """Every pitch, the highest included."""
-        return np.arange(FIRST_PITCH, NUM_TOKENS, dtype=np.int32)
+        """Every pitch that is allowed, the highest included."""
+        pitches = np.arange(FIRST_PITCH, NUM_TOKENS, dtype=np.int32)
+        return pitches if self.allowed is None else pitches[self.allowed[FIRST_PITCH:]]
 
     def files(self, path: Path) -> list[Path]:
         """The melodies below a folder; of music21's corpus only the collections of tunes."""
@@ -139,9 +155,10 @@ class Music(Domain):
         """MIDI, piano rolls, sound, ABC and MusicXML."""
         return render.writers(self.meter, self.scale, self.playing)
 
-    def player(self, title: str, names: Sequence[str], texts: Sequence[str]) -> str:
+    def player(self, title: str, names: Sequence[str], texts: Sequence[str], reward: Reward) -> str:
         """See `player.page`."""
-        return player.page(title, names, [self.encode(text) for text in texts], self.meter, self.playing)
+        melodies = [self.encode(text) for text in texts]
+        return player.page(title, names, melodies, player.earned(melodies, reward), self.meter, self.playing)
 
     def played(self, how: Mapping[str, Any]) -> Music:
         """A copy whose files are played so: see `playing.Playing`."""

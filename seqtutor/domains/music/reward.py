@@ -13,7 +13,7 @@ from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.prefix_reward import MelodyPrefix
 from seqtutor.domains.music.rules import RULES, rules_in
 from seqtutor.domains.music.scale import C_MAJOR, Scale
-from seqtutor.domains.reward_terms import Term, weighted_sum
+from seqtutor.domains.reward_terms import Term, shares, weighted_sum
 from seqtutor.domains.rewards import PrefixReward, Reward, Rewards
 from seqtutor.errors import UserError, unknown_name
 
@@ -58,6 +58,11 @@ class MusicTheory(Reward):
                 component[rows, : block.shape[1]] = self._rules[name](block)
         counts = np.arange(tokens.shape[1]) < lengths[:, None]
         return Rewards(weighted_sum(self.terms, components, counts), components)
+
+    def shares(self, tokens: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
+        """What each rule adds to the total of each token, float32 [N, T] by name."""
+        counts = np.arange(tokens.shape[1]) < lengths[:, None]
+        return shares(self.terms, self(tokens, lengths).components, counts)
 
     def prefix(self, n: int, length: int) -> PrefixReward:
         """The rules on melodies that grow; all of them will have `length` tokens, which two of the rules must know."""

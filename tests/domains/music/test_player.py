@@ -3,10 +3,13 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 import seqtutor as st
 from seqtutor.cli.main import run
+from seqtutor.domains.music.earned import amount, table
+from seqtutor.domains.music.meter import Meter
 from tests.api.test_training import error_of
 from tests.support.browser import CHROMIUM, browser
 
@@ -26,10 +29,44 @@ def test_notes_and_seconds(page):
     text = page.read_text()
     (data,) = re.findall(r'id="melodies">(.*?)</script>', text)
     first, second = json.loads(data)
-    assert first == {"notes": [[0, 0.5, 60], [0.5, 1, 64], [1, 1.5, 67], [1.5, 2, 72]], "seconds": 2}
+    assert first["notes"] == [[0, 0.5, 60], [0.5, 1, 64], [1, 1.5, 67], [1.5, 2, 72]] and first["seconds"] == 2
     assert second["notes"] == [[0, 1, 67], [1.5, 2, 55]]
     assert "two &lt;tunes&gt;.abc:1" in text and "<tunes>" not in text
     assert "http:" not in text and "https:" not in text
+
+
+@pytest.mark.parametrize("reward", ["", "motif:0.5,tonic@clip/0/1:4,motif@clip/0/1,form(AA):2,key:-3"])
+def test_what_the_rules_gave_adds_up_to_the_reward(tmp_path, reward):
+    """For each melody of a file: by rule, by token, in the table and below the roll."""
+    (tmp_path / "two.abc").write_text(ABC.replace("c4 |", "^c4 C16 |"))
+    chosen = {"reward": reward} if reward else {}
+    text = st.play(tmp_path / "two.abc", out=tmp_path / "a.html", **chosen).read_text()
+    data = json.loads(re.findall(r'id="melodies">(.*?)</script>', text)[0])
+    scored = st.score(tmp_path / "two.abc", domain="music", **chosen)
+    tables = re.findall(r"<tbody>(.*?)</tbody>", text)
+    for melody, rows, (_, row) in zip(data, tables, scored.iterrows(), strict=True):
+        sums = {name: sum(share) for name, share in melody["earned"].items()}
+        assert sum(sums.values()) == pytest.approx(row["total"], abs=1e-4) and all(map(any, melody["earned"].values()))
+        shown = dict(re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', rows))
+        assert shown == {**{name: amount(value) for name, value in sums.items()}, "all": amount(sum(sums.values()))}
+    bars = sum(value != 0 for melody in data for share in melody["earned"].values() for value in share)
+    assert text.count('<rect class="plus"') + text.count('<rect class="minus"') == bars > 10
+
+
+def test_where_a_rule_gave_something_in_words():
+    share = np.array([3, 0, 0, 0, -1, -1, -1, 0.5, 0, 0, 2, 2], np.float32)
+    said = str(table({"tonic": share}, Meter.named("2/4")))
+    assert "bar 1: 1 +3, 5–7 −1 each, 8 +0.5; bar 2: 3–4 +2 each" in said and "What earned what: +4.5" in said
+
+
+def test_a_reward_of_no_known_sum_is_one_row(tmp_path):
+    (tmp_path / "one.abc").write_text(ABC)
+    (tmp_path / "mine.py").write_text("def notes(tokens, texts):\n    return [t.count('4') for t in texts]\n")
+    file = st.play(tmp_path / "one.abc", reward=f"{tmp_path / 'mine.py'}:notes", out=tmp_path / "a.html")
+    assert re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', file.read_text())[:2] == [
+        ("notes", "+3"),
+        ("all", "+3"),
+    ]
 
 
 @pytest.mark.slow
@@ -42,6 +79,8 @@ def test_in_the_browser(page):
         assert tab.run(f"{button}[0].click(), {button}[0].textContent") == "Stop"
         later = "new Promise(done => setTimeout(() => done(document.querySelector('progress').value), 700))"
         assert tab.run("context.state") == "running" and tab.run(later) > 0.1
+        status = "document.querySelector('[role=status]').textContent"
+        assert tab.run(status).startswith("playing ")
         assert tab.run(f"{button}[1].click(), {button}[0].textContent + {button}[1].textContent") == "PlayStop"
         assert tab.run(f"{button}[1].click(), {button}[1].textContent") == "Play" and tab.run("playing === null")
         assert tab.run("document.getElementById('kept').disabled")

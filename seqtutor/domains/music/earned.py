@@ -1,0 +1,70 @@
+"""What the tokens of a melody earned, rule by rule: rows of bars below its roll, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+import numpy as np
+from markupsafe import Markup
+
+from seqtutor.domains.music.meter import Meter
+from seqtutor.system.web_page import joined
+
+Shares = Mapping[str, np.ndarray]  # what each rule adds to the reward of each token, float [T]
+
+ROW = 16  # height of a rule's row
+_LABEL = Markup('<text x="{x}" y="{y}" font-size="8" text-anchor="end" fill="currentColor">{name}</text>')
+_LINE = Markup('<path d="M{left} {y}H{right}" stroke="currentColor" opacity=".3"/>')
+_BAR = Markup('<rect class="{side}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
+_TABLE = Markup(
+    "<details><summary>What earned what: {total}</summary>"
+    '<table><thead><tr><th scope="col">rule</th><th scope="col">earned</th><th scope="col">where</th></tr></thead>'
+    '<tbody>{rows}<tr><th scope="row">all</th><td>{total}</td><td></td></tr></tbody></table></details>'
+)
+_ROW = Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>')
+
+
+def rows(shares: Shares, top: float, left: float, right: float) -> Markup:
+    """A row a rule from `top` down, each token a bar between left and right: up what it earned, down what it lost."""
+    return joined(_row(name, share, top + i * ROW, left, right) for i, (name, share) in enumerate(shares.items()))
+
+
+def _row(name: str, share: np.ndarray, top: float, left: float, right: float) -> Markup:
+    middle, step, tallest = top + ROW / 2, (right - left) / max(1, len(share)), np.abs(share).max(initial=0) or 1.0
+    parts = [
+        _LABEL.format(x=left - 3, y=middle + 3, name=name),
+        _LINE.format(left=left, y=middle, right=right),
+    ]
+    for place in np.flatnonzero(share):
+        height = float(abs(share[place]) / tallest) * (ROW / 2 - 1)
+        side, y = ("plus", middle - height) if share[place] > 0 else ("minus", middle)
+        parts.append(_BAR.format(side=side, x=left + place * step, y=y, width=max(0.5, step - 0.5), height=height))
+    return joined(parts)
+
+
+def table(shares: Shares, meter: Meter) -> Markup:
+    """Each rule with its sum and the sixteenths that earned it, and the sum of all: closed, until it is asked for."""
+    each = joined(
+        _ROW.format(name, amount(share.sum()), "; ".join(_places(share, meter.bar))) for name, share in shares.items()
+    )
+    return _TABLE.format(total=amount(sum(float(share.sum()) for share in shares.values())), rows=each)
+
+
+def amount(value: float) -> str:
+    """A number with its sign, of four digits."""
+    return f"{value:+.4g}".replace("-", "−") if value else "0"
+
+
+def _places(share: np.ndarray, bar: int) -> Iterator[str]:
+    """Runs of tokens of one bar that earned the same, as "bar 2: 5–8 +3 each"."""
+    for number, start in enumerate(range(0, len(share), bar), 1):
+        found = []
+        for value, run in groupby(enumerate(share[start : start + bar], 1), key=lambda each: float(each[1])):
+            places = [place for place, _ in run]
+            if value:
+                many = len(places) > 1
+                where = f"{places[0]}–{places[-1]}" if many else str(places[0])
+                found.append(f"{where} {amount(value)}{' each' if many else ''}")
+        if found:
+            yield f"bar {number}: {', '.join(found)}"
