@@ -22,6 +22,7 @@ from seqtutor.runs import run as runs
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.system import tensorflow_setup
 from seqtutor.system.files import write_text
+from seqtutor.system.progress import LOG
 from seqtutor.system.tables import make_folder
 
 FORMATS = ("saved-model", "reinvent")  # that `export` writes
@@ -34,7 +35,8 @@ def report(
     """One HTML page about runs: before and after, figures with intervals, learning curves, nearest training data.
 
     Args:
-      what: runs or their folders, the prior first.
+      what: runs or their folders, the prior first. A tuned run's prior that is not among them is put before it, if it
+        is still where it was.
       num: sequences drawn from each run; by default evaluate.num of the first.
       reward: as of `tune`; by default the first tuned run's.
       out: the page's file, or a folder for report.html; by default the last run's folder.
@@ -48,7 +50,8 @@ def report(
     from seqtutor.reports.collect import collect
     from seqtutor.reports.page import page
 
-    loaded: dict[Any, runs.Run] = {each: inputs.as_run(each) for each in several}
+    loaded: dict[Any, runs.Run] = _with_priors({each: inputs.as_run(each) for each in several})
+    several = list(loaded)
     domain, first = inputs.common_domain(loaded, None), loaded[several[0]]
     tuned = next((run for run in loaded.values() if run.policy.tuned is not None), None)
     chosen = reward if reward is not None else tuned.reward_spec if tuned else ""
@@ -63,6 +66,35 @@ def report(
     make_folder(file.parent)
     write_text(file, page(found))
     return file
+
+
+def _with_priors(loaded: Mapping[Any, runs.Run]) -> dict[Any, runs.Run]:
+    """Runs, with the prior of a tuned one before it where no run is that prior; a warning names one that is gone."""
+    known = {run.policy.prior.digest() for run in loaded.values() if run.policy.tuned is None}
+    found: dict[Any, runs.Run] = {}
+    for each, run in loaded.items():
+        if run.policy.prior.digest() not in known:
+            known.add(run.policy.prior.digest())
+            if (prior := _prior_of(run)) is not None:
+                found[prior.path] = prior
+        found[each] = run
+    return found
+
+
+def _prior_of(run: runs.Run) -> runs.Run | None:
+    """The prior of a tuned run, at its length; None, with a warning, where it is not what it was."""
+    named = RunFolder(run.path).about().get("prior")
+    if not isinstance(named, str):
+        return None
+    place = Path(named)
+    try:
+        prior = inputs.as_run(place).of_length(run.domain.length)
+    except UserError:
+        prior = None
+    if prior is None or prior.policy.prior.digest() != run.policy.prior.digest():
+        LOG.warning(f"{run.path}: its prior is no longer at '{place}', and so is not beside it")
+        return None
+    return prior
 
 
 def _page_file(out: Path) -> Path:

@@ -60,6 +60,13 @@ class Suite(NamedTuple):
     source: str = ""
 
 
+class MetricNote(NamedTuple):
+    """What a figure of `evaluate` is measured in, and whether "higher" or "lower" is better; "" where neither is."""
+
+    unit: str
+    better: str = ""
+
+
 class Property(NamedTuple):
     """Numbers that sequences of a domain are described by, one or several a sequence, with their name and unit.
 
@@ -111,6 +118,7 @@ class Domain(ABC):
     reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components; `name(WHAT)` where one has an argument
     default_reward: ClassVar[str]
     suites: ClassVar[Mapping[str, Suite]] = MappingProxyType({})  # benchmarks, by name
+    metric_notes: ClassVar[Mapping[str, MetricNote]] = MappingProxyType({})  # of its own statistics, for the report
     metric_sets: ClassVar[tuple[str, ...]] = ()  # names of further statistics, which `metrics` makes
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqtutor.config import to_tree
-from seqtutor.domains.base import Domain
+from seqtutor.domains.base import Domain, MetricNote
 from seqtutor.domains.neighbours import Neighbour
 from seqtutor.evaluation.evaluate import Study, Subject, common_c, measure
 from seqtutor.evaluation.results import Results
@@ -93,6 +93,7 @@ class Report:
       reward: the spec of the reward that judged all.
       c: the temperature of every objective.
       how: how neighbours were found, or why there are none.
+      notes: what the domain's own figures are.
     """
 
     domain: str
@@ -104,6 +105,7 @@ class Report:
     reward: str
     c: float
     how: str
+    notes: Mapping[str, MetricNote]
 
 
 class Kept:
@@ -147,7 +149,7 @@ def collect(subjects: Sequence[Subject], study: Study, reward: str, missing: str
     assert c is not None  # they are runs
     return Report(
         domain.name, stories, results, study.num, study.seed, min(study.num, POOL), reward or domain.default_reward,
-        c, how,
+        c, how, domain.metric_notes,
     )  # fmt: skip
 
 

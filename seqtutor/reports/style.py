@@ -1,5 +1,9 @@
 """The page's style sheet and its one script: both are inside the page."""
 
+from __future__ import annotations
+
+from markupsafe import Markup
+
 # Colours of runs 0 .. 7 on light and on dark; further ones begin again. Blue and orange first: they stay apart for
 # every kind of colour vision.
 LIGHT = ("#1f6fb4", "#c4560a", "#2b8a3e", "#a61e8f", "#6741d9", "#8a6d00", "#c92a2a", "#0b7285")
@@ -10,6 +14,11 @@ SCRIPT = (
     "document.addEventListener('play',function(e){document.querySelectorAll('audio').forEach("
     "function(a){if(a!==e.target)a.pause()})},true)"
 )
+
+
+def swatch(i: int) -> Markup:
+    """A spot in the colour of run number i."""
+    return Markup('<span class="swatch run{}"></span>').format(i % len(LIGHT))
 
 
 def style() -> str:
@@ -62,7 +71,8 @@ table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:
 th,td{padding:.3rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
 tr:last-child>*{border-bottom:0}
 tbody th,thead th:first-child{text-align:left;position:sticky;left:0;background:var(--back);font-weight:400}
-td small{display:block}
+td small,th small{display:block}
+tr.group th{padding-top:.8rem;font-weight:600;position:sticky;left:0;text-align:left}
 .mark{font-weight:700}
 @media(max-width:40rem){th,td{padding:.25rem .4rem}tbody th{white-space:normal}}
 """

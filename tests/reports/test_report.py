@@ -1,6 +1,7 @@
 """seqtutor report: what stands on the page, where it comes from, and that nothing of it can do harm."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
+import seqtutor as st
 from seqtutor.cli.main import run
 from seqtutor.config import load
+from seqtutor.domains import domain_class
 from seqtutor.domains.neighbours import Neighbour
+from seqtutor.evaluation.metric_notes import grouped
 from seqtutor.reports.collect import BEST, Kept, Shown, read_history
 from seqtutor.reports.collect import _best as best
 from tests.conftest import Words
@@ -89,11 +93,52 @@ def test_figures_are_those_of_evaluate(make_run, training, tmp_path):
     page = (tmp_path / "page.htm").read_text()
     rows = dict(re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page))
     table = pd.read_csv(prior / "evaluation.csv")
-    assert [name.replace("<wbr>", "") for name in rows] == table.metric.drop_duplicates().tolist()
+    names = [re.sub("<wbr>|<small>.*", "", name) for name in rows]
+    assert sorted(names) == sorted(table.metric.drop_duplicates())
+    rows = dict(zip(names, rows.values(), strict=True))
     for row in table.itertuples():
-        cell = rows[row.metric.replace("_", "_<wbr>")].split("</td>")[row.run == "runs/psi"]
+        cell = rows[row.metric].split("</td>")[row.run == "runs/psi"]
         assert cell.startswith(f"<td>{row.value:.4g}".replace("-", "−")), row
         assert ("*" in cell) == (row.p < 0.05)
+
+
+def test_figures_are_grouped_with_units_and_what_is_better(make_run, tmp_path):
+    prior, tuned = make_run("prior"), make_run("psi", variant="psi", reward="b")
+    report(prior, tuned, "--num", 40, "--out", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    groups = re.findall(r'<tbody><tr class="group"><th scope="rowgroup" colspan="3">(.*?)</th></tr>(.*?)</tbody>', page)
+    rows = {title: re.findall(r'<th scope="row">(.*?)<small>(.*?)</small>', inner) for title, inner in groups}
+    assert list(rows) == ["Reward", "Policy", "Words", "Variety"]
+    assert ("objective", "nats a sequence; higher is better") in rows["Reward"]
+    assert ("reward_<wbr>b", "a sequence, before its weight") in rows["Reward"]
+    assert ("kl_<wbr>token", "nats a token; lower is better") in rows["Policy"]
+    assert [name for name, _ in rows["Words"]] == ["share of a"]
+
+
+def test_every_figure_of_melodies_and_molecules_has_its_unit_and_group():
+    for name, own in (("music", "not_in_key"), ("molecules", "valid")):
+        domain = domain_class(name)()
+        found = domain.statistics(None, 0)
+        shown = grouped(found.result(), "Own", domain.metric_notes)
+        found.close()
+        assert own in shown["Own"] and {"unique", "diversity"} <= shown["Variety"].keys()
+        assert set(domain.metric_notes) - {"snn", "fragments", "scaffolds"} == set(shown["Own"])
+        assert all(note.better in ("", "higher", "lower") for notes in shown.values() for note in notes.values())
+
+
+def test_the_prior_of_a_tuned_run_stands_before_it(make_run, tmp_path, caplog):
+    prior, tuned = make_run("prior"), make_run("psi", variant="psi", reward="b")
+    tree = yaml.safe_load((tuned / "config.yaml").read_text())
+    tree["run"]["prior"] = str(prior)
+    (tuned / "config.yaml").write_text(yaml.safe_dump(tree))
+    for given in ([tuned], [prior, tuned]):
+        st.report(given, num=8, out=tmp_path / "page.html", quiet=True)
+        page = (tmp_path / "page.html").read_text()
+        assert re.findall(r'<th scope="col"><span class="[^"]*"></span>(.*?)</th>', page) == ["runs/prior", "runs/psi"]
+        assert f"seqtutor report {prior} {tuned} " in page and not caplog.messages
+    shutil.move(prior, tmp_path / "gone")
+    st.report(tuned, num=8, out=tmp_path / "page.html", quiet=True)
+    assert "its prior is no longer at" in caplog.messages[0]
 
 
 def test_what_comes_from_data_is_escaped_and_nothing_is_asked_of_a_network(make_run, training, monkeypatch):

@@ -15,7 +15,7 @@ from seqtutor.domains.molecules.moses import MosesStatistics
 from seqtutor.domains.molecules.moses_reference import references
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import REWARD_NAMES, MoleculeReward, molecules_of
-from seqtutor.domains.molecules.statistics import MoleculeStatistics, Reference, known, nearest_molecules
+from seqtutor.domains.molecules.statistics import METRIC_NOTES, MoleculeStatistics, Reference, known, nearest_molecules
 from seqtutor.domains.molecules.suites import SUITES
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
@@ -45,6 +45,7 @@ class Molecules(Domain):
         "COc1ccc(CC(=O)NCCN2CCCC2=O)cc1",
     )  # fmt: skip
     keeps_primer = True  # a primer is a scaffold that the molecule begins with
+    metric_notes = METRIC_NOTES
     reward_names = REWARD_NAMES
     default_reward = "molecule"
     suites = SUITES

@@ -24,7 +24,7 @@ from itertools import islice
 
 import numpy as np
 
-from seqtutor.domains.base import Statistics
+from seqtutor.domains.base import MetricNote, Statistics
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, Molecule, columns
 from seqtutor.domains.molecules.reward import Decode, molecules_of
@@ -47,6 +47,17 @@ OF_REFERENCE = 5_000  # molecules of the reference that they are compared with, 
 BLOCK = 20_000  # SMILES of a reference read at once
 PROBE = 100  # of every block, so many are compared with their canonical form
 LOWER_IS_BETTER = {"sa"}
+_UNITS = {"logp": "", "qed": "0 to 1", "sa": "1 to 10", "ring_penalty": "", "penalised_logp": ""}
+_BETTER = {"qed": "higher", "sa": "lower", "penalised_logp": "higher"}
+METRIC_NOTES = {
+    "valid": MetricNote("share", "higher"),
+    **{name: MetricNote(unit, _BETTER.get(name, "")) for name, unit in _UNITS.items()},
+    **{f"best_{name}": MetricNote(unit, _BETTER.get(name, "")) for name, unit in _UNITS.items()},
+    "snn": MetricNote("similarity, 0 to 1"),
+    "fragments": MetricNote("similarity, 0 to 1", "higher"),
+    "scaffolds": MetricNote("similarity, 0 to 1", "higher"),
+    "characters": MetricNote("characters"),
+}
 
 
 class Reference:

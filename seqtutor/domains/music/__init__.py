@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Statistics, Writer
+from seqtutor.domains.base import LONGEST, DataSet, Domain, MetricNote, Property, Statistics, Writer
 from seqtutor.domains.music import data_sets, data_summary, note_range, player, reader, render
 from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
@@ -18,7 +18,7 @@ from seqtutor.domains.music.playing import QUARTER, Playing
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
 from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.similarity import nearest
-from seqtutor.domains.music.statistics import MusicStatistics, encode, known
+from seqtutor.domains.music.statistics import METRIC_NOTES, MusicStatistics, encode, known
 from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKENS, SYMBOLS
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
@@ -45,6 +45,7 @@ class Music(Domain):
     }
     preparation: ClassVar[tuple[str, ...] | None] = ("key", "mode")  # tunes are read whole, whatever the length
     fixed_vocabulary: ClassVar[Vocabulary | None] = Vocabulary(SYMBOLS)
+    metric_notes: ClassVar[Mapping[str, MetricNote]] = METRIC_NOTES
     reward_names: ClassVar[tuple[str, ...]] = REWARD_NAMES
     default_reward: ClassVar[str] = MUSIC_THEORY
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 import seqtutor.domains.music.rules as rules
-from seqtutor.domains.base import Statistics
+from seqtutor.domains.base import MetricNote, Statistics
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.reward import blocks_by_length
 from seqtutor.domains.music.scale import C_MAJOR, Scale
@@ -108,6 +108,19 @@ _TABLE: dict[str, Ratio] = {
     "unique_lowest": _of_compositions("num_low_unique"),
     "in_motif": _of_tokens("notes_in_motif"),
     "in_repeated_motif": _of_tokens("notes_in_repeated_motif"),
+}
+METRIC_NOTES = {
+    "repeated_notes": MetricNote("share of tokens", "lower"),
+    "not_in_key": MetricNote("share of tokens", "lower"),
+    "in_motif": MetricNote("share of tokens", "higher"),
+    "in_repeated_motif": MetricNote("share of tokens", "higher"),
+    "autocorrelation_1": MetricNote("-1 to 1; 0 is best"),
+    "autocorrelation_2": MetricNote("-1 to 1; 0 is best"),
+    "autocorrelation_3": MetricNote("-1 to 1; 0 is best"),
+    "starts_with_tonic": MetricNote("share of melodies", "higher"),
+    "unique_highest": MetricNote("share of melodies", "higher"),
+    "unique_lowest": MetricNote("share of melodies", "higher"),
+    "leaps_resolved": MetricNote("share of leaps", "higher"),
 }
 _OF_COMPOSITIONS = ("starts_with_tonic", "unique_highest", "unique_lowest")  # a composition has it or has it not
 _NONE = np.zeros(0, np.uint64)
