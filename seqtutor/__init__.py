@@ -17,11 +17,13 @@ if TYPE_CHECKING:
         benchmark,
         evaluate,
         export,
+        fit_ratings,
         import_magenta,
         import_reinvent,
         load_run,
         play,
         pretrain,
+        rate,
         report,
         sample,
         score,
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
 # Public names and where they are found; nothing is imported before it is asked for (PEP 562).
 _PUBLIC = {
     **dict.fromkeys(
-        ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "import_magenta",
-         "import_reinvent", "load_run", "play", "pretrain", "report", "sample", "score", "sweep", "tune"),
+        ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "fit_ratings",
+         "import_magenta", "import_reinvent", "load_run", "play", "pretrain", "rate", "report", "sample", "score",
+         "sweep", "tune"),
         "seqtutor.api"),
     **dict.fromkeys(("VARIANT_NAMES", "Config"), "seqtutor.config"),
     **dict.fromkeys(("Diverged", "UserError"), "seqtutor.errors"),
@@ -45,8 +48,8 @@ _PUBLIC = {
 
 __all__ = [
     "VARIANT_NAMES", "Benchmark", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError",
-    "benchmark", "check_domain", "evaluate", "export", "import_magenta", "import_reinvent", "load_run", "play",
-    "pretrain", "report", "sample", "score", "sweep", "tune",
+    "benchmark", "check_domain", "evaluate", "export", "fit_ratings", "import_magenta", "import_reinvent", "load_run",
+    "play", "pretrain", "rate", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from seqtutor.data import corpus
 from seqtutor.data.corpus import Corpus
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
-from seqtutor.domains.reward_spec import PYTHON, RewardLike, built_in, written
+from seqtutor.domains.reward_spec import PYTHON, RewardLike, built_in, of_ratings, written
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.reading.records import Rejected
@@ -237,7 +237,7 @@ def refuse_reward_of_a_run(spec: str, source: configs.Source | None, changes: Se
 
     Args: source: of the config, None for that of the prior; changes: settings that were given beside it.
     """
-    if built_in(spec) or spec.startswith(PYTHON) or "tune.reward" in changes:
+    if built_in(spec) or of_ratings(spec) or spec.startswith(PYTHON) or "tune.reward" in changes:
         return
     folder = prior if source is None else configs.in_a_run(source)
     if folder is not None:

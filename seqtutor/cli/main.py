@@ -34,6 +34,7 @@ COMMANDS = {
     "evaluate": ("seqtutor.cli.evaluate:evaluate", "Statistics of runs and files with 95 % intervals, side by side."),
     "report": ("seqtutor.cli.report:report", "One HTML page about runs: before and after, figures, learning curves."),
     "play": ("seqtutor.cli.play:play", "A page that plays melodies in the browser."),
+    "rate": ("seqtutor.cli.rate:rate", "A page of pairs of melodies to choose between, and what choices say."),
     "score": ("seqtutor.cli.score:score", "Reward and log-probability of given sequences."),
     "export": ("seqtutor.cli.export:export", "Write a run's policy as a TensorFlow SavedModel."),
     "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),

@@ -287,6 +287,24 @@ class Domain(ABC):
         """
         raise UserError(f"sequences of domain '{self.name}' do not sound; `report` shows them")
 
+    def rating_page(self, title: str, pairs: Sequence[tuple[str, str]]) -> str:
+        """An HTML page that lets its reader choose between two texts, pair by pair, and saves the choices as a CSV.
+
+        Raises UserError in a domain whose sequences cannot be chosen between, as here.
+        """
+        raise UserError(f"choices are of melodies, not of domain '{self.name}'")
+
+    def features(self, tokens: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
+        """What a reward that is learned from choices weighs of tokens [N, T] with lengths [N]: numbers [N] by name.
+
+        Raises UserError in a domain whose sequences cannot be chosen between, as here.
+        """
+        raise UserError(f"choices are of melodies, not of domain '{self.name}'")
+
+    def weighing(self, weights: Mapping[str, float]) -> Reward:
+        """The reward that is the sum of weights times `features`, by name."""
+        raise UserError(f"choices are of melodies, not of domain '{self.name}'")
+
     @abstractmethod
     def writers(self) -> dict[str, Writer]:
         """File formats the domain can write, by extension ("mid", "png", "smi", ...); csv and npz are general."""

@@ -1,9 +1,10 @@
 """From the reward that a user names, or hands over, to a Reward.
 
 It is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`) whose terms may be transformed
-(`logp@clip/0/5:2`, see `reward_terms`), `path/to/file.py:function`, `command:WORDS` (see `reward_command`), or in
-Python a function itself. Files and commands are executed, so such a spec must come from the command line or the user's
-config. One that was found in a run folder or a checkpoint goes through `built_in` first.
+(`logp@clip/0/5:2`, see `reward_terms`), `path/to/file.py:function`, `command:WORDS` (see `reward_command`), a file of
+choices `ratings.csv` (see `choices`), or in Python a function itself. Files of Python and commands are executed, so
+such a spec must come from the command line or the user's config. One that was found in a run folder or a checkpoint
+goes through `built_in` first.
 """
 
 from __future__ import annotations
@@ -15,27 +16,38 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.domains.base import Domain
+from seqtutor.domains.choices import fit_choices
 from seqtutor.domains.reward_command import SECONDS, CommandFunction
 from seqtutor.domains.reward_function import FunctionReward, function_of
 from seqtutor.domains.reward_once import OnceReward
 from seqtutor.domains.reward_terms import parse
 from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError
+from seqtutor.system.progress import LOG
 
 RewardLike = str | Callable[..., Any]
 
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
 _COMMAND = re.compile(r"command(?:/(?P<seconds>[^:]*))?:(?P<words>.+)", re.DOTALL)
+_RATINGS = re.compile(r".+\.csv", re.IGNORECASE | re.DOTALL)
 PYTHON = "python:"  # begins what a config says of a function that was handed over
 
 
 def built_in(spec: str) -> bool:
-    """Whether a spec names neither a file nor a command to execute, nor a function that was handed over."""
-    return _FILE.fullmatch(spec) is None and _COMMAND.fullmatch(spec) is None and not handed_over(spec)
+    """Whether a spec names neither a file nor a command, nor a function that was handed over."""
+    of_a_file = any(form.fullmatch(spec) for form in (_FILE, _COMMAND, _RATINGS))
+    return not of_a_file and not handed_over(spec)
+
+
+def of_ratings(spec: str) -> bool:
+    """Whether a spec names a file of choices, which is read and not executed."""
+    return _RATINGS.fullmatch(spec) is not None and _COMMAND.fullmatch(spec) is None
 
 
 def file_of(spec: str) -> Path | None:
     """The file that a spec names; None where it names none."""
+    if of_ratings(spec):
+        return Path(os.path.expanduser(spec))
     match = _FILE.fullmatch(spec)
     return None if match is None or _COMMAND.fullmatch(spec) else Path(os.path.expanduser(match["path"]))
 
@@ -60,6 +72,8 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
         made = FunctionReward(
             domain, CommandFunction(command["words"], _seconds(command["seconds"], reward)), "command"
         )
+    elif isinstance(reward, str) and of_ratings(reward):
+        return _learned(domain, Path(os.path.expanduser(reward)))
     elif isinstance(reward, str):
         match = _FILE.fullmatch(reward)
         if match is None:
@@ -76,6 +90,17 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
         made.close()
         raise
     return OnceReward(domain, made) if made.valid_only else made
+
+
+def _learned(domain: Domain, path: Path) -> Reward:
+    """The reward learned from a file of choices; a warning says where they are not surely predicted."""
+    found = fit_choices(domain, path)
+    if not found.tells:
+        LOG.warning(
+            f"{path}: {found.count} choices, of which {found.accuracy.value:.0%} are predicted by the others, not "
+            "surely more than by chance: rate more"
+        )
+    return domain.weighing(found.weights)
 
 
 def _seconds(text: str | None, spec: str) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from seqtutor.config import Config, changed, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
-from seqtutor.domains.reward_spec import RewardLike, built_in, handed_over
+from seqtutor.domains.reward_spec import RewardLike, built_in, file_of, handed_over, of_ratings
 from seqtutor.domains.rewards import Reward
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
@@ -67,7 +67,8 @@ class Run:
         if self.reward is not None:
             return self.reward
         spec = self.config.tune.reward
-        if built_in(spec):
+        file = file_of(spec) if of_ratings(spec) else None
+        if built_in(spec) or (file is not None and file.exists()):
             return spec
         what = "was a Python function; give it as reward=" if handed_over(spec) else "is a file; name it with --reward"
         LOG.warning(f"{self.path}: its reward '{spec}' {what} to use it; here the domain's default counts")
