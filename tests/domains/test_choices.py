@@ -41,24 +41,24 @@ def test_what_is_refused_with_its_line(tmp_path):
     for wrong in ("C4 X4", ""):
         bad = written(tmp_path, [(UP, DOWN, "left")] * 9 + [(UP, wrong, "left")])
         assert "ratings.csv:11: " in error_of(bad, lambda path: fit_choices(MUSIC, path))
-    toy = written(tmp_path, [("0 1", "1 0", "left")] * 10)
-    assert "choices are of melodies, not of domain 'chain'" in error_of(
-        toy, lambda path: fit_choices(make_domain({"name": "chain"}), path)
-    )
+    chain = make_domain({"name": "chain"})
+    toy = written(tmp_path, [(chain.decode(chain.every()[0]), chain.decode(chain.every()[1]), "left")] * 10)
+    assert "choices are of melodies, not of domain 'chain'" in error_of(toy, lambda path: fit_choices(chain, path))
 
 
 def rated(folder, like, count=80):
-    """Choices of a rater who prefers the melody with the larger `like`, of random ones."""
+    """Choices of a rater who prefers the melody with the larger `like`, of random ones; neither of equal ones."""
     rng = np.random.default_rng(3)
     texts = [MUSIC.decode(row) for row in rng.integers(2, 38, (2 * count, 16))]
-    rows = [(a, b, "left" if like(a) > like(b) else "right") for a, b in zip(texts[::2], texts[1::2], strict=True)]
-    return written(folder, rows)
+    likes = list(map(like, texts))
+    better = [("left", "", "right")[1 + (a < b) - (a > b)] for a, b in zip(likes[::2], likes[1::2], strict=True)]
+    return written(folder, zip(texts[::2], texts[1::2], better, strict=True))
 
 
 def test_a_taste_for_high_notes_becomes_a_reward(tmp_path, caplog):
     path = rated(tmp_path, lambda text: sum(symbol.endswith("5") for symbol in text.split()))
     found = fit_choices(MUSIC, path)
-    assert found.count == 80 and found.accuracy.value > 0.85 and found.tells
+    assert 60 < found.count < 80 and found.accuracy.value > 0.85 and found.tells
     assert max(found.weights, key=found.weights.get) == "octave: C5 to B5"
     reward = make_reward(MUSIC, str(path))
     tokens = np.stack([MUSIC.encode(UP + " off" * 8), MUSIC.encode(UP.replace("4", "5") + " off" * 8)])
@@ -69,6 +69,6 @@ def test_a_taste_for_high_notes_becomes_a_reward(tmp_path, caplog):
 
 
 def test_choices_at_random_are_told(tmp_path, caplog):
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     make_reward(MUSIC, str(rated(tmp_path, lambda text: rng.random())))
     assert "80 choices, of which" in caplog.messages[0] and "rate more" in caplog.messages[0]
