@@ -51,6 +51,8 @@ SMALL = {
     "sample": [*DRAW, "--num", "2"],
     "evaluate": [*DRAW, "--num", "4"],
     "report": ["--num", "4"],
+    "play": ["--num", "2"],
+    "rate": ["--num", "2"],
     "export": ["--force"],
     "import-magenta": ["--force"],
     "benchmark": [*TUNE, "--force", "--calls", "4", "--seeds", "1"],
@@ -107,6 +109,8 @@ def folder(tmp_path_factory):
     for place in ("path/to/molecules.smi", "mine.smi", "generated.smi"):
         shutil.copy(path / "few.smi", path / place)
     shutil.copytree(midi, path / "tunes")
+    pair = "C4 hold E4 hold,G4 hold A4 hold"
+    (path / "ratings.csv").write_text("left,right,better\n" + f"{pair},left\n{pair},right\n" * 6)
     shutil.copy(next(midi.iterdir()), path / "waltz.mid")
     (path / "note_rnn.ckpt").mkdir()  # an example names the checkpoint's prefix; the folder it lies in will do as well
     write_magenta(path / "note_rnn.ckpt")
