@@ -37,10 +37,10 @@ def play(
     inputs.at_least(1, num=num)
     played = inputs.given({"tempo": tempo})
     if isinstance(what, Run) or folder_of(what) is not None or (Path(what) / "config.yaml").exists():
-        what = inputs.as_run(what)
-        chosen = what.reward_spec if reward is None else reward
+        run = inputs.as_run(what)
+        chosen = run.reward_spec if reward is None else reward
         drawn = sample(
-            what, num, reward=chosen, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale,
+            run, num, reward=chosen, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale,
             seed=seed, playing=played, quiet=quiet,
         )  # fmt: skip
         domain, texts = drawn.domain, list(drawn)

@@ -91,7 +91,8 @@ def test_in_the_browser(page):
 
 def test_of_a_run(tmp_path):
     assert st.play("music", num=2, bars=1, out=tmp_path / "deep" / "a.html", quiet=True) == tmp_path / "deep" / "a.html"
-    assert (tmp_path / "deep" / "a.html").read_text().count("<article") == 2
+    text = (tmp_path / "deep" / "a.html").read_text()
+    assert text.count("<article") == 2 and "<h1>seqtutor: music</h1>" in text
 
 
 def test_what_does_not_sound(tmp_path):
