@@ -58,7 +58,7 @@ def _lines(found: Any) -> list[str]:
     more = [f"{name} {weight:+.2f}" for name, weight in by_weight[:SHOWN] if weight > 0]
     less = [f"{name} {weight:+.2f}" for name, weight in by_weight[::-1][:SHOWN] if weight < 0]
     return [
-        f"{found.count} choices; {share:.0%} of them predicted from the others{interval}; 50 % is chance",
+        f"{found.num} choices; {share:.0%} of them predicted from the others{interval}; 50 % is chance",
         f"more of: {', '.join(more) or 'nothing'}",
         f"less of: {', '.join(less) or 'nothing'}",
         "nats of odds for a standard deviation more of each",

@@ -37,13 +37,13 @@ class FittedChoices(NamedTuple):
       weights: of each of the domain's `features`, in nats of odds; those that tell nothing apart are left out.
       spread: of each of these, the standard deviation of weight times feature among the sequences rated.
       accuracy: share of the choices that is predicted from the others, with its 95 % interval; 0.5 is chance.
-      count: choices that count.
+      num: choices that count.
     """
 
     weights: dict[str, float]
     spread: dict[str, float]
     accuracy: Estimate
-    count: int
+    num: int
 
     @property
     def tells(self) -> bool:

@@ -97,7 +97,7 @@ def _learned(domain: Domain, path: Path) -> Reward:
     found = fit_choices(domain, path)
     if not found.tells:
         LOG.warning(
-            f"{path}: {found.count} choices, of which {found.accuracy.value:.0%} are predicted by the others, not "
+            f"{path}: {found.num} choices, of which {found.accuracy.value:.0%} are predicted by the others, not "
             "surely more than by chance: rate more"
         )
     return domain.weighing(found.weights)

@@ -39,7 +39,7 @@ def figures_table(report: Report) -> Markup:
 
     def row(name: str, note: MetricNote) -> Markup:
         cells = joined(
-            _cell(of.get(name), other and other.get(name)) for of, other in zip(columns, against, strict=True)
+            _cell(of.get(name), other.get(name) if other else None) for of, other in zip(columns, against, strict=True)
         )
         better = note.better and f"{note.better} is better"
         words = "; ".join(filter(None, (note.unit, better)))

@@ -5,6 +5,9 @@ The thing x is preferred to y with probability 1 / (1 + exp(-w (x - y))): w x is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from seqtutor.stats.estimate import Estimate, RatioSums
@@ -34,7 +37,7 @@ def fit(differences: np.ndarray, penalty: float) -> np.ndarray:
 
 def fitted(differences: np.ndarray, seed: int = 0) -> np.ndarray:
     """`fit` with the penalty of `PENALTIES` under which choices that are left out are likeliest."""
-    scores = [_left_out(differences, lambda train, penalty=penalty: fit(train, penalty), seed) for penalty in PENALTIES]
+    scores = [_left_out(differences, partial(fit, penalty=penalty), seed) for penalty in PENALTIES]
     best = int(np.argmax([-np.logaddexp(0, -score).sum() for score in scores]))
     return fit(differences, PENALTIES[best])
 
@@ -51,7 +54,7 @@ def _loss(differences: np.ndarray, w: np.ndarray, penalty: float) -> float:
     return float(np.logaddexp(0, -differences @ w).sum() + penalty * w @ w / 2)
 
 
-def _left_out(differences: np.ndarray, fit_to, seed: int) -> np.ndarray:
+def _left_out(differences: np.ndarray, fit_to: Callable[[np.ndarray], np.ndarray], seed: int) -> np.ndarray:
     """w d of each choice, w being fitted to the parts that it is not in, [N]."""
     part = np.random.default_rng([seed, len(differences)]).permutation(len(differences)) % FOLDS
     found = np.zeros(len(differences))

@@ -55,7 +55,7 @@ def test_what_choices_say(ratings, capsys):
         r"12 choices; \d+ % of them predicted.*50 % is chance", first.replace("%", " %").replace("  ", " ")
     )
     assert more.startswith("more of: ") and less.startswith("less of: ") and "nats" in unit
-    assert st.fit_ratings(ratings).count == 12
+    assert st.fit_ratings(ratings).num == 12
 
 
 def test_choices_are_a_reward(prior, ratings, tmp_path):

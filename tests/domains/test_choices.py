@@ -58,7 +58,7 @@ def rated(folder, like, count=80):
 def test_a_taste_for_high_notes_becomes_a_reward(tmp_path, caplog):
     path = rated(tmp_path, lambda text: sum(symbol.endswith("5") for symbol in text.split()))
     found = fit_choices(MUSIC, path)
-    assert 60 < found.count < 80 and found.accuracy.value > 0.85 and found.tells
+    assert 60 < found.num < 80 and found.accuracy.value > 0.85 and found.tells
     assert max(found.weights, key=found.weights.get) == "octave: C5 to B5"
     reward = make_reward(MUSIC, str(path))
     tokens = np.stack([MUSIC.encode(UP + " off" * 8), MUSIC.encode(UP.replace("4", "5") + " off" * 8)])
