@@ -18,7 +18,7 @@ from seqtutor.stats import bradley_terry
 from seqtutor.stats.estimate import Estimate
 
 COLUMNS = ("left", "right", "better")
-LEAST, MOST = 10, 100_000  # choices
+LEAST, MOST = 10, 10_000  # choices
 
 
 class Choice(NamedTuple):

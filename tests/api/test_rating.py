@@ -68,7 +68,9 @@ def test_choices_are_a_reward(prior, ratings, tmp_path):
     said = error_of(st.tune, prior, reward=str(ratings), settings=FEW, out=tmp_path / "run", resume=True, quiet=True)
     assert "the reward file has changed" in said
     ratings.unlink()
-    assert "no such file" in error_of(st.tune, prior, reward=str(ratings), settings=FEW, out=tmp_path / "x", quiet=True)
+    assert "cannot read the reward file" in error_of(
+        st.tune, prior, reward=str(ratings), settings=FEW, out=tmp_path / "x", quiet=True
+    )
 
 
 def test_what_is_refused(prior, capsys):
