@@ -21,11 +21,10 @@ SHOWN = 6  # weights of each sign
 @click.option("--tempo", type=float, metavar="BPM", help="Quarter notes a minute; default: 80.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed; default: the run's.")
 @click.option("--out", type=options.PATH, metavar="FILE", default="rate.html", show_default=True, help="The page.")
-@options.settings("domain.key=G, for RATINGS.csv")
 @options.terminal()
 def rate(
     path: Path, num: int, particles: int, c: float | None, length: int | None, bars: int | None, range: str | None,
-    scale: str | None, tempo: float | None, seed: int | None, out: Path, overrides: tuple[str, ...], quiet: bool,
+    scale: str | None, tempo: float | None, seed: int | None, out: Path, quiet: bool,
 ) -> None:  # fmt: skip
     """Teach your taste: a page of pairs of melodies to choose between, or what a file of choices says.
 
@@ -33,15 +32,11 @@ def rate(
     that file this command says how well the choices are predicted from one another, and what they prefer.
     """
     from seqtutor import api
-    from seqtutor.config import assignments
-    from seqtutor.errors import UserError
 
     if path.suffix.lower() == ".csv":
-        for line in _lines(api.fit_ratings(path, settings=assignments(overrides))):
+        for line in _lines(api.fit_ratings(path)):
             options.say(line)
         return
-    if overrides:
-        raise UserError("--set is for RATINGS.csv; a run has its domain")
     file = api.rate(
         path, num=num, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale, tempo=tempo,
         seed=seed, out=out, quiet=quiet,

@@ -73,9 +73,7 @@ def test_choices_are_a_reward(prior, ratings, tmp_path):
     )
 
 
-def test_what_is_refused(prior, capsys):
-    assert command(["rate", str(prior), "--set", "domain.key=G"]) == 2
-    assert "--set is for RATINGS.csv" in capsys.readouterr().err
+def test_molecules_are_not_chosen_between():
     assert "choices are of melodies, not of domain 'molecules'" in error_of(st.rate, "molecules", num=1, quiet=True)
 
 
