@@ -34,9 +34,8 @@ def rate(
         playing=inputs.given({"tempo": tempo}), quiet=quiet,
     )  # fmt: skip
     texts = list(drawn)
-    page = drawn.domain.rating_page(f"seqtutor: rate {run.path if isinstance(run, Run) else run}", list(
-        zip(texts[::2], texts[1::2], strict=True)
-    ))  # fmt: skip
+    pairs = list(zip(texts[::2], texts[1::2], strict=True))
+    page = drawn.domain.rating_page(f"seqtutor: rate {run.path if isinstance(run, Run) else run}", pairs)
     file = Path(out)
     make_folder(file.parent)
     write_text(file, page)
