@@ -74,7 +74,7 @@ def test_without_arguments_it_shows_the_help(capsys):
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["tuen"], "unknown command 'tuen'; did you mean tune?"),
+        (["tuen"], "unknown command 'tuen'; did you mean tune, rate?"),
         (["data", "lst"], "unknown command 'lst'; did you mean list?"),
         (["sample", "runs/x", "--nmu", "3"], "--num"),
         (["sample", "runs/x"], "Missing option '--num'"),
