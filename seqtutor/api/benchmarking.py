@@ -189,14 +189,13 @@ def _row(prior: Run, config: Config, folder: Path, quiet: bool) -> Row:
     """The row of one run, which is tuned, or continued, unless it has ended."""
     task = config.tune.reward.removeprefix("task(").removesuffix(")")
     run = RunFolder(folder)
-    asked, summary = configs.to_tree(config)["tune"], folder / "summary.json"
-    if summary.exists():
-        found = json.loads(summary.read_text(encoding="utf-8"))
-        if found["tune"] == asked:
-            return dict(found["row"])
+    asked, found = configs.to_tree(config)["tune"], run.summary()
+    row = found.get("row")
+    if found.get("tune") == asked and isinstance(row, dict) and set(COLUMNS) <= row.keys():
+        return row
     tune(prior, config, out=folder, resume=True, quiet=quiet)
     row = {"task": task, "seed": config.seed, **_figures(run, config.tune.batch)}
-    write_text(summary, json.dumps({"tune": asked, "row": row}, indent=1) + "\n")
+    write_text(run.summary_file, json.dumps({"tune": asked, "row": row}, indent=1) + "\n")
     return row
 
 

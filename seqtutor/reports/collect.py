@@ -16,10 +16,12 @@ import numpy as np
 from seqtutor.config import to_tree
 from seqtutor.domains.base import Domain, MetricNote
 from seqtutor.domains.neighbours import Neighbour
+from seqtutor.errors import UserError
 from seqtutor.evaluation.evaluate import Study, Subject, common_c, measure
 from seqtutor.evaluation.results import Results
 from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.system.input_files import open_text
 
 FIRST = 16  # sequences of all runs together that are shown as they were drawn, but LEAST of each
 LEAST = 4
@@ -156,7 +158,7 @@ def collect(subjects: Sequence[Subject], study: Study, reward: str, missing: str
 def read_history(path: Path) -> dict[str, np.ndarray]:
     """The columns of a history.csv by name, float [rows], NaN for a cell without a number; none if unreadable."""
     columns: dict[str, list[float]] = {}
-    with contextlib.suppress(OSError, csv.Error), open(path, encoding="utf-8", errors="replace", newline="") as file:
+    with contextlib.suppress(OSError, UserError, csv.Error), open_text(path) as file:
         for row in csv.DictReader(file):
             for name, value in row.items():
                 if name is not None:  # what is after the last column of a damaged line

@@ -11,6 +11,7 @@ from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.system.files import write_text, writing
+from seqtutor.system.input_files import open_text
 
 
 class Clock:
@@ -20,7 +21,7 @@ class Clock:
         """Goes on from the last row of history.csv with a step of at most `until`, if there is one."""
         self._before, self._started = 0.0, time.perf_counter()
         if path.exists() and until > 0:
-            with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            with open_text(path) as file:
                 for row in csv.DictReader(file):
                     with contextlib.suppress(KeyError, TypeError, ValueError):  # a line cut off by a kill
                         if int(row["step"]) <= until:
@@ -46,7 +47,8 @@ class History:
         self._path = path
         self._columns: list[str] | None = None
         if os.path.lexists(path):  # a link is replaced by a file
-            text = path.read_text(encoding="utf-8", errors="replace")
+            with open_text(path) as file:
+                text = file.read()
             lines = text[: text.rfind("\n") + 1].splitlines()
             if lines:
                 self._columns = next(csv.reader(lines[:1]))

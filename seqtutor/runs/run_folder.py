@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from seqtutor.config import Config, from_tree, strict_yaml, to_tree
 from seqtutor.errors import UserError
 from seqtutor.runs.writer import only_writer
 from seqtutor.system.files import write_text, writing
+from seqtutor.system.input_files import read_text
 from seqtutor.system.versions import versions
 
 # What a run and the commands that read it write into its folder: all that --force may remove.
@@ -22,6 +24,8 @@ CONTENTS = (
     "evaluation.json", "evaluation.csv", "report.html", "config.yaml",
 )  # fmt: skip
 
+
+MOST_SUMMARY = 1 << 20  # bytes of summary.json, which has about a thousand
 
 CHANGED = {
     "data": "the data have changed since the training began",
@@ -49,6 +53,11 @@ class RunFolder:
     def history_file(self) -> Path:
         """One row per logging step."""
         return self.path / "history.csv"
+
+    @property
+    def summary_file(self) -> Path:
+        """The figures of a run that has ended."""
+        return self.path / "summary.json"
 
     def check(
         self, config: Config, about: dict[str, Any], resume: bool, force: bool, longer: Sequence[str] = ()
@@ -151,6 +160,14 @@ class RunFolder:
         if not isinstance(grown, list):
             raise UserError(f"{self.config_file}: `run` is not as seqtutor writes it; train it again")
         return about
+
+    def summary(self) -> dict[str, Any]:
+        """What summary.json says, which is written last; nothing where there is none, or none that can be read."""
+        try:
+            tree = json.loads(read_text(self.summary_file, MOST_SUMMARY))
+        except (OSError, UserError, ValueError, RecursionError):
+            return {}
+        return tree if isinstance(tree, dict) else {}
 
     def _tree(self) -> dict[str, Any]:
         try:

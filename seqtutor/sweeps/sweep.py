@@ -134,7 +134,7 @@ def _finish(job: Job, prior: Run, reward: Reward, quiet: bool) -> None:
         for particles in dict.fromkeys((1, job.particles)):
             reward.restore(fresh)
             found |= _evaluate(subject, job.config, reward, path, quiet, particles)
-    write_text(path / "summary.json", json.dumps(found, indent=1) + "\n")
+    write_text(job.run.summary_file, json.dumps(found, indent=1) + "\n")
 
 
 def _evaluate(
@@ -193,12 +193,11 @@ def _row(job: Job) -> Row:
 
 def _found(job: Job) -> dict[str, Any]:
     """What a point's summary.json says; nothing where it was evaluated with another number of particles."""
-    try:
-        found: dict[str, Any] = json.loads((job.run.path / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {"status": UNFINISHED}
-    asked = found["status"] == DIVERGED or found.get("particles", 1) == job.particles
-    return found if asked else {"status": UNFINISHED}
+    found = job.run.summary()
+    asked = found.get("particles", 1) == job.particles and all(isinstance(found.get(name), dict) for name in FIGURES)
+    return (
+        found if found.get("status") == DIVERGED or (found.get("status") == DONE and asked) else {"status": UNFINISHED}
+    )
 
 
 def _figures(found: Mapping[str, Any]) -> Row:

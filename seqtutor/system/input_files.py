@@ -36,6 +36,14 @@ def open_input(path: Path) -> io.BufferedReader:
         raise
 
 
+def open_text(path: Path) -> io.TextIOWrapper:
+    """A file to read text from, UTF-8, its line ends as they are; bytes that are none stand as U+FFFD.
+
+    Raises as `open_input`.
+    """
+    return io.TextIOWrapper(open_input(path), encoding="utf-8", errors="replace", newline="")
+
+
 def read_text(path: Path, most: int) -> str:
     """A file's text, UTF-8. Raises UserError as `open_input`, and for more than `most` bytes; OSError; ValueError."""
     with open_input(path) as file:

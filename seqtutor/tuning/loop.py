@@ -27,6 +27,7 @@ from seqtutor.runs.history import Clock, History
 from seqtutor.runs.run import Run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.tensorboard import TensorBoard
+from seqtutor.system.input_files import open_text
 from seqtutor.system.interrupt import Interrupt, stop
 from seqtutor.system.progress import LOG, Progress
 from seqtutor.tuning.best_sequences import NAME
@@ -94,7 +95,7 @@ def _restore(tuner: Tuner, run: RunFolder) -> int:
 
 def first_distinct(history: Path) -> float:
     """The share of distinct sequences in the first round, whose policy was the prior; nan where it cannot be read."""
-    with contextlib.suppress(OSError, StopIteration, KeyError, ValueError), open(history, encoding="utf-8") as file:
+    with contextlib.suppress(OSError, StopIteration, KeyError, ValueError), open_text(history) as file:
         return float(next(csv.DictReader(file))["distinct"])
     return math.nan
 

@@ -1,6 +1,7 @@
 """Drawing from a run: repeatable, the first of many are the few, and what is written is what was drawn."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
-from seqtutor.evaluation.draw import Draw, Target, draw
+from seqtutor.evaluation.draw import FIRST, Draw, Target, draw
 from seqtutor.evaluation.sample import write
 from seqtutor.runs.run import load_run
 
@@ -96,6 +97,20 @@ def test_files_of_the_domain_and_arrays(make_run, tmp_path):
             "tokens": tokens, "lengths": lengths, "primer": primers, "log_prob": log_prob, "log_prior": log_prior,
         }.items():  # fmt: skip
             np.testing.assert_array_equal(arrays[name], value)
+
+
+def test_a_billion_sequences_begin_at_once_and_it_is_said_how_long_they_take(make_run, capsys, monkeypatch):
+    """Each batch is drawn when it is asked for, and a few of them tell how long all will take."""
+    now = itertools.count(0.0, 2.0)
+    monkeypatch.setattr("seqtutor.evaluation.draw.time.monotonic", lambda: next(now))
+    batches = draw(load_run(make_run()), Draw(10**9, 0, 16))
+    for _ in range(2 * FIRST):
+        assert len(next(batches).sequences.tokens) == 16
+    assert capsys.readouterr().err == ""
+    next(batches)
+    next(batches)
+    said = f"1,000,000,000 sequences: about {10**9 / 16 / FIRST * 2 / 3600:,.0f} more hours at this rate"
+    assert capsys.readouterr().err == f"warning: {said}\n"
 
 
 def test_an_unknown_format_leaves_nothing(make_run, tmp_path):

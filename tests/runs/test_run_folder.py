@@ -1,5 +1,7 @@
 """The run folder: nothing is overwritten unasked, and history.csv survives kills at any byte."""
 
+import json
+import os
 import platform
 from importlib import metadata
 
@@ -10,8 +12,10 @@ import yaml
 import seqtutor
 from seqtutor.config import from_tree, to_tree
 from seqtutor.errors import UserError
-from seqtutor.runs.history import History
+from seqtutor.reports.collect import read_history
+from seqtutor.runs.history import Clock, History
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.sweeps.sweep import Job
 
 CONFIG = from_tree({"domain": {"name": "music"}, "seed": 5}, "test")
 OTHER = CONFIG.model_copy(update={"seed": 6})
@@ -150,6 +154,26 @@ WHOLE = "step,loss,note\n10,0.25,n1\n20,0.2,n2\n30,0.166667,n3\n40,0.142857,n4\n
 def write(history, rows):
     for row in rows:
         history.add(row)
+
+
+@pytest.mark.parametrize("how", ["fifo", "device"])
+def test_a_history_without_an_end_is_not_read(tmp_path, how):
+    """Whoever made the folder may have put anything there."""
+    path = tmp_path / "history.csv"
+    os.mkfifo(path) if how == "fifo" else path.symlink_to("/dev/zero")
+    for read in (lambda: Clock(path, 1), lambda: History(path, 1)):
+        with pytest.raises(UserError, match="which may never end"):
+            read()
+    assert read_history(path) == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 100_000, '{"status": "done"}', '{"status": ["done"]}',
+                                  '{"status": "done", "reward": 1, "kl_sequence": [], "objective": {}}'])  # fmt: skip
+def test_a_summary_that_is_none_counts_as_unfinished(tmp_path, text):
+    run = RunFolder(tmp_path)
+    run.summary_file.write_text(text)
+    assert run.summary() == (json.loads(text) if text.startswith('{"') else {})
+    assert not Job(None, None, run).finished
 
 
 def test_history_is_read_by_pandas(tmp_path):
