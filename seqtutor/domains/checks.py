@@ -26,8 +26,8 @@ def check_domain(domain: Domain, texts: Sequence[str]) -> None:
     """Checks a domain on some of its texts, and on sequences of random tokens.
 
     Checked are: texts become tokens and texts again; every row of tokens has a text; the default reward is finite,
-    float32 [N, T], 0 after a sequence's end, and depends on nothing but the sequence; growing prefixes earn the same;
-    no reward exceeds its bound; state comes back; statistics do not depend on the batches.
+    float32 [N, T], 0 after a sequence's end, and depends on nothing but the sequence; its shares sum to it; growing
+    prefixes earn the same; no reward exceeds its bound; state comes back; statistics do not depend on the batches.
 
     Args:
       domain: without a vocabulary it is given that of the texts.
@@ -78,6 +78,12 @@ def _check_vocabulary(domain: Domain, rule: _Rules) -> None:
     rule(ended == (symbol is not None), "its vocabulary has an end token just if it has an end_symbol")
     if vocabulary.end is not None:
         rule(vocabulary.symbols[vocabulary.end] == symbol, f"the end token is not the end_symbol {symbol!r}")
+    allowed = domain.allowed
+    if allowed is not None:
+        shape = isinstance(allowed, np.ndarray) and allowed.shape == (vocabulary.size,) and allowed.dtype == bool
+        rule(shape, "allowed is not an array bool [A]")
+        rule(bool(allowed.any()), "no token is allowed")
+        rule(vocabulary.end is None or bool(allowed[vocabulary.end]), "the end token is not allowed")
     rule(isinstance(domain.length, int) and domain.length >= 1, f"length is {domain.length!r}, not a number of tokens")
     rule(bool(domain.default_reward), "it has no default_reward")
 
@@ -159,6 +165,8 @@ def _check_reward(reward: Reward, tokens: np.ndarray, lengths: np.ndarray, pad: 
     rule(np.array_equal(reward(tokens, lengths).total, total), "a reward differs in a second call, its state restored")
     if reward.has_history:
         return
+    parts = sum(reward.shares(tokens, lengths).values())
+    rule(np.allclose(parts, total, rtol=1e-4, atol=1e-4), "the shares of a reward do not sum to its total")
     rule(np.array_equal(reward(tokens[:1], lengths[:1]).total, total[:1]), "a reward depends on the rest of the batch")
     wider = np.concatenate([tokens, np.full((len(tokens), 3), pad, np.int32)], axis=1)
     widened = reward(wider, lengths).total

@@ -9,7 +9,7 @@ import pytest
 import seqtutor as st
 from seqtutor.cli.main import run as command
 from tests.api.test_training import error_of
-from tests.support.browser import CHROMIUM, browser
+from tests.support.browser import CHROMIUM, browser, named_controls
 from tests.support.commands import untrained
 
 FEW = {"tune.rounds": 1, "tune.batch": 4, "tune.minibatch": 4, "tune.variant": "g"}
@@ -107,4 +107,5 @@ def test_in_the_browser(page):
         assert name == "ratings.csv" and rows[0] == "left,right,better"
         assert [row.rpartition(",")[2] for row in rows[1:]] == ["left", "right", ""]
         assert tab.complaints() == [] and not tab.run("unsaved")
+        assert {"Which is better?", "A", "B", "neither", "play or stop melody A"} <= set(named_controls(tab))
         assert [address.partition(":")[0] for address in tab.addresses()] == ["file"]

@@ -83,6 +83,13 @@ class Counting(LetterReward):
         return Rewards(found.total * Counting.calls, found.components)
 
 
+class Halved(LetterReward):
+    """Its shares are half of what it gives."""
+
+    def shares(self, tokens, lengths):
+        return {"half": self(tokens, lengths).total / 2}
+
+
 class Batches(LetterStatistics):
     """Counts its batches."""
 
@@ -113,6 +120,10 @@ class Batches(LetterStatistics):
         (with_(reward=lambda self, terms: Longer(self, terms)), "a prefix earns another reward than token 0"),
         (with_(reward=lambda self, terms: Bounded(self, terms)), "above its bound, most = 0"),
         (with_(reward=lambda self, terms: Counting(self, terms)), "differs in a second call"),
+        (with_(allowed=np.ones(3, bool)), "allowed is not an array bool"),
+        (with_(allowed=np.zeros(5, bool)), "no token is allowed"),
+        (with_(allowed=np.arange(5) > 0), "the end token is not allowed"),
+        (with_(reward=lambda self, terms: Halved(self, terms)), "shares of a reward do not sum"),
         (with_(statistics=lambda self, reference, seed: Batches(self, reference)), "statistic batches depends"),
     ],
 )  # fmt: skip

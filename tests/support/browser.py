@@ -89,6 +89,18 @@ class Page:
         path.write_bytes(base64.b64decode(shot["data"]))
 
 
+CONTROLS = {"button", "checkbox", "radio", "radiogroup", "group", "link", "DisclosureTriangle"}
+
+
+def named_controls(tab: Page) -> list[str]:
+    """What a screen reader calls each control of the page, in order. Fails for one without a name."""
+    nodes = tab.call("Accessibility.getFullAXTree")["nodes"]
+    shown = [node for node in nodes if not node["ignored"] and node["role"]["value"] in CONTROLS]
+    names = [node.get("name", {}).get("value", "") for node in shown]
+    assert all(names), [node["role"]["value"] for node in shown]
+    return names
+
+
 @contextmanager
 def browser() -> Iterator[Page]:
     """A tab of a new browser that knows nothing of any other; ends with it."""

@@ -11,7 +11,7 @@ from seqtutor.cli.main import run
 from seqtutor.domains.music.earned import amount, table
 from seqtutor.domains.music.meter import Meter
 from tests.api.test_training import error_of
-from tests.support.browser import CHROMIUM, browser
+from tests.support.browser import CHROMIUM, browser, named_controls
 
 ABC = "X:1\nL:1/16\nK:C\nC4 E4 G4 c4 |\n\nX:2\nL:1/16\nK:C\nG8 z4 G,4 |\n"
 
@@ -85,6 +85,13 @@ def test_in_the_browser(page):
         assert tab.run(f"{button}[1].click(), {button}[1].textContent") == "Play" and tab.run("playing === null")
         assert tab.run("document.getElementById('kept').disabled")
         assert tab.run("document.querySelector('input').click(), !document.getElementById('kept').disabled")
+        names = named_controls(tab)
+        assert [name.partition(" two ")[0] for name in names if "two" in name][:3] == [
+            "play or stop",
+            "keep",
+            "MIDI of",
+        ]
+        assert sum(name.startswith("What earned what: ") for name in names) == 2
         assert tab.complaints() == []
         assert [address.partition(":")[0] for address in tab.addresses()] == ["file"]
 
