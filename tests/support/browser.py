@@ -89,16 +89,15 @@ class Page:
         path.write_bytes(base64.b64decode(shot["data"]))
 
 
-CONTROLS = {"button", "checkbox", "radio", "radiogroup", "group", "link", "DisclosureTriangle"}
+CONTROLS = {"button", "checkbox", "radio", "link", "DisclosureTriangle"}
 
 
 def named_controls(tab: Page) -> list[str]:
-    """What a screen reader calls each control of the page, in order. Fails for one without a name."""
-    nodes = tab.call("Accessibility.getFullAXTree")["nodes"]
-    shown = [node for node in nodes if not node["ignored"] and node["role"]["value"] in CONTROLS]
-    names = [node.get("name", {}).get("value", "") for node in shown]
-    assert all(names), [node["role"]["value"] for node in shown]
-    return names
+    """What a screen reader calls each control of the page, and each group that has a name. Fails for one without."""
+    nodes = [node for node in tab.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
+    found = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes]
+    assert all(name for role, name in found if role in CONTROLS), found
+    return [name for role, name in found if name and role in CONTROLS | {"group"}]
 
 
 @contextmanager

@@ -86,11 +86,7 @@ def test_in_the_browser(page):
         assert tab.run("document.getElementById('kept').disabled")
         assert tab.run("document.querySelector('input').click(), !document.getElementById('kept').disabled")
         names = named_controls(tab)
-        assert [name.partition(" two ")[0] for name in names if "two" in name][:3] == [
-            "play or stop",
-            "keep",
-            "MIDI of",
-        ]
+        assert {name.partition(" two ")[0] for name in names if "two" in name} == {"play or stop", "keep", "MIDI of"}
         assert sum(name.startswith("What earned what: ") for name in names) == 2
         assert tab.complaints() == []
         assert [address.partition(":")[0] for address in tab.addresses()] == ["file"]
