@@ -1,5 +1,7 @@
 """A run knows where its data and its reward came from, and whether they are still what they were."""
 
+import contextlib
+
 import pytest
 import yaml
 
@@ -61,6 +63,22 @@ def test_a_reward_file_that_changed(prior, tmp_path, capsys):
     assert "the reward file has changed since the training began" in error_of(capsys, *longer)
     path.write_text(REWARD)
     assert run([*longer, "--quiet"]) == 0
+
+
+def test_a_sweep_whose_reward_file_changed(prior, tmp_path, capsys, monkeypatch):
+    """It is refused before any point begins, here or on a cluster."""
+    path, out = tmp_path / "mine.py", tmp_path / "sweep"
+    path.write_text(REWARD)
+    args = ["sweep", str(tmp_path / "words.yaml"), "--prior", str(prior), "--num", "4", "--out", str(out), "--quiet"]
+    args += ["--reward", f"{path}:f", "--variants", "psi"]
+    assert run(args) == 0
+    path.write_text(REWARD.replace("float", "-float"))
+    monkeypatch.setattr("seqtutor.sweeps.ray_engine.engine", lambda prior: contextlib.nullcontext(None))
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    for engine in ("local", "ray"):
+        line = error_of(capsys, *args, "--variants", "psi,g", "--resume", "--engine", engine)
+        assert "the reward file has changed since the training began" in line
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
 
 
 def test_a_run_that_does_not_say_so_is_resumed(prior, tmp_path):

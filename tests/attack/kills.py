@@ -19,7 +19,8 @@ from tests.attack.outcome import Attack
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 KILLS = 5  # of one run, at the most
 SECONDS = 600  # a whole run may take, on a busy machine
-TIMED = ("checkpoint.json", "config.yaml", "results.json")  # have times, or the versions and the place of the run
+# They have times, the place of the run, or (the last one, of a SavedModel) a random number.
+TIMED = ("checkpoint.json", "config.yaml", "results.json", "fingerprint.pb")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def jobs(runs: Path) -> dict[str, Job]:
         "pretrain": Job(["pretrain", str(runs / "prior.yaml"), "--set", "pretrain.epochs=12"], resume),
         **found,
         "sweep": Job(["sweep", *small, *longer, "--variants", "g,pg", "--c", "1,2", "--num", "100"], resume),
-        "benchmark": Job(["benchmark", "pmo", *molecules, "--tasks", "qed,drd2", "--calls", "40"], resume),
+        "benchmark": Job(["benchmark", "pmo", *molecules, "--tasks", "qed,median1", "--calls", "40"], resume),
         "sample": Job(["sample", str(runs / "psi"), "--num", "20000"]),
         "sample sdf": Job(["sample", str(runs / "molecules"), "--num", "2000", "--format", "sdf"]),
         "evaluate": Job(["evaluate", str(runs / "prior"), str(runs / "psi"), "--num", "20000"]),
