@@ -45,7 +45,7 @@ def read(path: Path) -> Arrays:
         return _variables(re.sub(r"\.(?:index|meta|data-\d+-of-\d+)$", "", str(path)), path)
     with tempfile.TemporaryDirectory() as folder:
         prefix = Path(folder, "model.ckpt")
-        prefix.write_bytes(magenta_bundle.read(path).checkpoint)
+        prefix.write_bytes(magenta_bundle.checkpoint_of(path))
         return _variables(str(prefix), path)
 
 

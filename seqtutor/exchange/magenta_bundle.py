@@ -1,7 +1,7 @@
-"""Magenta's bundles, `.mag`: a protocol buffer with the generator's name and a checkpoint, in one file (V1).
+"""Magenta's bundles, `.mag`: a protocol buffer that holds a checkpoint of TensorFlow's, of one file (V1).
 
 message GeneratorBundle {
-  GeneratorDetails generator_details = 1;  // whose field 1 is its name
+  GeneratorDetails generator_details = 1;  // not read
   repeated bytes checkpoint_file = 2;      // there is one
   bytes metagraph_file = 3;                // not read
   BundleDetails bundle_details = 4;        // not read
@@ -12,39 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from seqtutor.errors import UserError
 from seqtutor.system.input_files import open_input
 
 KIND = ".mag"
 MOST = 1 << 30  # bytes; those that Magenta has published have some ten megabytes
-_DETAILS, _CHECKPOINT = 1, 2
+_CHECKPOINT = 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # kinds of fields
 _SIZES = {_FIXED64: 8, _FIXED32: 4}
 
 
-class Bundle(NamedTuple):
-    """What of a bundle is read: the name of the generator, as "basic_rnn", and the bytes of the checkpoint."""
-
-    generator: str
-    checkpoint: bytes
-
-
-def read(path: Path) -> Bundle:
-    """A bundle. Raises UserError for a file that is none, that cannot be read, or that has several checkpoints."""
+def checkpoint_of(path: Path) -> bytes:
+    """The checkpoint in a bundle. Raises UserError for a file that is none, or that has several."""
     try:
         with open_input(path) as file:
             data = file.read(MOST + 1)
         if len(data) > MOST:
             raise UserError(f"'{path}' is larger than {MOST >> 20} MiB; is it a bundle of Magenta's?")
-        fields = list(_fields(data))
-        details = [value for number, value in fields if number == _DETAILS]
-        names = [value for number, value in _fields(b"".join(details)) if number == 1]
-        checkpoints = [value for number, value in fields if number == _CHECKPOINT]
+        checkpoints = [value for number, value in _fields(data) if number == _CHECKPOINT]
         if len(checkpoints) != 1:
             raise ValueError(f"it has {len(checkpoints)} checkpoints, not one")
-        return Bundle("".join(name.decode() for name in names[-1:]), checkpoints[0])
+        return checkpoints[0]
     except (ValueError, OSError) as error:
         raise UserError(f"'{path}' is not a readable bundle of Magenta's: {error}") from None
 

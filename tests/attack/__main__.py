@@ -1,7 +1,7 @@
 """Attacks seqtutor for some minutes, and prints a table of what was tried and what failed. See scripts/attack.
 
 A command fails where something is lost, where it ends otherwise than with one line on standard error, where it takes
-over a minute for nothing, or more than 2 GB. Exit code 1 if anything failed.
+over a minute of processor time, or more than 2 GB. Exit code 1 if anything failed.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ import yaml
 from tests.attack import forks, outcome
 from tests.attack.outcome import Attack
 
-SECONDS = 120  # a busy machine may take twice the minute that is promised
 ABC = "X:1\nT:n\nM:4/4\nL:1/8\nK:C\n"
 NOTE = b"\0\x90\x3c\x40\x60\x80\x3c\0"
 
@@ -157,7 +156,7 @@ def with_many_units(folder: Path, runs: Path) -> Path:
 
 
 def _tried(what: str, args: list[str], folder: Path) -> outcome.Outcome:
-    fork = forks.start(args, folder / "said", SECONDS, SEQTUTOR_CACHE=folder / "cache")
+    fork = forks.start(args, folder / "said", SEQTUTOR_CACHE=folder / "cache")
     found = outcome.of(what, forks.end(fork)[0])
     shutil.rmtree(folder / "out", ignore_errors=True)
     return found

@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS = 60  # a command may say nothing for so long; more than that is a hang
+SECONDS = 60  # of processor time that a command may take, so that a busy machine changes nothing
+PATIENCE = 10  # times as long by the clock, for one that only waits
 MEGABYTES = 2048  # a command may take
 LEAVE = 15.0  # seconds for what a command has started to end after it
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl
@@ -62,7 +63,7 @@ class Fork:
     def is_over(self) -> bool:
         """Whether it has ended; it is ended if it takes too long or too much memory."""
         if self._code is None:
-            if time.monotonic() - self.begun > self._limit:
+            if time.monotonic() - self.begun > PATIENCE * self._limit or busy(self.pid) > self._limit:
                 self.give_up("hang")
             elif megabytes(self.pid) > MEGABYTES:
                 self.give_up("memory")
@@ -150,6 +151,15 @@ def children(pid: int) -> Mapping[int, str]:
                 )
             todo.append(child)
     return found
+
+
+def busy(pid: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    try:
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0.0
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
 def megabytes(pid: int) -> int:

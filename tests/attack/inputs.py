@@ -9,6 +9,7 @@ import random
 import resource
 import select
 import shutil
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -22,8 +23,6 @@ from tests.support.outcome import cheap, is_told
 
 BLOCK = 50  # cases of a kind that follow each other
 BLOCKS = 5  # of a fork, which begins with starting a molecule worker
-SECONDS = 60  # for a case; the first of a fork may take longer, see START
-START = 300
 # How often a kind's turn comes: those that train or load a network take longer.
 TURNS = {"run": 1, "resume": 0.1, "magenta": 0.5, "reinvent": 0.5}
 
@@ -62,12 +61,12 @@ def _tried(todo: Sequence[tuple[str, int]], folder: Path, runs: Path) -> Attack:
 
 def _heard(pipe: IO[bytes], fork: forks.Fork) -> Iterator[Outcome]:
     """What a fork says of its cases; it is ended if it says nothing for too long, or takes too much memory."""
-    rest, patience = b"", float(START)
+    rest = b""
     while True:
-        waited = 0.0
+        since, before = time.monotonic(), forks.busy(fork.pid)
         while not select.select([pipe], [], [], 0.2)[0]:
-            waited += 0.2
-            if waited > patience:
+            waited = max(forks.busy(fork.pid) - before, (time.monotonic() - since) / forks.PATIENCE)
+            if waited > forks.SECONDS:
                 fork.give_up(outcome.HANG)
             fork.is_over()  # which looks at its memory
         block = pipe.read(1 << 16)
@@ -75,7 +74,6 @@ def _heard(pipe: IO[bytes], fork: forks.Fork) -> Iterator[Outcome]:
             return
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
-            patience = SECONDS
             yield _judged(**json.loads(line))
 
 

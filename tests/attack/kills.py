@@ -18,7 +18,7 @@ from tests.attack.outcome import Attack
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 KILLS = 5  # of one run, at the most
-SECONDS = 600  # a whole run may take, on a busy machine
+SECONDS = 300  # of processor time that a whole run may take
 # They have times, the place of the run, or (the last one, of a SavedModel) a random number.
 TIMED = ("checkpoint.json", "config.yaml", "results.json", "fingerprint.pb")
 

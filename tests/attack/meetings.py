@@ -14,7 +14,7 @@ from tests.attack import forks, outcome
 from tests.attack.kills import Job, differences, tree
 from tests.attack.outcome import Attack
 
-SECONDS = 600  # a whole run may take, on a busy machine
+SECONDS = 300  # of processor time that a whole run may take, and that a worker may take to begin
 
 
 def writers(rng: random.Random, folder: Path, runs: Path) -> Attack:

@@ -19,7 +19,6 @@ BODIES = (
     "return [[]] * len(texts)", "return [10**400] * len(texts)", "return [float('nan')] * len(texts)",
     "return [1j] * len(texts)", "import numpy; numpy.seterr(all='raise'); return [1e38] * len(texts)",
     f"import os; os.chdir('/'); {ZERO}", f"import warnings; warnings.simplefilter('error'); {ZERO}",
-    f"import sys; sys.stdout = sys.stderr = None; {ZERO}",
     f"print('x' * 10**5); {ZERO}", f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {ZERO}",
     f"import random, numpy; random.seed(0); numpy.random.seed(0); {ZERO}", f"import os; os.environ.clear(); {ZERO}",
     f"import threading; threading.Thread(target=lambda: 1 / 0).start(); {ZERO}",

@@ -22,7 +22,8 @@ def end(work, seconds=60): return forks.end(forks.Fork(work, said, seconds))[0]
 def leave(): subprocess.Popen(["sleep", "100"]); return 3
 well = end(lambda: os.write(2, b"a word") * 0 + 7)
 print(well.code, well.said, well.broke, well.left)
-print(end(lambda: time.sleep(100), 0.2).broke)
+print(end(lambda: time.sleep(100), 0.05).broke)
+print(end(lambda: sum(iter(int, 1)), 0.1).broke)
 print(end(lambda: bytearray(400 << 20) and time.sleep(100)).broke)
 left = end(leave)
 print(left.code, left.left)
@@ -76,7 +77,9 @@ def test_forks(tmp_path):
     """How a process ends, what it says, and what it leaves; in a process without threads."""
     command = [sys.executable, "-c", FORKS, str(tmp_path / "said")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["7 a word  ()", "hang", "memory", "3 ('sleep 100 ',)", "-9"], done.stderr
+    assert done.stdout.splitlines() == ["7 a word  ()", "hang", "hang", "memory", "3 ('sleep 100 ',)", "-9"], (
+        done.stderr
+    )
 
 
 @pytest.mark.slow
