@@ -21,10 +21,10 @@ import numpy as np
 
 from seqtutor.errors import UserError, shown
 from seqtutor.system.files import whole_file
-from seqtutor.system.input_files import open_input
+from seqtutor.system.input_files import most_unpacked, open_input
 
-MOST_PICKLE = 1 << 24  # bytes of data.pkl; a network's names and shapes take some thousands
-MOST_NUMBERS = 1 << 31  # bytes of all storages that are read
+MOST_PICKLE = 1 << 22  # bytes of data.pkl; a network's names and shapes take some thousands
+MOST_NUMBERS = 1 << 31  # bytes of all storages that are read, and of all tensors
 TYPES = {"DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "LongStorage": "i8", "IntStorage": "i4"}
 _VALUES = frozenset(  # operations that put down what they hold
     ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "UNICODE", "BINUNICODE",
@@ -50,7 +50,7 @@ def load(path: Path) -> Any:
     """What was saved. Raises UserError for a file that is no such archive, is damaged, or holds more than allowed."""
     try:
         with open_input(path) as file, zipfile.ZipFile(file) as archive:
-            return _Machine(_Storages(archive)).run(_pickle(archive))
+            return _Machine(_Storages(archive, min(MOST_NUMBERS, most_unpacked(file)))).run(_pickle(archive))
     except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, EOFError) as error:
         raise UserError(
             f"cannot read '{path}' as a file of torch: {error}; if it is of before torch 1.6, load and save it there"
@@ -114,13 +114,17 @@ def _pickle(archive: zipfile.ZipFile) -> bytes:
 
 
 class _Storages:
-    """The arrays of an archive, one at a time."""
+    """The arrays of an archive, one at a time; `most` bytes of storages in all, and as many of tensors."""
 
-    def __init__(self, archive: zipfile.ZipFile):
-        self._archive, self._left = archive, MOST_NUMBERS
+    def __init__(self, archive: zipfile.ZipFile, most: int):
+        self._archive, self._left, self._tensors_left = archive, most, most
         self._folder = next((name.rpartition("/")[0] for name in archive.namelist() if name.endswith("data.pkl")), "")
         order = f"{self._folder}/byteorder"
-        self._order = ">" if order in archive.namelist() and archive.read(order).strip() == b"big" else "<"
+        said = b""
+        if order in archive.namelist():
+            with archive.open(order) as file:
+                said = file.read(8)
+        self._order = ">" if said.strip() == b"big" else "<"
 
     def read(self, kind: str, key: str, count: int) -> np.ndarray:
         """The numbers of a storage, [count]."""
@@ -132,6 +136,14 @@ class _Storages:
         if info.file_size != count * dtype.itemsize or self._left < 0:
             raise ValueError(f"storage {key} has another size than it says, or all of them are too large")
         return np.frombuffer(self._archive.read(info), dtype)
+
+    def tensor(self, storage: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+        """A copy of the part of a storage that a tensor is. Raises ValueError as `_view`, and for too many."""
+        view = _view(storage, offset, shape, strides)
+        self._tensors_left -= view.nbytes  # a storage may have many tensors
+        if self._tensors_left < 0:
+            raise ValueError("its tensors are too large")
+        return view.astype(view.dtype.newbyteorder("="))
 
 
 class _Machine:
@@ -213,7 +225,7 @@ class _Machine:
         if name == "collections.OrderedDict":
             self._stack.append({})
         elif name == "torch._utils._rebuild_tensor_v2":
-            self._stack.append(_tensor(*arguments[:4]))
+            self._stack.append(self._storages.tensor(*arguments[:4]))
         elif name == "torch._utils._rebuild_parameter":
             self._stack.append(arguments[0])
         else:
@@ -231,13 +243,12 @@ class _Machine:
         return self._storages.read(kind.name.rpartition(".")[2], str(key), int(count))
 
 
-def _tensor(storage: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
-    """The part of a storage that a tensor is, copied. Raises ValueError where it reaches beyond the storage."""
+def _view(storage: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    """The part of a storage that a tensor is. Raises ValueError where it reaches beyond the storage."""
     if not isinstance(storage, np.ndarray) or len(shape) != len(strides) or min((offset, *shape, *strides)) < 0:
         raise ValueError("a tensor has no storage or shape")
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     count = int(np.prod(shape, dtype=object))
     if (count and last >= storage.size) or count > storage.size:
         raise ValueError("a tensor reaches beyond its storage")
-    of = np.lib.stride_tricks.as_strided(storage[offset:], shape, [each * storage.itemsize for each in strides])
-    return of.astype(of.dtype.newbyteorder("="))
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, [each * storage.itemsize for each in strides])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.system.files import whole_file
-from seqtutor.system.input_files import open_input
+from seqtutor.system.input_files import PACKED_TO, most_unpacked, open_input
 
 KIND = ".parquet"
 BLOCK = 10_000  # rows held at once
@@ -27,7 +27,8 @@ def check() -> None:
 def column(path: Path, name: str, find: Callable[[list[str]], int | None]) -> Iterator[Record | Rejected]:
     """Every cell of a column, as NAME:ROW; find: which of the columns' names it is, None if none.
 
-    Raises UserError: pyarrow is not installed, there is no such column, or the file is damaged or cannot be read.
+    Raises UserError: pyarrow is not installed, there is no such column, or the file is damaged, cannot be read, or
+    unpacks to too much.
     """
     check()
     import pyarrow
@@ -42,13 +43,44 @@ def column(path: Path, name: str, find: Callable[[list[str]], int | None]) -> It
                 raise UserError(
                     f"'{path}' has no such column (columns found: {there}): name one, as {path.name}:COLUMN"
                 )
-            number = 0
-            for batch in file.iter_batches(BLOCK, columns=[names[at]]):
-                for value in batch.column(0).to_pylist():
-                    number += 1
-                    yield _record(f"{name}:{number}", value)
+            flat = [i for i in range(file.metadata.num_columns) if file.schema.column(i).path == names[at]]
+            left = most_unpacked(raw)
+            if sum(_told_sizes(file.metadata, flat)) > left:
+                raise _too_large(path)
+            for number, value in enumerate(_cells(raw, names[at], bool(flat)), 1):
+                left -= 1 + (len(value) if isinstance(value, str) else 0)
+                if left < 0:
+                    raise _too_large(path)
+                yield _record(f"{name}:{number}", value)
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"cannot read '{path}' as Parquet: {str(error).splitlines()[0]}") from None
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(
+        f"'{path}' unpacks to more than {PACKED_TO} times its size; if you trust it, save it as .csv and give that file"
+    )
+
+
+def _told_sizes(metadata: Any, columns: Sequence[int]) -> Iterator[int]:
+    """The bytes of each piece of some columns, unpacked, as the file itself tells them."""
+    for group in range(metadata.num_row_groups):
+        yield from (metadata.row_group(group).column(at).total_uncompressed_size for at in columns)
+
+
+def _cells(raw: IO[bytes], name: str, flat: bool) -> Iterator[Any]:
+    """The cells of a column; flat: not of lists or records. A text that repeats is in memory once, as in the file."""
+    import pyarrow
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(raw, read_dictionary=[name] if flat else None) as file:
+        for batch in file.iter_batches(BLOCK, columns=[name]):
+            column = batch.column(0)
+            if isinstance(column, pyarrow.DictionaryArray):
+                values = column.dictionary.to_pylist()
+                yield from (None if at is None else values[at] for at in column.indices.to_pylist())
+            else:
+                yield from column.to_pylist()
 
 
 def _record(name: str, value: Any) -> Record | Rejected:

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import tracemalloc
 import zipfile
 from types import SimpleNamespace
 
@@ -194,6 +195,40 @@ def test_damaged_and_hostile_files_are_one_clear_line(tmp_path, saved, said, cap
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("member", ["data/0", "byteorder"])
+def test_a_bomb_is_not_unpacked(tmp_path, member):
+    """80 MiB of zeros in 80 KiB."""
+    zeros = 80 << 20
+    with zipfile.ZipFile(tmp_path / "a.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a/data.pkl", tensor(7 if member == "byteorder" else zeros // 4, 0, (7,), (1,)))
+        file.writestr(f"a/{member}", bytes(zeros))
+        if member == "byteorder":
+            file.writestr("a/data/0", bytes(28))
+    tracemalloc.start()
+    try:
+        found = torch_archive.load(tmp_path / "a.pt").tolist()
+    except UserError as error:
+        found = str(error)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == [0.0] * 7 if member == "byteorder" else "all of them are too large" in found
+    assert most < 10 << 20
+
+
+def test_the_tensors_of_one_storage_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch_archive, "MOST_NUMBERS", 100)
+    copies = tensor(7, 0, (7,), (1,)).replace(b"tQ", b"tQq\x00")[:-1]
+    again = copies[: copies.index(b"(V")] + b"h\x00" + copies[copies.index(b"q\x00") + 2 :]
+    for count, most in ((2, 3), (3, 4)):
+        pickle_of = b"](" + copies + again * count + b"e."
+        path = archive(tmp_path / f"{count}.pt", pickle_of, [range(7)])
+        if 28 * most <= 100:
+            assert [each.tolist() for each in torch_archive.load(path)] == [list(range(7))] * most
+        else:
+            with pytest.raises(UserError, match="its tensors are too large"):
+                torch_archive.load(path)
 
 
 def test_what_is_no_archive(tmp_path):

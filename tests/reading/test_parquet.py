@@ -42,6 +42,23 @@ def test_a_column_is_read_as_of_any_table(tmp_path, monkeypatch):
         list(MOLECULES.read(path))
 
 
+def test_a_file_that_unpacks_to_too_much(tmp_path, monkeypatch):
+    """A text that stands in the file once and in many rows; and one that its own header tells to be too large."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet as files
+
+    monkeypatch.setattr("seqtutor.system.input_files.PACKED_FREELY", 1 << 20)
+    once = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 9_000, pyarrow.int32()), ["C" * 1_000])
+    files.write_table(pyarrow.table({"smiles": once}), tmp_path / "rows.parquet")
+    rows = parquet.column(tmp_path / "rows.parquet", "rows", lambda names: 0)
+    assert next(rows).text == "C" * 1_000
+    with pytest.raises(UserError, match=r"unpacks to more than 100 times its size; .* save it as \.csv"):
+        list(rows)
+    files.write_table(pyarrow.table({"smiles": ["C" * 2_000_000]}), tmp_path / "long.parquet", compression="zstd")
+    with pytest.raises(UserError, match="unpacks to more than 100 times its size"):
+        next(parquet.column(tmp_path / "long.parquet", "long", lambda names: 0))
+
+
 @pytest.mark.parametrize("domain, texts", [("molecules", ["CCO", "C1C", "c1ccccc1"]), ("music", ["C4 hold off"] * 3)])
 def test_samples_come_back(tmp_path, monkeypatch, domain, texts):
     pytest.importorskip("pyarrow")
