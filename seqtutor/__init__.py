@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Samples,
         Sweep,
         benchmark,
+        convert_reinvent,
         evaluate,
         export,
         fit_ratings,
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 # Public names and where they are found; nothing is imported before it is asked for (PEP 562).
 _PUBLIC = {
     **dict.fromkeys(
-        ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "fit_ratings",
-         "import_magenta", "import_reinvent", "load_run", "play", "pretrain", "rate", "report", "sample", "score",
-         "sweep", "tune"),
+        ("Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "convert_reinvent", "evaluate", "export",
+         "fit_ratings", "import_magenta", "import_reinvent", "load_run", "play", "pretrain", "rate", "report", "sample",
+         "score", "sweep", "tune"),
         "seqtutor.api"),
     **dict.fromkeys(("VARIANT_NAMES", "Config"), "seqtutor.config"),
     **dict.fromkeys(("Diverged", "UserError"), "seqtutor.errors"),
@@ -48,8 +49,8 @@ _PUBLIC = {
 
 __all__ = [
     "VARIANT_NAMES", "Benchmark", "Config", "Diverged", "Evaluation", "Run", "Samples", "Sweep", "UserError",
-    "benchmark", "check_domain", "evaluate", "export", "fit_ratings", "import_magenta", "import_reinvent", "load_run",
-    "play", "pretrain", "rate", "report", "sample", "score", "sweep", "tune",
+    "benchmark", "check_domain", "convert_reinvent", "evaluate", "export", "fit_ratings", "import_magenta",
+    "import_reinvent", "load_run", "play", "pretrain", "rate", "report", "sample", "score", "sweep", "tune",
 ]  # fmt: skip
 
 

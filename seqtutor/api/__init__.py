@@ -2,7 +2,7 @@
 
 from seqtutor.api.benchmarking import Benchmark, benchmark
 from seqtutor.api.evaluation import Evaluation, evaluate, score
-from seqtutor.api.outputs import export, import_magenta, import_reinvent, report
+from seqtutor.api.outputs import convert_reinvent, export, import_magenta, import_reinvent, report
 from seqtutor.api.playing import play
 from seqtutor.api.rating import fit_ratings, rate
 from seqtutor.api.runs import Run, load_run
@@ -11,7 +11,7 @@ from seqtutor.api.sweeping import Sweep, sweep
 from seqtutor.api.training import pretrain, tune
 
 __all__ = [
-    "Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "evaluate", "export", "fit_ratings",
-    "import_magenta", "import_reinvent", "load_run", "play", "pretrain", "rate", "report", "sample", "score", "sweep",
-    "tune",
+    "Benchmark", "Evaluation", "Run", "Samples", "Sweep", "benchmark", "convert_reinvent", "evaluate", "export",
+    "fit_ratings", "import_magenta", "import_reinvent", "load_run", "play", "pretrain", "rate", "report", "sample",
+    "score", "sweep", "tune",
 ]  # fmt: skip

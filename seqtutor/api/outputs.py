@@ -1,4 +1,4 @@
-"""What is made from runs, and what becomes one: `report`, `export`, `import_magenta`, `import_reinvent`."""
+"""What is made from runs, and what becomes one: `report`, `export`, and what is taken from other programs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from seqtutor.config import Config, from_tree
 from seqtutor.domains import domain_class
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward, written
+from seqtutor.domains.reward_terms import parse
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.runs import checkpoint as checkpoints
@@ -24,6 +25,7 @@ from seqtutor.system import tensorflow_setup
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import LOG
 from seqtutor.system.tables import make_folder
+from seqtutor.system.terminal import printable
 
 FORMATS = ("saved-model", "reinvent")  # that `export` writes
 
@@ -183,6 +185,32 @@ def import_reinvent(model: str | Path, out: str | Path, *, seed: int = 0, force:
     config = from_tree(tree, str(model))
     domain = domain_class("molecules")({"length": prior.length}, Vocabulary(prior.symbols, 0))
     return _as_prior(config, domain, prior.weights, {"imported": str(model)}, Path(out), force)
+
+
+def convert_reinvent(source: str | Path, out: str | Path, *, stage: int = 1, force: bool = False) -> list[str]:
+    """Writes a config of REINVENT 4 (TOML or JSON, of the run types staged_learning and scoring) as YAML for `tune`.
+
+    Args: out: the file; stage: which of its stages, from 1.
+    Returns what has no counterpart here, or one that differs, a line each; the file begins with them.
+    Raises UserError for a file that cannot be read or is of another kind.
+    """
+    import yaml
+
+    from seqtutor.domains.molecules.smiles import END
+    from seqtutor.exchange import reinvent_config
+
+    inputs.at_least(1, stage=stage)
+    found = reinvent_config.convert(Path(source), stage)
+    config = from_tree(found.settings, str(source))
+    domain = domain_class("molecules")({}, Vocabulary((END,), 0))
+    domain.reward(parse(config.tune.reward, domain.reward_names)).close()  # so patterns and names are right
+    if Path(out).exists() and not force:
+        raise UserError(f"{out} is there already; use --force or another --out")
+    make_folder(Path(out).absolute().parent)
+    notes = [f"Converted from {Path(source).name}. What has no counterpart, or one that differs:", *found.notes]
+    comments = "".join(f"# {printable(note)}\n" for note in notes)
+    write_text(Path(out), comments + yaml.safe_dump(found.settings, sort_keys=False, allow_unicode=True))
+    return found.notes
 
 
 def _as_prior(

@@ -39,6 +39,7 @@ COMMANDS = {
     "export": ("seqtutor.cli.export:export", "Write a run's policy as a TensorFlow SavedModel."),
     "import-magenta": ("seqtutor.cli.import_magenta:import_magenta", "Make a prior of a checkpoint of Magenta's."),
     "import-reinvent": ("seqtutor.cli.import_reinvent:import_reinvent", "Make a prior of a model file of REINVENT's."),
+    "convert-reinvent": ("seqtutor.cli.convert_reinvent:convert_reinvent", "Make a config of one of REINVENT's."),
     "data": ("seqtutor.cli.data:data", "List, describe, fetch and import data sets."),
     "prior": ("seqtutor.cli.prior:prior", "List the priors that come with seqtutor."),
     "config": ("seqtutor.cli.config:config", "List, show and copy the configs that come with seqtutor."),

@@ -57,6 +57,7 @@ SMALL = {
     "import-magenta": ["--force"],
     "benchmark": [*TUNE, "--force", "--calls", "4", "--seeds", "1"],
     "import-reinvent": ["--force"],
+    "convert-reinvent": ["--force"],
 }  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:tensorflow")  # of the cells of Magenta's checkpoints
 COMMAND = re.compile(rf"^[ \t]*(?:\w+=\S* )*seqtutor (?:{'|'.join(COMMANDS)})\b.*", re.MULTILINE)  # a line to be typed
@@ -115,6 +116,7 @@ def folder(tmp_path_factory):
     (path / "note_rnn.ckpt").mkdir()  # an example names the checkpoint's prefix; the folder it lies in will do as well
     write_magenta(path / "note_rnn.ckpt")
     shutil.copy(DATA / "reinvent" / "small.prior", path / "reinvent.prior")
+    shutil.copy(DATA / "reinvent" / "staged_learning.toml", path)
     return path
 
 
