@@ -105,7 +105,7 @@ def benchmark(
       tasks: some of the suite's; by default all of them.
       out: by default SUITE beside the prior's folder.
       resume: continues the runs that are unfinished; there may be more seeds and tasks than before.
-      force: replaces runs that are there.
+      force: replaces runs that are there, each when the new one is sure to start.
       engine: "local", one run after the other, or "ray", on the Ray cluster at RAY_ADDRESS, or on this machine's cores.
       tell: is given each row as soon as it is known.
     Raises:
@@ -132,10 +132,8 @@ def benchmark(
     if there and not (resume or force):
         raise UserError(f"{folder} holds a benchmark already; use --resume, --force or another --out")
     make_folder(folder)
-    for run in runs if force else ():
-        run.clear()
     found: dict[str, Row] = {}
-    rows = (_on_ray if engine == "ray" else _in_turn)(loaded, plan, folder, quiet)
+    rows = (_on_ray if engine == "ray" else _in_turn)(loaded, plan, folder, force, quiet)
     with Progress(len(plan), "run", quiet) as progress, contextlib.closing(rows):
         for name, row in rows:
             found[name] = row
@@ -164,42 +162,42 @@ def _chosen(prior: Run, suite: str, tasks: str | Sequence[str]) -> tuple[Suite, 
 Rows = Generator[tuple[str, Row], None, None]  # the name of each run that has ended, and its row
 
 
-def _in_turn(prior: Run, plan: Mapping[str, Config], folder: Path, quiet: bool) -> Rows:
+def _in_turn(prior: Run, plan: Mapping[str, Config], folder: Path, force: bool, quiet: bool) -> Rows:
     for name, config in plan.items():
-        yield name, _row(prior, config, folder / name, quiet)
+        yield name, _row(prior, config, folder / name, force, quiet)
 
 
-def _on_ray(prior: Run, plan: Mapping[str, Config], folder: Path, quiet: bool) -> Rows:
+def _on_ray(prior: Run, plan: Mapping[str, Config], folder: Path, force: bool, quiet: bool) -> Rows:
     from seqtutor.sweeps import ray_engine
 
     path, here = prior.path.resolve(), Path.cwd()
-    calls = {name: (path, config, folder / name, here) for name, config in plan.items()}
+    calls = {name: (path, config, folder / name, here, force) for name, config in plan.items()}
     with ray_engine.connection() as ray:
         yield from ray_engine.run_tasks(ray, _row_there, calls)
 
 
-def _row_there(prior: Path, config: Config, folder: Path, here: Path) -> Row:
+def _row_there(prior: Path, config: Config, folder: Path, here: Path, force: bool) -> Row:
     """`_row` in a process of Ray's, in the folder that its relative paths start from."""
     os.chdir(here)
     ray_cluster.work_here()
-    return _row(inputs.as_run(prior), config, folder, quiet=True)
+    return _row(inputs.as_run(prior), config, folder, force, quiet=True)
 
 
-def _row(prior: Run, config: Config, folder: Path, quiet: bool) -> Row:
-    """The row of one run, which is tuned, or continued, unless it has ended."""
+def _row(prior: Run, config: Config, folder: Path, force: bool, quiet: bool) -> Row:
+    """The row of one run, which is tuned, or continued, unless it has ended; force: one that is there is replaced."""
     task = config.tune.reward.removeprefix("task(").removesuffix(")")
     run = RunFolder(folder)
-    asked, found = configs.to_tree(config)["tune"], run.summary()
+    asked, found = configs.to_tree(config)["tune"], {} if force else run.summary()
     row = found.get("row")
     if found.get("tune") == asked and isinstance(row, dict) and set(COLUMNS) <= row.keys():
         return row
-    tune(prior, config, out=folder, resume=True, quiet=quiet)
-    row = {"task": task, "seed": config.seed, **_figures(run, config.tune.batch)}
+    tune(prior, config, out=folder, resume=not force, force=force, quiet=quiet)
+    row = {"task": task, "seed": config.seed, **_figures(run)}
     write_text(run.summary_file, json.dumps({"tune": asked, "row": row}, indent=1) + "\n")
     return row
 
 
-def _figures(run: RunFolder, batch: int) -> Row:
+def _figures(run: RunFolder) -> Row:
     """What history.csv says at its end. distinct: calls by the valid sequences drawn."""
     import pandas as pd
 
@@ -207,7 +205,9 @@ def _figures(run: RunFolder, batch: int) -> Row:
     last = history.iloc[-1]
     figures: Row = {name: float(last[name]) for name in FIGURES}
     figures["calls"] = int(last["calls"])
-    valid = batch * float(history["valid"].sum()) if "valid" in history else batch * len(history)
+    drawn = history["drawn"].diff().fillna(history["drawn"])  # in each round; the last is cut where the calls end
+    valid = round(float((drawn * history["valid"]).sum()) if "valid" in history else drawn.sum())
+    valid += int(history["offspring"].sum()) if "offspring" in history else 0
     return {**figures, "distinct": figures["calls"] / valid if valid else 0.0, "seconds": float(last["seconds"])}
 
 

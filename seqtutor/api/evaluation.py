@@ -92,7 +92,7 @@ def evaluate(
       length: tokens of a sequence, at the most; by default those of each run. Files are judged as they are.
       bars: the same in bars, for melodies.
       reference: the data that novelty is measured against; by default the first run's data set.
-      metrics: further statistics that take longer, such as "moses" for molecules, or "all" that the domain has.
+      metrics: further statistics that take longer: "moses" or "guacamol" for molecules, or "all" that the domain has.
       domain: what the files hold, where no run says so.
       reward: as of `tune`; by default the domain's, whatever the runs were tuned for.
       out: a folder to write evaluation.json and evaluation.csv into; rejected.csv too, where files have bad sequences.

@@ -85,10 +85,10 @@ def tune(
       config: as of `pretrain`; by default the prior's own.
       variant: one of seqtutor.VARIANT_NAMES.
       c: the temperature, > 0: rewards count r / c, in nats.
-      reward: a built-in name, a weighted sum ("qed:2,sa:1"), "file.py:function", "command:WORDS", or a function(tokens,
-        texts) of a batch that returns a number for each sequence, [N], or for each token, [N, T]. The run that is
-        returned keeps it; one that is loaded later needs it again. For molecules it is called once for each different
-        valid one.
+      reward: a built-in name, a weighted sum ("qed:2,sa:1"), "file.py:function", "command:WORDS", "rest:URL", or a
+        function(tokens, texts) of a batch that returns a number for each sequence, [N], or for each token, [N, T]. The
+        run that is returned keeps it; one that is loaded later needs it again. For molecules it is called once for each
+        different valid one.
       calls: the run ends after so many different valid sequences were scored, if not after tune.rounds before.
       length: tokens of a sequence, at the most; by default domain.length of the config, or else the prior's.
       bars: the same in bars, for melodies.

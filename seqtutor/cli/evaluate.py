@@ -22,7 +22,7 @@ from seqtutor.cli import complete, options
 )  # fmt: skip
 @click.option(
     "--metrics", metavar="NAME", shell_complete=complete.metric_sets,
-    help="Further statistics, which take longer: moses for molecules, or all that the domain has.",
+    help="Further statistics, which take longer: moses or guacamol for molecules, or all that the domain has.",
 )  # fmt: skip
 @click.option(
     "--domain", "domain_name", metavar="D", shell_complete=complete.domains,

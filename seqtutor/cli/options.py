@@ -164,7 +164,7 @@ def reward(default: str) -> Callable[[Command], Command]:
     """--reward. `default` says which reward counts without it."""
     text = (
         "Built-in name, weighted sum (qed:2,logp@clip/0/5:1; see docs/rewards.md), or file.py:function or "
-        "command:WORDS, which are run, or ratings.csv (see rate); "
+        "command:WORDS, which are run, rest:URL, which is asked, or ratings.csv (see rate); "
         f"default: {default}."
     )
     return click.option("--reward", metavar="R", shell_complete=complete.rewards, help=text)

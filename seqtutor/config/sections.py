@@ -129,7 +129,9 @@ class TuneConfig(_Section):
 
     variant: VariantName = _setting("psi", "how to tune (`seqtutor tune --help` has a line on each)")
     reward: str = _setting(
-        "", "a built-in name, a weighted sum (qed:2,sa:1), file.py:function or command:WORDS; empty: the domain's"
+        "",
+        "a built-in name, a weighted sum (qed:2,sa:1), file.py:function, command:WORDS or rest:URL; empty: that of the "
+        "domain",
     )
     c: Positive = _setting(1.0, "temperature of KL-control: a reward r counts as r / c", "reward per nat")
     discount: float = _setting(1.0, "factor on later rewards, for each token", ge=0, le=1)
@@ -188,8 +190,26 @@ class TuneConfig(_Section):
         le=2**16,
     )
 
+    best_updates: Count = _setting(
+        0,
+        "further updates in each round, each from tune.best_batch of the best alone; they move the optimum",
+        "updates",
+        ge=0,
+    )
+    offspring: int = _setting(
+        0,
+        "children of the best molecules, scored in each round beside those drawn; they come into the memory of "
+        "tune.best_batch",
+        "sequences",
+        ge=0,
+        le=2**16,
+    )
+
     @model_validator(mode="after")
     def _whole_populations(self) -> TuneConfig:
+        if (self.offspring or self.best_updates) and not self.best_batch:
+            which = "offspring" if self.offspring else "best_updates"
+            raise ValueError(f"tune.{which} needs the memory of tune.best_batch, which is 0; give that 1 or more")
         if self.best_batch and not self.best:
             raise ValueError("tune.best_batch asks for the best sequences, and tune.best is 0; give it 1 or more")
         if self.batch % self.particles:

@@ -114,6 +114,7 @@ class Domain(ABC):
     end_symbol: ClassVar[str | None] = None  # the symbol of the end token; None: all sequences have one length
     judged_once: ClassVar[bool] = False  # a user's function is called once for each identity, never for what has none
     examples: ClassVar[tuple[str, ...]] = ()  # texts that such a function is tried on
+    has_children: ClassVar[bool] = False  # whether `child` makes a sequence of others
     keeps_primer: ClassVar[bool] = False  # whether a primer is part of the sequence (a scaffold) or comes before it
     reward_names: ClassVar[tuple[str, ...]]  # built-in rewards and components; `name(WHAT)` where one has an argument
     default_reward: ClassVar[str]
@@ -226,6 +227,10 @@ class Domain(ABC):
         Here its text. ASCII where the domain is `judged_once`.
         """
         return [self.decode(row[:length]) for row, length in zip(tokens, lengths, strict=True)]
+
+    def child(self, texts: Sequence[str], rng: np.random.Generator) -> str | None:
+        """A new sequence made of parts of given ones, as `identities` would name it; None where the try gave none."""
+        raise NotImplementedError(f"domain '{self.name}' has no children")
 
     @abstractmethod
     def reward(self, terms: Sequence[Term]) -> Reward:

@@ -1,10 +1,10 @@
 """From the reward that a user names, or hands over, to a Reward.
 
 It is a built-in name (`music-theory`), a weighted sum of built-ins (`qed:2,sa:1`) whose terms may be transformed
-(`logp@clip/0/5:2`, see `reward_terms`), `path/to/file.py:function`, `command:WORDS` (see `reward_command`), a file of
-choices `ratings.csv` (see `choices`), or in Python a function itself. Files of Python and commands are executed, so
-such a spec must come from the command line or the user's config. One that was found in a run folder or a checkpoint
-goes through `built_in` first.
+(`logp@clip/0/5:2`, see `reward_terms`), `path/to/file.py:function`, `command:WORDS` (see `reward_command`), `rest:URL`
+(see `reward_rest`), a file of choices `ratings.csv` (see `choices`), or in Python a function itself. Files of Python
+and commands are executed, and addresses are sent sequences, so such a spec must come from the command line or the
+user's config. One that was found in a run folder or a checkpoint goes through `built_in` first.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from seqtutor.domains.choices import fit_choices
 from seqtutor.domains.reward_command import SECONDS, CommandFunction
 from seqtutor.domains.reward_function import FunctionReward, function_of
 from seqtutor.domains.reward_once import OnceReward
+from seqtutor.domains.reward_rest import RestFunction
 from seqtutor.domains.reward_terms import parse
 from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError
@@ -30,26 +31,27 @@ RewardLike = str | Callable[..., Any]
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
 _COMMAND = re.compile(r"command(?:/(?P<seconds>[^:]*))?:(?P<words>.+)", re.DOTALL)
 _RATINGS = re.compile(r".+\.csv", re.IGNORECASE | re.DOTALL)
+_REST = re.compile(r"rest(?:/(?P<seconds>[^:]*))?:(?P<url>https?://\S+)")
 PYTHON = "python:"  # begins what a config says of a function that was handed over
 
 
 def built_in(spec: str) -> bool:
-    """Whether a spec names neither a file nor a command, nor a function that was handed over."""
-    of_a_file = any(form.fullmatch(spec) for form in (_FILE, _COMMAND, _RATINGS))
+    """Whether a spec names no file, no command, no address to ask, and no function that was handed over."""
+    of_a_file = any(form.fullmatch(spec) for form in (_FILE, _COMMAND, _REST, _RATINGS))
     return not of_a_file and not handed_over(spec)
 
 
 def of_ratings(spec: str) -> bool:
     """Whether a spec names a file of choices, which is read and not executed."""
-    return _RATINGS.fullmatch(spec) is not None and _COMMAND.fullmatch(spec) is None
+    return _RATINGS.fullmatch(spec) is not None and not any(form.fullmatch(spec) for form in (_COMMAND, _REST))
 
 
 def file_of(spec: str) -> Path | None:
     """The file that a spec names; None where it names none."""
     if of_ratings(spec):
         return Path(os.path.expanduser(spec))
-    match = _FILE.fullmatch(spec)
-    return None if match is None or _COMMAND.fullmatch(spec) else Path(os.path.expanduser(match["path"]))
+    match = None if _COMMAND.fullmatch(spec) or _REST.fullmatch(spec) else _FILE.fullmatch(spec)
+    return None if match is None else Path(os.path.expanduser(match["path"]))
 
 
 def handed_over(spec: str) -> bool:
@@ -72,6 +74,8 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
         made = FunctionReward(
             domain, CommandFunction(command["words"], _seconds(command["seconds"], reward)), "command"
         )
+    elif isinstance(reward, str) and (rest := _REST.fullmatch(reward)):
+        made = FunctionReward(domain, RestFunction(rest["url"], _seconds(rest["seconds"], reward)), "rest")
     elif isinstance(reward, str) and of_ratings(reward):
         return _learned(domain, Path(os.path.expanduser(reward)))
     elif isinstance(reward, str):
@@ -104,7 +108,7 @@ def _learned(domain: Domain, path: Path) -> Reward:
 
 
 def _seconds(text: str | None, spec: str) -> float:
-    """The time limit that a command is given, as in command/60:WORDS."""
+    """The time limit that a command or an address is given, as in command/60:WORDS."""
     try:
         seconds = SECONDS if text is None else float(text)
     except ValueError:

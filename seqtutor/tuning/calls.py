@@ -33,6 +33,9 @@ class Calls:
     def __len__(self) -> int:
         return len(self._scored)
 
+    def __contains__(self, identity: object) -> bool:
+        return isinstance(identity, str) and key_of(identity) in self._scored
+
     @property
     def spent(self) -> bool:
         """Whether the budget is."""

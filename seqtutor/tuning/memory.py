@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from seqtutor.domains.base import Domain
 from seqtutor.tuning.replay import Arrays
 
 
@@ -45,6 +46,11 @@ class Memory:
         """n rows, drawn uniformly with replacement. There must be some."""
         at = rng.integers(0, len(self), n)
         return {name: array[at] for name, array in self._rows.items() if name not in ("total", "key")}
+
+    def texts(self, domain: Domain) -> list[str]:
+        """The texts of all rows, the best first."""
+        rows = zip(self._rows["tokens"], self._rows["lengths"], strict=True) if self._rows else ()
+        return [domain.decode(tokens[:length]) for tokens, length in rows]
 
     def state(self) -> Arrays:
         """Everything, as arrays."""

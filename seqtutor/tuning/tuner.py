@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain
-from seqtutor.domains.rewards import Reward
+from seqtutor.domains.rewards import Reward, Rewards
 from seqtutor.errors import Diverged
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
@@ -23,6 +23,7 @@ from seqtutor.tuning.best_sequences import BestSequences
 from seqtutor.tuning.calls import Calls, key_of
 from seqtutor.tuning.learner import Learner
 from seqtutor.tuning.memory import Memory
+from seqtutor.tuning.offspring import Breeder
 from seqtutor.tuning.replay import Arrays, Replay
 from seqtutor.tuning.round_draws import Drawer, RoundDraw, summarise
 
@@ -39,6 +40,7 @@ class Tuner:
         self.policy = Policy(prior, self.learner.online, variant, settings.value_scale, domain.allowed)
         self._drawer = Drawer(config, domain, self.policy, reward)
         self.primer = self._drawer.primer
+        self._breeder = Breeder(config, domain, self.policy)
         size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))
         self._replays: defaultdict[int, Replay] = defaultdict(  # by the length of the primers
             lambda: Replay(size, settings.priority)
@@ -62,6 +64,30 @@ class Tuner:
         goes_on = not on_policy and number + 1 < settings.rounds
         self._ahead = self._drawer.draw(number + 1) if goes_on else None
         scored = pending()
+        rows = self._keep(number, drawn, scored, memory)
+        children = self._breed(number, memory)
+        if on_policy:
+            learned = [self._update(*self._with_best(rows, np.ones(len(primers), np.float32), memory, rng))]
+        else:
+            replay.add(rows)
+        learned += self._learn_from_best(memory, rng)
+        count = whole.lengths - kept
+        self._tokens += int(count.sum())
+        drawn_so_far = number * settings.batch + len(count)  # a round is short only where the calls end
+        row: dict[str, Any] = {"step": number + 1, "drawn": drawn_so_far, "tokens": self._tokens}
+        for name in ("loss", "td_error"):
+            row[name] = float(np.mean([out[name] for out in learned])) if learned else float("nan")
+        sums = {"sequence_reward": scored.total.sum(axis=1)}
+        if weights is None:  # else it is not known of each
+            sums["sequence_kl"] = whole.kl.sum(axis=1)
+        valid = self._domain.valid(whole.tokens, whole.lengths)
+        row |= summarise(drawn, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
+        row |= ({"offspring": children} if settings.offspring else {}) | self.calls.figures()
+        return row, {**sums, "sequence_length": whole.lengths}
+
+    def _keep(self, number: int, drawn: RoundDraw, scored: Rewards, memory: Memory) -> Arrays:
+        """Adds what was scored to the best, the calls and the memory; returns it as rows of a replay."""
+        whole, primers, kept, _, weights = drawn
         self.best.add(number + 1, whole, scored)
         identities = self._domain.identities(whole.tokens, whole.lengths)
         self.calls.add(identities, scored.total.sum(axis=1))
@@ -70,24 +96,17 @@ class Tuner:
             "reward": scored.total[:, kept:].astype(np.float32), "log_prior": whole.log_prior[:, kept:],
             **({} if weights is None else {"weight": weights.learning}),
         }  # fmt: skip
-        if settings.best_batch:
+        if self._config.tune.best_batch:
             memory.add(rows, [None if identity is None else key_of(identity) for identity in identities])
-        if on_policy:
-            learned = [self._update(*self._with_best(rows, np.ones(len(primers), np.float32), memory, rng))]
-        else:
-            replay.add(rows)
-        count = whole.lengths - kept
-        self._tokens += int(count.sum())
-        row: dict[str, Any] = {"step": number + 1, "tokens": self._tokens}
-        for name in ("loss", "td_error"):
-            row[name] = float(np.mean([out[name] for out in learned])) if learned else float("nan")
-        sums = {"sequence_reward": scored.total.sum(axis=1)}
-        if weights is None:  # else it is not known of each
-            sums["sequence_kl"] = whole.kl.sum(axis=1)
-        valid = self._domain.valid(whole.tokens, whole.lengths)
-        row |= summarise(drawn, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
-        row |= self.calls.figures()
-        return row, {**sums, "sequence_length": whole.lengths}
+        return rows
+
+    def _breed(self, number: int, memory: Memory) -> int:
+        """Has children of the best scored and kept; returns how many there were."""
+        drawn = self._breeder.draw(number, memory, self.calls)
+        if drawn is None:
+            return 0
+        self._keep(number, drawn, self._reward(drawn.whole.tokens, drawn.whole.lengths), memory)
+        return len(drawn.primers)
 
     def _within_budget(self, drawn: RoundDraw) -> RoundDraw:
         """The sequences, up to the one that would be a call too many."""
@@ -123,6 +142,12 @@ class Tuner:
             learned.append(self._update(*self._with_best(rows, weight, memory, rng)))
             replay.update(at, learned[-1]["td_error_by_sequence"].numpy()[: len(at)])
         return learned
+
+    def _learn_from_best(self, memory: Memory, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
+        """A round's updates from the best alone."""
+        count = self._config.tune.best_batch
+        times = self._config.tune.best_updates if len(memory) else 0
+        return [self._update(memory.draw(count, rng), np.ones(count, np.float32)) for _ in range(times)]
 
     def _update(self, rows: Arrays, weight: np.ndarray) -> dict[str, tf.Tensor]:
         longest, weight = rows["lengths"].max(), weight * rows.get("weight", np.float32(1))

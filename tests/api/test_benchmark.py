@@ -24,7 +24,7 @@ def prior(tmp_path_factory):
 
 def test_a_row_for_each_run_and_it_goes_on(prior, tmp_path, capsys):
     out, told = tmp_path / "pmo", []
-    how = {"calls": 20, "out": out, "settings": SETTINGS, "quiet": True, "tell": told.append}
+    how = {"calls": 5, "out": out, "settings": SETTINGS, "quiet": True, "tell": told.append}
     first = seqtutor.benchmark("pmo", prior, tasks="qed", seeds=1, **how)
     assert told == first.rows and [(row["task"], row["seed"]) for row in first.rows] == [("qed", 0)]
     table = pd.read_csv(out / "results.csv")
@@ -32,7 +32,10 @@ def test_a_row_for_each_run_and_it_goes_on(prior, tmp_path, capsys):
     assert tuple(table.columns) == COLUMNS == tuple(first.to_pandas().columns)
     for name in ("calls", "auc_top10", "top1", "top10", "top100"):
         assert table[name][0] == pytest.approx(history[name].iloc[-1]) == first.rows[0][name]
-    assert table.distinct[0] == pytest.approx(table.calls[0] / (128 * history.valid.sum()))
+    cut = history.drawn.iloc[-1] - 128 * (len(history) - 1)  # the last round, which had a call too many
+    assert 0 < cut < 128
+    valid = 128 * history.valid.iloc[:-1].sum() + cut * history.valid.iloc[-1]
+    assert table.distinct[0] == pytest.approx(table.calls[0] / valid)
     assert json.loads((out / "results.json").read_text()) == first.rows
     with pytest.raises(UserError, match="holds a benchmark already; use --resume, --force"):
         seqtutor.benchmark("pmo", prior, tasks="qed", seeds=1, **how)
@@ -57,6 +60,23 @@ def test_a_row_for_each_run_and_it_goes_on(prior, tmp_path, capsys):
     assert text[1].split()[0] == "qed" and text[1].split()[-2:] == ["0.941", "0.940"]
     assert text[3].split()[0] == "sum" and text[3].split()[-2:] == ["1.297", "1.234"]
     assert "not run again" in text[4] and "drd2, gsk3b, jnk3" in text[5]
+
+
+def test_force_replaces_each_run_when_the_new_one_is_sure_to_start(prior, tmp_path, monkeypatch):
+    how = {"tasks": ("qed", "median1"), "seeds": 1, "calls": 5, "out": tmp_path, "settings": SETTINGS, "quiet": True}
+    first = seqtutor.benchmark("pmo", prior, **how)
+    with pytest.raises(UserError, match=r"tune\.units"):
+        seqtutor.benchmark("pmo", prior, **{**how, "settings": {**SETTINGS, "tune.units": 1}}, force=True)
+    assert seqtutor.benchmark("pmo", prior, **how, resume=True).rows == first.rows  # nothing is lost, none begun again
+
+    def stop(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        seqtutor.benchmark("pmo", prior, **how, force=True, tell=stop)
+    again = seqtutor.benchmark("pmo", prior, **how, resume=True).rows
+    assert again[0]["seconds"] != first.rows[0]["seconds"] and again[1] == first.rows[1]
+    assert all(a[name] == b[name] for a, b in zip(again, first.rows, strict=True) for name in COLUMNS[:-1])
 
 
 def test_the_command(prior, tmp_path, capsys):

@@ -78,7 +78,7 @@ def written(tmp_path_factory):
 @pytest.mark.parametrize(("path", "of"), [(POINT, "chain"), ("molecules/psi", "molecules")])
 def test_history_of_a_tuned_run(written, path, of):
     names = with_placeholder(rows_of(written / path / "history.csv")[0], COMPONENTS[of], "reward_")
-    assert names | {"valid"} == explained("history.csv of a tuned run")
+    assert names | {"valid", "offspring"} == explained("history.csv of a tuned run")
     assert ("valid" in names) == (of == "molecules")
 
 

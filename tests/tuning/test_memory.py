@@ -80,6 +80,26 @@ def test_every_minibatch_has_some_of_the_best_behind_it(variant, monkeypatch):
     assert len(best) <= 3
 
 
+@pytest.mark.parametrize("variant", ["dap", "tb"])
+def test_further_updates_are_of_the_best_alone(variant, monkeypatch):
+    settings = {"batch": 8, "minibatch": 4, "best": 3, "best_batch": 5, "best_updates": 3, "variant": variant}
+    config = Config(domain={"name": "toy"}, model=ModelConfig(units=4), tune=TuneConfig(**settings))
+    tuner = Tuner(config, TOY, SequenceModel(config.model, TOY.vocabulary.size), TOY.reward(terms({"a": 1})))
+    update, given = tuner.learner.update, []
+
+    def note(tokens, lengths, primer, reward, log_prior, weight):
+        given.append(reward.sum(axis=1).tolist())
+        return update(tokens, lengths, primer, reward, log_prior, weight)
+
+    monkeypatch.setattr(tuner.learner, "update", note)
+    for number in range(2):
+        given.clear()
+        tuner.round(number)
+        best = set(tuner._memories[0].state()["total"].tolist())
+        assert [len(totals) for totals in given[-3:]] == [5] * 3 and set().union(*given[-3:]) <= best
+        assert len(given) - 3 == (1 if variant == "dap" else 4 * number)
+
+
 def arrays_of(run):
     with np.load(sorted(run.path.glob("checkpoints/step-*"))[-1] / "arrays.npz") as arrays:
         return dict(arrays)
@@ -89,7 +109,8 @@ def test_a_resumed_run_remembers_and_equals_the_unbroken_one(tmp_path):
     prior = tmp_path / "prior"
     untrained(prior, "chain")
     settings = {
-        "tune.variant": "dap", "tune.batch": 16, "tune.best": 6, "tune.best_batch": 4, "tune.embedding": 9,
+        "tune.variant": "dap", "tune.batch": 16, "tune.best": 6, "tune.best_batch": 4, "tune.best_updates": 1,
+        "tune.embedding": 9,
         "tune.final_rate": 1.0, "tune.warmup": 0, "tune.evaluate_every": 2,
     }  # fmt: skip
 

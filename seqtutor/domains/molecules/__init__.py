@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Statistics, TableWriter, Writer
-from seqtutor.domains.molecules import data_sets, data_summary, html, reading, render, sdf, smiles
+from seqtutor.domains.molecules import data_sets, data_summary, html, offspring, reading, render, sdf, smiles
+from seqtutor.domains.molecules.guacamol import GuacamolStatistics
 from seqtutor.domains.molecules.moses import MosesStatistics
 from seqtutor.domains.molecules.moses_reference import references
 from seqtutor.domains.molecules.pool import Pool
@@ -44,12 +45,13 @@ class Molecules(Domain):
         "CCO", "CC(=O)O", "c1ccccc1", "CC(C)N", "Cc1ccncc1", "O=C(Nc1ccccc1)C1CC1", "CN1CCOCC1",
         "COc1ccc(CC(=O)NCCN2CCCC2=O)cc1",
     )  # fmt: skip
+    has_children = True
     keeps_primer = True  # a primer is a scaffold that the molecule begins with
     metric_notes = METRIC_NOTES
     reward_names = REWARD_NAMES
     default_reward = "molecule"
     suites = SUITES
-    metric_sets = ("moses",)
+    metric_sets = ("moses", "guacamol")
 
     def __init__(self, options: Mapping[str, Any] | None = None, vocabulary: Vocabulary | None = None):
         super().__init__(options, vocabulary)
@@ -111,6 +113,10 @@ class Molecules(Domain):
         found = molecules_of(tokens, lengths, self.decode, self._end, self._pool, measured=False)()
         return [molecule.canonical if molecule.valid else None for molecule in found]
 
+    def child(self, texts: Sequence[str], rng: np.random.Generator) -> str | None:
+        """See `offspring.child`."""
+        return offspring.child(texts, rng)
+
     def reference(self, texts: Iterable[str]) -> Reference:
         """See `statistics.Reference`."""
         return Reference(texts, self._pool)
@@ -124,9 +130,11 @@ class Molecules(Domain):
         return MoleculeStatistics(reference, seed, self.decode, self._end, self._pool)
 
     def metrics(self, name: str, reference: Reference | None) -> Statistics:
-        """`moses`: see `moses.MosesStatistics`."""
+        """`moses` and `guacamol`: see the modules of these names."""
         if name not in self.metric_sets:
             return super().metrics(name, reference)
+        if name == "guacamol":
+            return GuacamolStatistics(reference, self.decode, self._end, self._pool)
         return MosesStatistics(reference, references(), self.decode, self._end, self._pool)
 
     def nearest(self, texts: Sequence[str], reference: Reference) -> Neighbours:

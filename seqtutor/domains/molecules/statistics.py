@@ -44,6 +44,7 @@ from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
 
 SAMPLE = 2_000  # molecules that similarities are measured on, at the most
 OF_REFERENCE = 5_000  # molecules of the reference that they are compared with, at the most
+OF_LARGER = 10_000  # the same for the metrics of GuacaMol
 BLOCK = 20_000  # SMILES of a reference read at once
 PROBE = 100  # of every block, so many are compared with their canonical form
 LOWER_IS_BETTER = {"sa"}
@@ -67,6 +68,7 @@ class Reference:
       hashes: uint64, sorted, of every different one.
       sample: canonical SMILES of the OF_REFERENCE of them with the smallest hashes: as good as random ones, and the
         same whatever their order.
+      larger: the same of OF_LARGER.
     """
 
     def __init__(self, smiles: Iterable[str], pool: Pool):
@@ -76,9 +78,11 @@ class Reference:
         for block in canonical_blocks(smiles, pool):
             parts.append(hashes(block))
             smallest |= dict(zip(parts[-1].tolist(), block, strict=True))
-            smallest = {key: smallest[key] for key in sorted(smallest)[:OF_REFERENCE]}
+            smallest = {key: smallest[key] for key in sorted(smallest)[:OF_LARGER]}
         self.hashes = np.unique(np.concatenate(parts))
-        self.sample = [molecule.canonical for molecule in pool.canonical(list(smallest.values())) if molecule.valid]
+        found = pool.canonical(list(smallest.values()))
+        self.sample = [molecule.canonical for molecule in found[:OF_REFERENCE] if molecule.valid]
+        self.larger = [molecule.canonical for molecule in found if molecule.valid]
 
     @cached_property
     def fingerprints(self) -> np.ndarray:
