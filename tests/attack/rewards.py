@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests.attack import forks, outcome
 from tests.attack.outcome import Attack
-from tests.support.outcome import is_told
 
 ZERO = "return [0.0] * len(texts)"
 BODIES = (
@@ -59,14 +58,8 @@ def _scored(what: str, reward: str, folder: Path, runs: Path) -> outcome.Outcome
 
 
 def _ended(what: str, args: list[str], folder: Path) -> outcome.Outcome:
-    """What is printed is the user's own, so only what `is_told` has of errors is asked of the rest."""
+    """Whatever else is printed is the user's own."""
     ended = forks.end(forks.start([*args, "--out", str(folder / "out"), "--quiet"], folder / "said"))[0]
     shutil.rmtree(folder / "out", ignore_errors=True)
-    return outcome.of(what, ended, good=ended.code in (0, 2) and is_told(ended.code, _of_us(ended.said)))
-
-
-def _of_us(said: str) -> str:
-    """Without what the user's function prints, or its thread's last words."""
-    lines = [line for line in said.splitlines() if line.strip("x")]
-    begin = next((i for i, line in enumerate(lines) if line.startswith("Exception in thread")), len(lines))
-    return "\n".join(lines[:begin] + [line for line in lines[begin:] if line.startswith("error: ")])
+    errors = sum(line.startswith("error: ") for line in ended.said.splitlines())
+    return outcome.of(what, ended, good=(ended.code, errors) in ((0, 0), (2, 1)))
