@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import math
 import os
 import sys
@@ -150,6 +151,9 @@ class FunctionReward(Reward):
     def _numbers(self, returned: Any, shape: tuple[int, int]) -> np.ndarray:
         """What the function returned as float32 [N] or [N, T]. Raises UserError if it is anything else."""
         wanted = f"return numbers of shape ({shape[0]},), one a sequence, or {shape}, one a token"
+        if inspect.iscoroutine(returned):
+            returned.close()
+            raise UserError(f"{self._where} is an async function; give an ordinary one")
         if returned is None:
             raise UserError(f"{self._where} returned nothing; {wanted}")
         try:

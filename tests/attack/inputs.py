@@ -21,8 +21,8 @@ from tests.attack.outcome import Attack, Outcome
 from tests.support import mutate
 from tests.support.outcome import cheap, is_told
 
-BLOCK = 50  # cases of a kind that follow each other
-BLOCKS = 5  # of a fork, which begins with starting a molecule worker
+BLOCK = 20  # cases of a kind that follow each other
+BLOCKS = 6  # of a fork, which begins with starting a molecule worker
 # How often a kind's turn comes: those that train or load a network take longer.
 TURNS = {"run": 1, "resume": 0.1, "magenta": 0.5, "reinvent": 0.5}
 

@@ -133,6 +133,10 @@ def test_a_number_a_token_counts_up_to_the_end(domain, write):
         ("def f(tokens, texts):\n    return tokens * float('nan')\n", "f returned nan for '.*'; return finite numbers"),
         ("def f(tokens, texts):\n    return [-1e39] * len(texts)\n", "f returned -inf for"),
         ("def f(tokens, texts):\n    return 0 * tokens + 3e38\n", "f returned numbers whose sum is inf for"),
+        (
+            "async def f(tokens, texts):\n    return [1.0] * len(texts)\n",
+            "f is an async function; give an ordinary one",
+        ),
         ("def f(tokens, texts):\n    return [1j] * len(texts)\n", "not return an array of numbers .they are complex"),
         ("def f(tokens, texts):\n    return tokens.astype('m8[s]')\n", "they are complex, or times"),
         ("def f(tokens, texts):\n    raise SystemExit(3)\n", "mine.py, line 2: f raised SystemExit: 3"),
