@@ -16,7 +16,15 @@ import numpy as np
 import yaml
 
 from tests.support.mutated_files import melodies_case, midi_case, molecules_case, npz_case
-from tests.support.mutated_formats import abc_case, magenta_case, parquet_case, reinvent_case, reward_case, sdf_case
+from tests.support.mutated_formats import (
+    abc_case,
+    magenta_case,
+    parquet_case,
+    reinvent_case,
+    reward_case,
+    sdf_case,
+    toml_case,
+)
 from tests.support.mutations import VALUES, chance, mangled, other_array
 from tests.support.places import ROOT
 
@@ -119,7 +127,7 @@ def _other_arrays(saved: Path, rng: random.Random) -> None:
 KINDS: dict[str, Callable[[random.Random, Path, Path], list[str]]] = {
     "midi": midi_case, "melodies": melodies_case, "molecules": molecules_case, "config": config_case, "npz": npz_case,
     "run": run_case, "resume": resume_case, "abc": abc_case, "sdf": sdf_case, "parquet": parquet_case,
-    "reinvent": reinvent_case, "magenta": magenta_case, "reward": reward_case,
+    "reinvent": reinvent_case, "magenta": magenta_case, "reward": reward_case, "toml": toml_case,
 }  # fmt: skip
 
 

@@ -114,6 +114,15 @@ def _with_other_members(source: bytes, rng: random.Random) -> bytes:
     return buffer.getvalue()
 
 
+def toml_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
+    """A config of REINVENT's with other bytes or numbers."""
+    source = (DATA / "reinvent" / "staged_learning.toml").read_bytes()
+    path = folder / "staged.toml"
+    path.write_bytes(mangled(source, rng))
+    (folder / "more.toml").write_text("[[component]]\n[component.QED]\n[[component.QED.endpoint]]\nweight = 0.5\n")
+    return ["convert-reinvent", str(path), "--out", str(folder / "out.yaml"), "--quiet"]
+
+
 def magenta_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
     """A checkpoint of a Note RNN of which one file is mangled, or a bundle."""
     files = _magenta()
