@@ -11,7 +11,7 @@ from seqtutor.cli import options
 
 @click.command(
     "convert-reinvent",
-    epilog=options.example("seqtutor convert-reinvent staged_learning.toml --out mine.yaml"),
+    epilog=options.example("seqtutor convert-reinvent staged_learning.toml --out converted.yaml"),
 )
 @click.argument("config", metavar="CONFIG.toml|CONFIG.json", type=options.PATH)
 @click.option(
