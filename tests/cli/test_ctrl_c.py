@@ -34,7 +34,7 @@ def test_ctrl_c_in_training(process, runs, tmp_path, command):
     code, seconds, _ = process([*args, "--out", whole])
     assert code == 0
     times = 0
-    for _ in range(6):
+    for _ in range(3):
         times += interrupted(process, [*args, "--out", out, "--resume"], rng.uniform(0.05, 0.8 * seconds))
         assert_no_leftovers(tmp_path)
     assert times
@@ -56,7 +56,7 @@ def test_ctrl_c_elsewhere(process, runs, tmp_path, command):
     assert code == 0
     tables = {path.name: path.read_bytes() for path in out.glob("*")}
     times = 0
-    for _ in range(4):
+    for _ in range(3):
         subprocess.run(["rm", "-r", out], check=True)
         out.mkdir()
         times += interrupted(process, args, rng.uniform(0.05, 0.9 * seconds))

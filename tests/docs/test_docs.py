@@ -162,6 +162,7 @@ def test_every_command_runs(page, folder, eagerly, monkeypatch, capsys):
         if not "".join(args[1:2]).endswith("/config.yaml"):  # a run's own, which is small
             small += [FEW[Path(args[1]).stem.partition("-")[0]]] if args[0] == "pretrain" else []
             small += SMALL.get(args[0], [])
+            small += ["--particles", "2"] if "--particles" in args else []
         assert run([*small, "--quiet"]) == 0, (args, capsys.readouterr().err)
 
 
