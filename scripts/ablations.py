@@ -59,8 +59,8 @@ class StoredStatesLearner(Learner):
 
     drawn: Arrays  # what the replay gave last, states with it
 
-    def __init__(self, variant, prior, config, seed, begin):
-        super().__init__(variant, prior, config, seed, begin)
+    def __init__(self, variant, prior, *args, **more):
+        super().__init__(variant, prior, *args, **more)
         self._drawing = SequenceModel(prior.config, prior.actions)
         self.note_weights()
 
@@ -142,8 +142,8 @@ class PriorLogitsLearner(Learner):
     softmax(log p + G): at the start that is p^2, normalised in each state.
     """
 
-    def __init__(self, variant, prior, config, seed, begin):
-        super().__init__(variant, prior, config, seed, begin)
+    def __init__(self, variant, prior, *args, **more):
+        super().__init__(variant, prior, *args, **more)
         self.online.set(prior.get())
         self.target.set(prior.get())
 

@@ -137,15 +137,14 @@ class Filler:
         by_c = self._frontier
         rows = [["", "reward", "KL a sequence", "gap", "diverged"]]
         rows.append([PRIOR, *(_cell(by_c.across(PRIOR, name)) for name in (REWARD, KL)), "-", "-"])
-        for optimum in self._means:
-            if optimum["variant"] != OPTIMUM:
-                continue
-            c = text(optimum["c"])
+        optima = {text(mean["c"]): mean for mean in self._means if mean["variant"] == OPTIMUM}
+        for c in (c for c in by_c.runs if c != PRIOR):
             for prefix, words in (("", f"g, c = {c}"), (PICKED, f"g, c = {c}, {PARTICLES} particles")):
                 cells = [_cell(by_c.across(c, f"{prefix}{name}")) for name in (REWARD, KL, "gap")]
                 rows.append([words, *cells, by_c.counts(c)[1]])
-            ends = ([optimum[f"{name}{end}"] for end in ("", "_low", "_high")] for name in (REWARD, KL))
-            rows.append([f"pi*, c = {c}", *(_cell(Estimate(*end, 1)) for end in ends), "0", "-"])
+            if c in optima:
+                ends = ([optima[c][f"{name}{end}"] for end in ("", "_low", "_high")] for name in (REWARD, KL))
+                rows.append([f"pi*, c = {c}", *(_cell(Estimate(*end, 1)) for end in ends), "0", "-"])
         return markdown(rows)
 
     @cached_property
@@ -190,8 +189,10 @@ class Filler:
         return str(PARTICLES)
 
     def log_z(self, domain: str) -> str:
-        """The largest lower bound of log Z, with the low end of its interval."""
+        """The largest lower bound of log Z, with the low end of its interval; in words where none has one."""
         bounds = [(row[f"{LOG_Z}_low"], row[LOG_Z]) for row in getattr(self, domain).rows if row.get(f"{LOG_Z}_low")]
+        if not bounds:
+            return "not known, from so few draws"
         low_end, value = max(bounds)
         return f"{value:.3f} (95 % above {low_end:.3f})"
 

@@ -41,7 +41,7 @@ class Scale:
 FULL = Scale(
     {name: f"configs/{name}.yaml" for name in ("music", "molecules", "chain")},
     tuple(config.VARIANT_NAMES), cs=(4.0, 6.0, 8.0, 12.0, 24.0), seeds=3,
-    num={"music": 100_000, "molecules": 100_000},
+    num={"music": 100_000, "molecules": 100_000}, rates={"music": {"pg": 0.0005, "dpg": 0.0015}},
 )  # fmt: skip
 _TINY = (
     "model.units=8", "tune.rounds=2", "tune.batch=8", "tune.minibatch=8", "tune.buffer=16", "tune.replay_ratio=1",

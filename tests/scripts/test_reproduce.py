@@ -63,8 +63,10 @@ def test_a_small_reproduction_writes_the_whole_page_and_runs_nothing_twice(quick
         table = text[text.index(f"{title} |") :].partition("\n\n")[0].rstrip()
         assert table.count("\n") == 1 + rows
         assert [line.split()[1] for line in table.splitlines()[2:]] == ["prior", "psi", "g"]
-    for row in ("psi, stored-states", "psi, bootstrap", "g, prior-logits", "psi, c = 1"):
+    for row in ("psi, stored-states", "psi, bootstrap", "g, prior-logits"):
         assert re.search(rf"^\| {re.escape(row)} +\| +-?\d.*\| +1 \| +0 \|$", text, re.MULTILINE)
+    for row in ("g, c = 1", "g, c = 1, 16 particles"):
+        assert re.search(rf"^\| {re.escape(row)} +\| +-?\d", text, re.MULTILINE)
     evaluation = json.loads((tmp_path / "out" / "chain" / "sweep" / "g-c1-seed0" / "evaluation.json").read_text())
     (figures,) = evaluation.values()
     assert f"{figures['kl_optimum']['value']:.4g}" in text
@@ -122,12 +124,17 @@ def test_a_diverged_run_is_left_out_of_the_last_command(tmp_path):
 def test_the_full_plan_has_every_variant_three_seeds_and_every_c():
     of = plan.Plan(plan.FULL, Path("out"))
     lines = {stage: [step.line for step in of.steps(stage)] for stage in plan.STAGES}
-    for stage in ("melodies", "molecules"):
-        sweep = next(line for line in lines[stage] if " sweep " in line)
-        assert "--variants q,psi,g,pcl,tb,dap,pg,dpg,rl-only --seeds 3" in sweep
-        assert "--num 100000" in sweep
-    assert "--c 0.25,0.5,1,2,4,8,16" in lines["frontier"][-1]
-    assert [step.ablation for step in of.steps("ablation")] == ["", "", *ablations.ABLATIONS]
+    for stage, groups in (("melodies", 3), ("molecules", 1)):
+        sweeps = [line for line in lines[stage] if " sweep " in line]
+        assert len(sweeps) == groups
+        variants = [name for line in sweeps for name in re.search(r"--variants (\S+)", line)[1].split(",")]
+        assert sorted(variants) == sorted(VARIANTS)
+        assert all("--seeds 3" in line and "--num 100000 --particles 16" in line for line in sweeps)
+    assert "--c 4,6,8,12,24 --particles 16" in lines["frontier"][-1]
+    assert [("rate" in line, "variants pg " in line) for line in lines["melodies"] if " sweep " in line] == [
+        (False, False), (True, True), (True, False),
+    ]  # fmt: skip
+    assert [step.ablation for step in of.steps("ablation")] == [""] * 4 + [*ablations.ABLATIONS]
     assert lines["page"] == []
 
 
