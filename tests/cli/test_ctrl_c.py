@@ -114,6 +114,6 @@ def test_ctrl_c_from_the_first_moment_to_the_last(runs, tmp_path):
     """While TensorFlow is loaded, and while all is taken down again."""
     args = ["sample", runs / "prior", "--num", "3", "--out", tmp_path, "--quiet"]
     rng = random.Random(3)
-    for _ in range(4):
+    for _ in range(2):
         end = in_a_terminal(args, rng, 7.0)
         assert end in ENDS

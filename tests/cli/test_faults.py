@@ -207,13 +207,14 @@ def test_a_reward_that_raises_on_the_ten_thousandth_call(process, runs, tmp_path
     assert_same_run(tmp_path / "whole", tmp_path / "broken")
 
 
-def test_a_reward_that_raises_on_its_ten_thousandth_batch(tmp_path, monkeypatch, capsys):
+def test_a_reward_that_raises_on_its_thousandth_batch(tmp_path, monkeypatch, capsys):
     """In scoring: the table of an earlier call stays."""
     monkeypatch.setattr(sequence_files, "MOST_ROWS", 1)
-    (tmp_path / "words.txt").write_text("abcdab\n" * 10_100)
+    (tmp_path / "words.txt").write_text("abcdab\n" * 1_100)
     (tmp_path / "scores.csv").write_text("name\n")
     path = tmp_path / "mine.py"
-    path.write_text(COUNTING.replace("[one(text) for text in texts]", "[one(texts[0])] * len(texts)"))
+    batches = COUNTING.replace("[one(text) for text in texts]", "[one(texts[0])] * len(texts)")
+    path.write_text(batches.replace("10_000", "1_000"))
     args = ["score", str(tmp_path / "words.txt"), "--domain", "chain", "--reward", f"{path}:each", "--quiet"]
     line = error_of(capsys, *args, "--out", str(tmp_path))
     assert line == f"error: {path}, line 7: each raised ConnectionError: the service is gone\n"

@@ -36,6 +36,7 @@ NOT_RUN = {
 ELSEWHERE = {
     "domains.md": "test_example_domain.py installs the example package and runs its commands",
     "results.md": "test_reproduce.py runs the script that writes it",
+    "results-0.1.0.md": "as above, in that version",
 }
 HERE = {"moses": "sample-molecules"}  # a data set of this repository for one to fetch
 PRETRAIN = ["--set=model.units=4", "--set=pretrain.epochs=1", "--set=pretrain.samples=1"]

@@ -74,6 +74,8 @@ def by_least_squares(variant, table, reward):
         with tf.GradientTape() as tape:
             logits, value = tf.reshape(variable[: ROWS * ACTIONS], [ROWS, ACTIONS]), variable[ROWS * ACTIONS :]
             error = tf.reshape(variant.loss(taken_of(logits, value, table, reward), config).td_error, [-1])
+        if np.abs(error).max() < 1e-10:
+            break
         x = x - np.linalg.lstsq(tape.jacobian(error, variable).numpy(), error.numpy(), rcond=1e-10)[0]
     assert np.abs(error).max() < 1e-10
     return x[: ROWS * ACTIONS].reshape(ROWS, ACTIONS)
