@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -61,15 +62,17 @@ def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _a_hangup_is_not_ignored() -> None:
-    """As it is where the tests run under nohup; the processes that they start would inherit that."""
+def _signals_are_not_ignored() -> None:
+    """As they are where the tests run under nohup or in the background; what they start would inherit that."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _warnings_are_told() -> None:
-    """Warnings go to standard error, as of commands."""
+    """Warnings go to standard error, as of commands; whatever --quiet of an earlier test has left."""
     log_to_terminal()
+    logging.getLogger("seqtutor").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

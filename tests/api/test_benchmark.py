@@ -12,7 +12,7 @@ from seqtutor.cli.main import run as command
 from seqtutor.errors import UserError
 from tests.support.commands import error_of, untrained
 
-SETTINGS = {"tune.batch": 128, "tune.rounds": 3, "tune.embedding": 16}
+SETTINGS = {"tune.batch": 128, "tune.rounds": 3, "tune.embedding": 16, "tune.offspring": 0}
 
 
 @pytest.fixture(scope="module")
