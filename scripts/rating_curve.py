@@ -55,7 +55,7 @@ def main():
     asked = parser.parse_args()
     run = st.load_run(asked.prior)
     tokens, lengths = run.sample(2 * (max(COUNTS) + FRESH), seed=1, quiet=True).tokens
-    features = standardised(np.stack(list(run.domain.features(tokens, lengths).values()), axis=1))
+    features = standardised(np.stack(list(run.domain.ratings().features(tokens, lengths).values()), axis=1))
     half, found = len(tokens) // 2, []
     differences = features[:half] - features[half:]
     for number in range(asked.raters):

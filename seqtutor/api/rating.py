@@ -35,16 +35,14 @@ def rate(
     )  # fmt: skip
     texts = list(drawn)
     pairs = list(zip(texts[::2], texts[1::2], strict=True))
-    page = drawn.domain.rating_page(f"seqtutor: rate {run.path if isinstance(run, Run) else run}", pairs)
+    page = drawn.domain.ratings().page(f"seqtutor: rate {run.path if isinstance(run, Run) else run}", pairs)
     file = Path(out)
     make_folder(file.parent)
     write_text(file, page)
     return file
 
 
-def fit_ratings(
-    path: str | Path, *, domain: str = "music", settings: Mapping[str, Any] | None = None
-) -> FittedChoices:  # fmt: skip
+def fit_ratings(path: str | Path, *, domain: str = "music", settings: Mapping[str, Any] | None = None) -> FittedChoices:
     """What a file of choices says: the weights that `tune` takes as a reward, and how well choices are predicted.
 
     Args: domain, settings: what the choices are between, as of `score`.

@@ -145,8 +145,8 @@ def sample(
       c: the temperature of pi*; by default the run's tune.c.
       temperature: below 1 sharpens the policy, above 1 flattens it.
       primer: what the sequences begin with: "start", "random", tokens as text, or a file.
-      length: tokens of a sequence, at the most; by default those of the run. Beyond its
-        training the policy continues as it can.
+      length: tokens of a sequence, at the most; by default those of the run. Beyond its training the policy
+        goes on as it can.
       bars: the same in bars, for melodies.
       reward: as of `tune`; by default the one that the run was tuned for.
       playing: how files of melodies sound, any of {"tempo": 100, "program": "flute", "swing": 66, "velocity": 90}:

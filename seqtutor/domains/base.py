@@ -23,6 +23,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from seqtutor.domains.neighbours import Neighbours, nearest_texts
+from seqtutor.domains.ratings import Ratings
 from seqtutor.domains.reward_terms import Term
 from seqtutor.domains.rewards import Reward
 from seqtutor.domains.vocabulary import Vocabulary
@@ -292,23 +293,9 @@ class Domain(ABC):
         """
         raise UserError(f"sequences of domain '{self.name}' do not sound; `report` shows them")
 
-    def rating_page(self, title: str, pairs: Sequence[tuple[str, str]]) -> str:
-        """An HTML page that lets its reader choose between two texts, pair by pair, and saves the choices as a CSV.
-
-        Raises UserError in a domain whose sequences cannot be chosen between, as here.
-        """
-        raise UserError(f"choices are of melodies, not of domain '{self.name}'")
-
-    def features(self, tokens: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
-        """What a reward that is learned from choices weighs of tokens [N, T] with lengths [N]: numbers [N] by name.
-
-        Raises UserError in a domain whose sequences cannot be chosen between, as here.
-        """
-        raise UserError(f"choices are of melodies, not of domain '{self.name}'")
-
-    def weighing(self, weights: Mapping[str, float]) -> Reward:
-        """The reward that is the sum of weights times `features`, by name."""
-        raise UserError(f"choices are of melodies, not of domain '{self.name}'")
+    def ratings(self) -> Ratings:
+        """How its sequences are rated. Raises UserError in a domain where they cannot be, as here."""
+        raise UserError(f"sequences of domain '{self.name}' cannot be rated")
 
     @abstractmethod
     def writers(self) -> dict[str, Writer]:

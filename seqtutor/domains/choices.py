@@ -34,7 +34,7 @@ class FittedChoices(NamedTuple):
     """What was learned from choices.
 
     Attributes:
-      weights: of each of the domain's `features`, in nats of odds; those that tell nothing apart are left out.
+      weights: of each of `Ratings.features`, in nats of odds; those that tell nothing apart are left out.
       spread: of each of these, the standard deviation of weight times feature among the sequences rated.
       accuracy: share of the choices that is predicted from the others, with its 95 % interval; 0.5 is chance.
       num: choices that count.
@@ -116,5 +116,5 @@ def _features(domain: Domain, texts: list[str], where: list[str]) -> tuple[list[
     tokens = np.full((len(encoded), lengths.max()), domain.vocabulary.pad, np.int32)
     for row, ids in zip(tokens, encoded, strict=True):
         row[: len(ids)] = ids
-    found = domain.features(tokens, lengths)
+    found = domain.ratings().features(tokens, lengths)
     return list(found), np.stack(list(found.values()), axis=1).astype(np.float64)

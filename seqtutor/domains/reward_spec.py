@@ -104,7 +104,7 @@ def _learned(domain: Domain, path: Path) -> Reward:
             f"{path}: {found.num} choices, of which {found.accuracy.value:.0%} are predicted by the others, not "
             "surely more than by chance: rate more"
         )
-    return domain.weighing(found.weights)
+    return domain.ratings().reward(found.weights)
 
 
 def _seconds(text: str | None, spec: str) -> float:

@@ -27,7 +27,7 @@ class Breeder:
     def __init__(self, config: Config, domain: Domain, policy: Policy):
         """Raises UserError for a domain without children, and for primers, which children would not begin with."""
         settings = config.tune
-        self._count, self._seed, self._domain, self._policy = settings.offspring, config.seed, domain, policy
+        self._count, self._seed, self._domain = settings.offspring, config.seed, domain
         if self._count and not domain.has_children:
             raise UserError(f"sequences of domain '{domain.name}' have no children; leave tune.offspring at 0")
         if self._count and settings.primer != "start":
@@ -53,11 +53,9 @@ class Breeder:
                 ids = self._encoded(text)
                 if ids is not None:
                     found[text] = ids
-        return (
-            RoundDraw(self._judged(list(found.values())), np.zeros((len(found), 0), np.int32), 0, rng)
-            if found
-            else None
-        )
+        if not found:
+            return None
+        return RoundDraw(self._judged(list(found.values())), np.zeros((len(found), 0), np.int32), 0, rng)
 
     def _encoded(self, text: str) -> np.ndarray | None:
         """The tokens of a text; None where the prior does not have them, or not so many."""

@@ -74,7 +74,7 @@ def test_choices_are_a_reward(prior, ratings, tmp_path):
 
 
 def test_molecules_are_not_chosen_between():
-    assert "choices are of melodies, not of domain 'molecules'" in error_of(st.rate, "molecules", num=1, quiet=True)
+    assert "sequences of domain 'molecules' cannot be rated" in error_of(st.rate, "molecules", num=1, quiet=True)
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def test_what_is_refused_with_its_line(tmp_path):
         assert "ratings.csv:11: " in error_of(bad, lambda path: fit_choices(MUSIC, path))
     chain = make_domain({"name": "chain"})
     toy = written(tmp_path, [(chain.decode(chain.every()[0]), chain.decode(chain.every()[1]), "left")] * 10)
-    assert "choices are of melodies, not of domain 'chain'" in error_of(toy, lambda path: fit_choices(chain, path))
+    assert "sequences of domain 'chain' cannot be rated" in error_of(toy, lambda path: fit_choices(chain, path))
 
 
 def rated(folder, like, count=80):

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqtutor.domains.base import LONGEST, DataSet, Domain, MetricNote, Property, Statistics, Writer
-from seqtutor.domains.music import data_sets, data_summary, note_range, player, rating_page, reader, render, taste
+from seqtutor.domains.music import data_sets, data_summary, note_range, player, reader, render
 from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
 from seqtutor.domains.music.meter import Meter
 from seqtutor.domains.music.playing import QUARTER, Playing
+from seqtutor.domains.music.ratings import Ratings
 from seqtutor.domains.music.reward import MUSIC_THEORY, REWARD_NAMES, MusicTheory
 from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.similarity import nearest
@@ -161,17 +162,9 @@ class Music(Domain):
         melodies = [self.encode(text) for text in texts]
         return player.page(title, names, melodies, player.earned(melodies, reward), self.meter, self.playing)
 
-    def rating_page(self, title: str, pairs: Sequence[tuple[str, str]]) -> str:
-        """See `rating_page.page`."""
-        return rating_page.page(title, pairs, self.meter, self.playing)
-
-    def features(self, tokens: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
-        """See `taste.features`."""
-        return taste.features(tokens, lengths, self.scale, self.meter)
-
-    def weighing(self, weights: Mapping[str, float]) -> Reward:
-        """See `taste.Taste`."""
-        return taste.Taste(weights, self.scale, self.meter)
+    def ratings(self) -> Ratings:
+        """See `ratings.Ratings`."""
+        return Ratings(self.scale, self.meter, self.playing)
 
     def played(self, how: Mapping[str, Any]) -> Music:
         """A copy whose files are played so: see `playing.Playing`."""

@@ -14,6 +14,7 @@ from seqtutor.domains.molecules.guacamol import Described, Features, GuacamolSta
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.statistics import Reference
 from seqtutor.errors import UserError
+from tests.support.letters import as_tokens
 from tests.support.places import DATA
 
 ROOT = Path(__file__).parents[3]
@@ -27,15 +28,11 @@ def lines(path):
 
 def collect(texts, training, size=300):
     """The metrics of texts, letter by letter as tokens."""
-    letters = ["", *sorted(set("".join(texts)))]
-    rows = [[*map(letters.index, text), 0] for text in texts]
-    tokens, lengths = np.zeros((len(rows), 200), np.int32), np.array([len(row) for row in rows], np.int32)
-    for line, row in zip(tokens, rows, strict=True):
-        line[: len(row)] = row
+    tokens, lengths, text_of = as_tokens(texts)
     with Pool(2) as pool:
         known = None if training is None else Reference(training, pool)
-        found = GuacamolStatistics(known, lambda row: "".join(letters[i] for i in row), 0, pool)
-        for start in range(0, len(rows), size):
+        found = GuacamolStatistics(known, text_of, 0, pool)
+        for start in range(0, len(texts), size):
             found.update(tokens[start : start + size], lengths[start : start + size])
         return found.result()
 

@@ -13,7 +13,7 @@ MUSIC = Music()
 def counts(text):
     """The features of one melody that are not 0, but for the rules."""
     tokens = MUSIC.encode(text)[None]
-    found = MUSIC.features(tokens, np.array([tokens.shape[1]]))
+    found = MUSIC.ratings().features(tokens, np.array([tokens.shape[1]]))
     return {name: int(value[0]) for name, value in found.items() if name in NAMES and value[0]}
 
 
@@ -36,12 +36,12 @@ def weighed():
     rng = np.random.default_rng(0)
     weights = {name: float(rng.normal()) for name in (*RULES, *NAMES)}
     tokens = np.where(rng.random((64, 40)) < 0.4, 1, rng.integers(0, 38, (64, 40))).astype(np.int32)
-    return weights, MUSIC.weighing(weights), tokens, rng.integers(1, 41, 64).astype(np.int32)
+    return weights, MUSIC.ratings().reward(weights), tokens, rng.integers(1, 41, 64).astype(np.int32)
 
 
 def test_the_reward_is_the_sum_of_weights_times_features(weighed):
     weights, reward, tokens, lengths = weighed
-    found = MUSIC.features(tokens, lengths)
+    found = MUSIC.ratings().features(tokens, lengths)
     assert set(found) == set(weights)
     wanted = sum(weights[name] * values for name, values in found.items())
     scored = reward(tokens, lengths)
