@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -25,7 +26,9 @@ class RestFunction:
     """function(tokens, texts) of a service."""
 
     def __init__(self, url: str, seconds: float):
-        """Args: url, of http or https; seconds, that the service may be silent."""
+        """Args: url, of http or https; seconds, that the service may be silent. Raises UserError for another url."""
+        if not re.fullmatch(r"https?://\S+", url):
+            raise UserError(f"{shown(url)} is no address of http or https, as in rest:http://localhost:8080/score")
         self._url, self._seconds = url, seconds
 
     def __call__(self, tokens: np.ndarray, texts: Sequence[str]) -> list[float]:

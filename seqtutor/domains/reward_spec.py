@@ -31,7 +31,7 @@ RewardLike = str | Callable[..., Any]
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
 _COMMAND = re.compile(r"command(?:/(?P<seconds>[^:]*))?:(?P<words>.+)", re.DOTALL)
 _RATINGS = re.compile(r".+\.csv", re.IGNORECASE | re.DOTALL)
-_REST = re.compile(r"rest(?:/(?P<seconds>[^:]*))?:(?P<url>https?://\S+)")
+_REST = re.compile(r"rest(?:/(?P<seconds>[^:]*))?:(?P<url>.+)", re.DOTALL)
 PYTHON = "python:"  # begins what a config says of a function that was handed over
 
 

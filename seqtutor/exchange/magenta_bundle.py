@@ -34,7 +34,9 @@ def checkpoint_of(path: Path) -> bytes:
         if len(checkpoints) != 1:
             raise ValueError(f"it has {len(checkpoints)} checkpoints, not one")
         return checkpoints[0]
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror or error}") from None
+    except ValueError as error:
         raise UserError(f"'{path}' is not a readable bundle of Magenta's: {error}") from None
 
 

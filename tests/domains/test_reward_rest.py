@@ -95,7 +95,7 @@ def test_as_a_reward(service):
     assert reward.names == ("rest",)
     with pytest.raises(UserError, match="the time for an answer is 'soon'"):
         make_reward(domain, f"rest/soon:{url}")
-    with pytest.raises(UserError, match="the weight of rest is"):
+    with pytest.raises(UserError, match="is no address of http or https"):
         make_reward(domain, "rest:file:///etc/passwd")
 
 

@@ -54,18 +54,24 @@ def test_of_equal_rewards_the_first_is_kept():
     assert memory.state()["key"].tolist() == [7, 8] and memory.state()["total"].tolist() == [5, 1]
 
 
-@pytest.mark.parametrize("variant", ["dap", "pg", "tb", "psi"])
-def test_every_minibatch_has_some_of_the_best_behind_it(variant, monkeypatch):
-    settings = {"rounds": 4, "batch": 8, "minibatch": 4, "best": 3, "best_batch": 5, "variant": variant}
+def watched(settings, monkeypatch):
+    """A tuner, and a list that gets the rewards of the sequences in each of its updates."""
     config = Config(domain={"name": "toy"}, model=ModelConfig(units=4), tune=TuneConfig(**settings))
     tuner = Tuner(config, TOY, SequenceModel(config.model, TOY.vocabulary.size), TOY.reward(terms({"a": 1})))
     update, given = tuner.learner.update, []
 
     def note(tokens, lengths, primer, reward, log_prior, weight):
-        given.append(reward.sum(axis=1))
+        given.append(reward.sum(axis=1).tolist())
         return update(tokens, lengths, primer, reward, log_prior, weight)
 
     monkeypatch.setattr(tuner.learner, "update", note)
+    return tuner, given
+
+
+@pytest.mark.parametrize("variant", ["dap", "pg", "tb", "psi"])
+def test_every_minibatch_has_some_of_the_best_behind_it(variant, monkeypatch):
+    settings = {"rounds": 4, "batch": 8, "minibatch": 4, "best": 3, "best_batch": 5, "variant": variant}
+    tuner, given = watched(settings, monkeypatch)
     best = set[float]()
     for number in range(4):
         known = set(tuner._memories[0].state().get("total", np.zeros(0)).tolist())
@@ -76,22 +82,14 @@ def test_every_minibatch_has_some_of_the_best_behind_it(variant, monkeypatch):
         assert len(given) == (1 if fresh == 8 else 4 if number else 0)
         for totals in given:
             assert len(totals) == fresh + 5
-            assert set(totals[fresh:].tolist()) <= (best if fresh == 8 else known)
+            assert set(totals[fresh:]) <= (best if fresh == 8 else known)
     assert len(best) <= 3
 
 
 @pytest.mark.parametrize("variant", ["dap", "tb"])
 def test_further_updates_are_of_the_best_alone(variant, monkeypatch):
     settings = {"batch": 8, "minibatch": 4, "best": 3, "best_batch": 5, "best_updates": 3, "variant": variant}
-    config = Config(domain={"name": "toy"}, model=ModelConfig(units=4), tune=TuneConfig(**settings))
-    tuner = Tuner(config, TOY, SequenceModel(config.model, TOY.vocabulary.size), TOY.reward(terms({"a": 1})))
-    update, given = tuner.learner.update, []
-
-    def note(tokens, lengths, primer, reward, log_prior, weight):
-        given.append(reward.sum(axis=1).tolist())
-        return update(tokens, lengths, primer, reward, log_prior, weight)
-
-    monkeypatch.setattr(tuner.learner, "update", note)
+    tuner, given = watched(settings, monkeypatch)
     for number in range(2):
         given.clear()
         tuner.round(number)

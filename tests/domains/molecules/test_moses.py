@@ -16,6 +16,7 @@ from seqtutor.domains.molecules.moses_reference import reference_of
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.statistics import Reference
 from seqtutor.errors import UserError
+from tests.support.letters import as_tokens
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests" / "data" / "moses"
@@ -37,15 +38,11 @@ def sample(first, last):
 
 def collect(texts, training, tests, size=1000):
     """The metrics of texts, letter by letter as tokens."""
-    letters = ["", *sorted(set("".join(texts)))]
-    rows = [[*map(letters.index, text), 0] for text in texts]
-    tokens, lengths = np.zeros((len(rows), 200), np.int32), np.array([len(row) for row in rows], np.int32)
-    for line, row in zip(tokens, rows, strict=True):
-        line[: len(row)] = row
+    tokens, lengths, text_of = as_tokens(texts)
     with Pool(2) as pool:
         known = None if training is None else Reference(training, pool)
-        statistics = MosesStatistics(known, tests, lambda row: "".join(letters[i] for i in row), 0, pool)
-        for at in (slice(start, start + size) for start in range(0, len(rows), size)):
+        statistics = MosesStatistics(known, tests, text_of, 0, pool)
+        for at in (slice(start, start + size) for start in range(0, len(texts), size)):
             statistics.update(tokens[at], lengths[at])
         return statistics.result()
 
