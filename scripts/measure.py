@@ -86,7 +86,7 @@ def drawing(seconds, config, units, layers, batch, length):
 
     resolved, _, domain = corpus_of(config, f"model.units={units}", f"model.layers={layers}", f"domain.length={length}")
     policy = Policy(SequenceModel(resolved.model, domain.vocabulary.size))
-    sampler = Sampler(policy.step, policy.initial_state, domain.vocabulary, length)
+    sampler = Sampler(policy, domain.vocabulary, length)
     rng, tokens, drawn = np.random.default_rng(0), 0, 0
 
     def work():

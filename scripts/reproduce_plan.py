@@ -39,7 +39,10 @@ class Scale:
 
 
 FULL = Scale(
-    {name: f"configs/{name}.yaml" for name in ("music", "molecules", "chain")},
+    {
+        "music": "configs/music-notes-alone.yaml", "molecules": "configs/molecules.yaml",
+        "chain": "configs/chain.yaml",
+    },
     tuple(config.VARIANT_NAMES), cs=(4.0, 6.0, 8.0, 12.0, 24.0), seeds=3,
     num={"music": 100_000, "molecules": 100_000}, rates={"music": {"pg": 0.0005, "dpg": 0.0015}},
 )  # fmt: skip

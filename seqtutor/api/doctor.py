@@ -79,7 +79,7 @@ def _speed() -> list[tuple[str, str]]:
     tokens = tf.constant(rng.integers(0, domain.vocabulary.size, (BATCH, LENGTH)), tf.int32)
     step = _training_step(model)
     policy = Policy(model)
-    sampler = Sampler(policy.step, policy.initial_state, domain.vocabulary, domain.length)
+    sampler = Sampler(policy, domain.vocabulary, domain.length)
     uniforms, none = rng.random((1024, domain.length), np.float32), np.zeros((1024, 0), np.int32)
     devices = tf.config.list_physical_devices("GPU")
     trained, drawn = _seconds(lambda: step(tokens).numpy()), _seconds(lambda: sampler.draw(uniforms, none))

@@ -155,6 +155,9 @@ class TuneConfig(_Section):
         ge=0,
         le=EMBEDDING,
     )
+    lookahead: bool = _setting(
+        False, "what each next token earns at once, by c, is added to the logits, so that only the rest is learned"
+    )
     minibatch: AtOnce = _setting(64, "sequences of one update", "sequences")
     replay_ratio: float = _setting(
         2.0, "how often each drawn sequence is learned from, on average", "times", gt=0, le=1e6

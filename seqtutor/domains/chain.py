@@ -7,13 +7,14 @@ second-order Markov chain (scripts/make-chain), so the prior learned from it is 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from seqtutor.domains.base import DataSet, Domain, Statistics, Writer
+from seqtutor.domains.lookahead import Lookahead, Seen, State
 from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.domains.rewards import PrefixReward, Reward, Rewards
 from seqtutor.domains.vocabulary import Vocabulary
@@ -22,6 +23,9 @@ from seqtutor.reading import text_files
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
 from seqtutor.system.files import packaged
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 LETTERS = "abcdefgh"
 MOST = 100_000  # words that are still listed
@@ -129,6 +133,44 @@ class RandomReward(Reward):
     def prefix(self, n: int, length: int) -> PrefixReward:
         """Every letter is rewarded by the letters up to it."""
         return _RandomPrefix(self._tables, self._letters, self._terms, n)
+
+    def lookahead(self, length: int, c: float) -> Lookahead:
+        """Of the next letter everything is known."""
+
+        def worth(values: np.ndarray) -> np.ndarray:
+            return weighted_sum(self._terms, {"random": values}, np.ones(values.shape, bool)) / np.float32(c)
+
+        return _RandomLookahead(self._tables, self._letters, worth)
+
+
+class _RandomLookahead(Lookahead):
+    """The rewards of the next letter. The state is the length of the word and its number in base A."""
+
+    sizes = (1, 1)
+
+    def __init__(self, tables: list[np.ndarray], letters: int, worth: Callable[[np.ndarray], np.ndarray]):
+        self._letters, self._last, self.width = letters, len(tables) - 1, letters
+        import tensorflow as tf
+
+        rows = [table.reshape(-1, letters) for table in tables]
+        self._first = tf.constant(np.cumsum([0, *map(len, rows)]), tf.int32)  # of the words of each length
+        self._rows = tf.constant(worth(np.concatenate(rows).astype(np.float32)))
+
+    def advance(self, tokens: tf.Tensor, state: State) -> State:
+        """See `Lookahead`."""
+        import tensorflow as tf
+
+        count, word = state
+        return count + 1, word * self._letters + tf.cast(tokens, tf.float32)[:, None]
+
+    def look(self, state: State) -> Seen:
+        """See `Lookahead`. There is nothing to count beyond the rewards."""
+        import tensorflow as tf
+
+        count, word = (tf.cast(part[:, 0], tf.int32) for part in state)
+        row = tf.gather(self._first, tf.minimum(count, self._last)) + tf.where(count > self._last, 0, word)
+        rewards = tf.gather(self._rows, row)
+        return Seen(rewards, rewards)
 
 
 class _RandomPrefix(PrefixReward):

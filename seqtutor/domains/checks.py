@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError, shown
+
+Result = TypeVar("Result")
 
 ROWS = 64  # random sequences that rewards and statistics are tried on
 SEED = 0
@@ -47,6 +50,7 @@ def check_domain(domain: Domain, texts: Sequence[str]) -> None:
     with make_reward(domain, domain.default_reward) as reward:
         _check_reward(reward, tokens, lengths, domain.vocabulary.pad, rule)
         _check_prefix(reward, tokens, lengths, rule)
+        _check_lookahead(reward, tokens, domain.vocabulary.size, rule)
     _check_statistics(domain, tokens, lengths, rule)
 
 
@@ -61,7 +65,7 @@ class _Rules:
         if not holds:
             raise UserError(f"domain '{self._name}' breaks a rule: {broken}")
 
-    def call(self, what: str, function: Callable[[], object]) -> object:
+    def call(self, what: str, function: Callable[[], Result]) -> Result:
         """The result of a function that must not fail."""
         try:
             return function()
@@ -134,7 +138,7 @@ def _check_tokens(domain: Domain, tokens: np.ndarray, lengths: np.ndarray, rule:
         of = f"decode({row.tolist()})"
         rule(isinstance(rule.call(of, partial(domain.decode, row)), str), f"{of} is not a text")
     identities = rule.call("identities", lambda: domain.identities(tokens, lengths))
-    rule(len(identities) == len(tokens), "identities are not one a sequence")  # type: ignore[arg-type]
+    rule(len(identities) == len(tokens), "identities are not one a sequence")
     valid = rule.call("valid", lambda: domain.valid(tokens, lengths))
     good = valid is None or (np.asarray(valid).shape == (len(tokens),) and np.asarray(valid).dtype == bool)
     rule(good, "valid is not an array bool [N]")
@@ -189,6 +193,17 @@ def _check_prefix(reward: Reward, tokens: np.ndarray, lengths: np.ndarray, rule:
         rule(
             np.array_equal(earned[alive], total[alive, t]), f"a prefix earns another reward than token {t} of the whole"
         )
+
+
+def _check_lookahead(reward: Reward, tokens: np.ndarray, actions: int, rule: _Rules) -> None:
+    """What is known of the next token has the shapes that networks are built for."""
+    look = reward.lookahead(tokens.shape[1], 1.0)
+    if look is None:
+        return
+    rewards, features = rule.call("lookahead.unroll", lambda: look.unroll(tokens))
+    rule(rewards.shape == (*tokens.shape, actions), "the rewards of a lookahead are not [B, A]")
+    rule(features.shape == (*tokens.shape, look.width), "the features of a lookahead are not [B, F], F its width")
+    rule(all(np.isfinite(part).all() for part in (rewards, features)), "a lookahead gives what is not finite")
 
 
 def _check_statistics(domain: Domain, tokens: np.ndarray, lengths: np.ndarray, rule: _Rules) -> None:

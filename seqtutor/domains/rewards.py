@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqtutor.domains.lookahead import Lookahead
+
 
 class Rewards(NamedTuple):
     """Rewards of a batch: total [N, T] = sum of weight times component; components: name -> [N, T], unweighted."""
@@ -65,6 +67,12 @@ class Reward(ABC):
         """The rewards of n sequences that grow from nothing to at most `length` tokens.
 
         None, as here, where a token's reward depends on later ones, or where it is known only at the end.
+        """
+        return None
+
+    def lookahead(self, length: int, c: float) -> Lookahead | None:
+        """What is known of the next token of sequences of at most `length` tokens, rewards by c; None, as here, where
+        nothing is.
         """
         return None
 

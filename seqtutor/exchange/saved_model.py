@@ -15,7 +15,6 @@ from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Exploration, pick
-from seqtutor.policy.sequence_model import State, shift_right
 from seqtutor.runs.run import Run
 from seqtutor.system import temporary
 from seqtutor.system.files import writing
@@ -71,8 +70,8 @@ def about(run: Run, state_size: int) -> dict[str, Any]:
 class Exported(tf.Module):
     """A policy as functions of tensors, the signatures of the SavedModel. All log-probabilities are in nats.
 
-    A state is one tensor here, float32 [B, S] with S = state_size: what both networks hold, side by side. The state
-    before any input is zeros.
+    A state is one tensor here, float32 [B, S] with S = state_size: what both networks hold, and what the policy is told
+    of the next token, side by side. The state before any input is zeros.
     """
 
     def __init__(self, policy: Policy, vocabulary: Vocabulary):
@@ -106,12 +105,15 @@ class Exported(tf.Module):
         """One token further: tokens int32 [B], state [B, S].
 
         Returns log_probs and log_priors [B, A], log pi and log p of every next token, and the state after it [B, S].
+        Every token but begin counts as one of the sequence.
         """
         parts = tuple(tf.split(state, self._sizes, axis=1))
-        logits, prior, parts = self._read(tokens[:, None], parts)
+        begins, after = (tokens == self._vocabulary.begin)[:, None], self._policy.advance(tokens, parts)
+        parts = tuple(tf.where(begins, *pair) for pair in zip(parts, after, strict=True))
+        logits, prior, _, parts = self._policy.read(tokens, parts)
         return {
-            "log_probs": tf.nn.log_softmax(logits[0]),
-            "log_priors": tf.nn.log_softmax(prior[0]),
+            "log_probs": tf.nn.log_softmax(logits),
+            "log_priors": tf.nn.log_softmax(prior),
             "state": tf.concat(parts, axis=1),
         }
 
@@ -122,11 +124,7 @@ class Exported(tf.Module):
         """
         counts = tf.sequence_mask(lengths, tf.shape(tokens)[1])
         tokens = tf.where(counts, tokens, self._vocabulary.pad)
-        inputs = shift_right(tokens, self._vocabulary.begin, primers)
-        *both, _ = self._read(inputs, self._policy.initial_state(tf.shape(inputs)[0]))
-        after = (tf.transpose(logits[tf.shape(primers)[1] :], [1, 0, 2]) for logits in both)
-        taken = (tf.gather(tf.nn.log_softmax(logits), tokens, batch_dims=2) for logits in after)
-        log_prob, log_prior = (tf.where(counts, value, 0.0) for value in taken)
+        log_prob, log_prior = (tf.where(counts, value, 0.0) for value in self._taken(tokens, primers))
         return {"log_prob": log_prob, "log_prior": log_prior}
 
     def sample(self, uniforms: tf.Tensor, primers: tf.Tensor, temperature: tf.Tensor) -> Tensors:
@@ -146,31 +144,37 @@ class Exported(tf.Module):
             lengths += tf.cast(going, tf.int32)
             if vocabulary.end is not None:
                 going &= token != vocabulary.end
-            logits, _, state = self._policy.step(token, state)
+            logits, _, _, state = self._policy.step(token, state)
             return t + 1, going, lengths, drawn.write(t, token), logits, *state
 
         def unfinished(t, going, *_):
             return (t < length) & tf.reduce_any(going)
 
-        inputs = tf.concat([tf.fill([n, 1], vocabulary.begin), primers], axis=1)
-        logits, _, state = self._read(inputs, self._policy.initial_state(n))
+        logits, _, _, state = self._policy.start(self._before(primers))
         drawn = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=[None])
-        loop = (tf.constant(0), tf.fill([n], True), tf.zeros([n], tf.int32), drawn, logits[-1], *state)
+        loop = (tf.constant(0), tf.fill([n], True), tf.zeros([n], tf.int32), drawn, logits, *state)
         t, _, lengths, drawn, *_ = tf.while_loop(unfinished, body, loop)
         rest = tf.fill([n, length - t], vocabulary.pad)
         return {"tokens": tf.concat([tf.transpose(drawn.stack()), rest], axis=1), "lengths": lengths}
 
-    def _read(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
-        """Policy logits and prior logits [T, B, A] after each of tokens [B, T], and the state after the last.
+    def _before(self, primers: tf.Tensor) -> tf.Tensor:
+        """Begin and primers, [B, 1 + P]."""
+        return tf.pad(primers, [[0, 0], [1, 0]], constant_values=self._vocabulary.begin)
+
+    def _taken(self, tokens: tf.Tensor, primers: tf.Tensor) -> list[tf.Tensor]:
+        """log pi and log p of tokens [B, T] after primers [B, P], both [B, T].
 
         A loop of steps, not the networks' `unroll`: TensorFlow cannot save the gradient that is written out there.
         """
         length, by_time = tf.shape(tokens)[1], tf.transpose(tokens)
-        arrays = [tf.TensorArray(tf.float32, length, element_shape=[None, self._vocabulary.size]) for _ in range(2)]
+        arrays = [tf.TensorArray(tf.float32, length, element_shape=[None]) for _ in range(2)]
 
-        def body(t, arrays, state):
-            *both, state = self._policy.step(by_time[t], state)
-            return t + 1, [array.write(t, logits) for array, logits in zip(arrays, both, strict=True)], state
+        def body(t, arrays, both, state):
+            taken = (tf.gather(tf.nn.log_softmax(logits), by_time[t], batch_dims=1) for logits in both)
+            arrays = [array.write(t, value) for array, value in zip(arrays, taken, strict=True)]
+            *both, _, state = self._policy.step(by_time[t], state)
+            return t + 1, arrays, both, state
 
-        _, arrays, state = tf.while_loop(lambda t, *_: t < length, body, (tf.constant(0), arrays, state))
-        return *(array.stack() for array in arrays), state
+        *both, _, state = self._policy.start(self._before(primers))
+        _, arrays, *_ = tf.while_loop(lambda t, *_: t < length, body, (tf.constant(0), arrays, both, state))
+        return [tf.transpose(array.stack()) for array in arrays]

@@ -17,25 +17,19 @@ from seqtutor.domains.rewards import PrefixReward, Reward
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.kl_control import smc
 from seqtutor.policy.primers import NONE
-from seqtutor.policy.sampler import pick
+from seqtutor.policy.sampler import Stepping, pick
 from seqtutor.policy.sequence_model import State, side_by_side
 
 DRAW = -1  # for a token that is not given
 RESAMPLE_BELOW = 0.5  # of K, the effective sample size
 
 
-class Proposal(Protocol):
+class Proposal(Stepping, Protocol):
     """What particles are drawn with; a `seqtutor.policy.policy.Policy` is one."""
 
     @property
     def twisted(self) -> bool:
         """Whether populations are resampled; else particles are drawn side by side, and weighted at the end."""
-
-    def initial_state(self, batch: int | tf.Tensor) -> State:
-        """The state before any input."""
-
-    def valued_step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
-        """Tokens int32 [B] -> policy logits [B, A], prior logits [B, A], V [B] in nats, state."""
 
 
 class Uniforms(NamedTuple):
@@ -190,14 +184,7 @@ class ParticleSampler:
 
     def _run_primer(self, inputs: tf.Tensor):
         """Feeds inputs [M, 1 + P]; returns V [M] there, and the log-probabilities and states that are held."""
-        tokens = tf.shape(inputs)[1]
-
-        def body(t, state):
-            return t + 1, self._policy.valued_step(inputs[:, t], state)[3]
-
-        state = self._policy.initial_state(tf.shape(inputs)[0])
-        _, state = tf.while_loop(lambda t, _: t < tokens - 1, body, (tf.constant(0), state))
-        return _held(*self._policy.valued_step(inputs[:, -1], state))
+        return _held(*self._policy.start(inputs))
 
     def _run_token(self, index: tf.Tensor, forced: tf.Tensor, uniforms: tf.Tensor, held: tuple[tf.Tensor, ...]):
         """A token for the rows `index` [n] of what is held: the tokens [n], then log pi, log p and the next V [n, 3],
@@ -207,7 +194,7 @@ class ParticleSampler:
             log_pi, log_p, *state = (tf.gather(each, index) for each in held)
             token = tf.where(forced == DRAW, pick(tf.exp(log_pi), uniforms, self._domain.allowed), forced)
             taken = [tf.gather(row, token, batch_dims=1) for row in (log_pi, log_p)]
-            value, *after = _held(*self._policy.valued_step(token, tuple(state)))
+            value, *after = _held(*self._policy.step(token, tuple(state)))
             return token, tf.stack([*taken, value], axis=-1), *after
 
         return side_by_side(draw, index, forced, uniforms)

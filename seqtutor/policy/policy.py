@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from seqtutor.domains.lookahead import Lookahead, Seen
 from seqtutor.kl_control.variants import Variant
-from seqtutor.policy.sequence_model import SequenceModel, State, shift_right, side_by_side
+from seqtutor.policy.sequence_model import Scores, SequenceModel, State, shift_right, side_by_side
 
 FORBIDDEN = -1e9  # the logit of a token that is not allowed: its probability is exactly 0, and 0 times it is 0
 
@@ -16,6 +17,25 @@ FORBIDDEN = -1e9  # the logit of a token that is not allowed: its probability is
 def restricted(logits: tf.Tensor, allowed: np.ndarray | None) -> tf.Tensor:
     """Logits or action values [..., A] of which only those of the tokens allowed, bool [A], count; None: all."""
     return logits if allowed is None else tf.where(allowed, logits, FORBIDDEN)
+
+
+def told(scores: Scores, seen: Seen | None, allowed: np.ndarray | None) -> Scores:
+    """The scores of a tuned network with what need not be learned: what the next tokens earn, and which are allowed."""
+    logits = scores.logits if seen is None else scores.logits + seen.rewards
+    return Scores(restricted(logits, allowed), scores.value)
+
+
+def after_primer(
+    network: SequenceModel, inputs: tf.Tensor, primers: tf.Tensor, seen: Seen | None, detach_value: bool = False
+) -> Scores:
+    """The scores [B, T, ...] of the tokens that follow primers [B, P], of inputs [B, P + T] as `shift_right` has them.
+
+    Args: seen: what is known before each of the tokens; detach_value: as in `SequenceModel.unroll`.
+    """
+    before = tf.shape(primers)[1]
+    features = None if seen is None else tf.pad(seen.features, [[0, 0], [before, 0], [0, 0]])
+    scores = network.unroll(inputs, detach_value, features)
+    return Scores(scores.logits[:, before:], scores.value[:, before:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +48,8 @@ class Policy:
     Attributes:
       value_scale: nats a unit of the tuned network's value, as it was tuned with.
       allowed: bool [A], or None for all tokens.
+      lookahead: what the tuned network is told of the next token: what it would earn, in nats, is added to the logits,
+        and the features are read; None: nothing.
     """
 
     prior: SequenceModel
@@ -35,6 +57,7 @@ class Policy:
     variant: Variant | None = None
     value_scale: float = 1.0
     allowed: np.ndarray | None = None
+    lookahead: Lookahead | None = None
 
     @property
     def twisted(self) -> bool:
@@ -49,36 +72,61 @@ class Policy:
     def initial_state(self, batch: int | tf.Tensor) -> State:
         """The state before any input, of the prior and then of the tuned network."""
         state = self.prior.initial_state(batch)
-        return state if self.tuned is None else state + self.tuned.initial_state(batch)
+        if self.tuned is not None:
+            state += self.tuned.initial_state(batch)
+        return state if self.lookahead is None else state + self.lookahead.initial_state(batch)
 
-    def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
-        """One token further: tokens int32 [B] -> policy logits [B, A], prior logits [B, A], state."""
-        logits, prior_logits, _, state = self.valued_step(tokens, state)
-        return logits, prior_logits, state
+    def start(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """Reads begin and primers int32 [B, 1 + P], which are no part of the sequences; returns as `step`."""
+        last = tf.shape(inputs)[1] - 1
 
-    def valued_step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
-        """As `step`, with V [B] before the state: the variant's soft value in nats, and 0 for a prior."""
+        def body(t, state):
+            return t + 1, self.read(inputs[:, t], state)[3]
+
+        state = self.initial_state(tf.shape(inputs)[0])
+        _, state = tf.while_loop(lambda t, _: t < last, body, (tf.constant(0), state))
+        return self.read(inputs[:, -1], state)
+
+    def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """One token further: tokens int32 [B] -> policy logits [B, A], prior logits [B, A], V [B], state.
+
+        V is the variant's soft value in nats, and 0 for a prior.
+        """
+        return self.read(tokens, self.advance(tokens, state))
+
+    def advance(self, tokens: tf.Tensor, state: State) -> State:
+        """The state, in which the lookahead has tokens [B] more of the sequences."""
+        if self.lookahead is None:
+            return state
+        at = len(state) - len(self.lookahead.sizes)
+        return state[:at] + self.lookahead.advance(tokens, state[at:])
+
+    def read(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """As `step`, but the lookahead stays as it is: tokens [B] that are no part of the sequences."""
         split = len(self.prior.initial_state(0))
         prior, prior_state = self.prior.step(tokens, state[:split])
         if self.tuned is None:
             own = restricted(prior.logits, self.allowed)
             return own, prior.logits, tf.zeros_like(prior.value), prior_state
-        scores, tuned_state = self.tuned.step(tokens, state[split:])
         assert self.variant is not None  # it comes with the tuned network
-        logits = restricted(scores.logits, self.allowed)
+        at = len(state) if self.lookahead is None else len(state) - len(self.lookahead.sizes)
+        seen = None if self.lookahead is None else self.lookahead.look(state[at:])
+        scores, tuned_state = self.tuned.step(tokens, state[split:at], None if seen is None else seen.features)
+        logits = told(scores, seen, self.allowed).logits
         value = self.variant.state_value(logits, self.value_scale * scores.value, prior.logits)
-        return self._logits(logits, prior.logits), prior.logits, value, prior_state + tuned_state
+        after = prior_state + tuned_state + state[at:]
+        return self.variant.policy_logits(logits, prior.logits), prior.logits, value, after
 
-    def unroll(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Policy logits and prior logits [B, T, A] after each of the inputs [B, T]."""
-        prior = self.prior.unroll(inputs).logits
+    def unroll(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Policy logits and prior logits [B, T, A] before each of the tokens [B, T], which follow primers [B, P]."""
+        inputs = shift_right(tokens, self.prior.actions, primers)
+        prior = self.prior.unroll(inputs).logits[:, tf.shape(primers)[1] :]
         if self.tuned is None:
             return restricted(prior, self.allowed), prior
-        return self._logits(restricted(self.tuned.unroll(inputs).logits, self.allowed), prior), prior
-
-    def _logits(self, tuned: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
         assert self.variant is not None  # it comes with the tuned network
-        return self.variant.policy_logits(tuned, prior)
+        seen = None if self.lookahead is None else self.lookahead.unroll(tokens)
+        tuned = told(after_primer(self.tuned, inputs, primers, seen), seen, self.allowed)
+        return self.variant.policy_logits(tuned.logits, prior), prior
 
     def log_probs(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """log pi(a_t | primer, a_1 .. a_{t-1}) and log p of the same, both [B, T]; tokens [B, T], primers [B, P].
@@ -91,6 +139,5 @@ class Policy:
         return log_pi, log_p
 
     def _taken(self, tokens: tf.Tensor, primers: tf.Tensor) -> list[tf.Tensor]:
-        inputs = shift_right(tokens, self.prior.actions, primers)
-        after = [tf.nn.log_softmax(logits[:, tf.shape(primers)[1] :]) for logits in self.unroll(inputs)]
+        after = [tf.nn.log_softmax(logits) for logits in self.unroll(tokens, primers)]
         return [tf.gather(each, tokens, batch_dims=2) for each in after]

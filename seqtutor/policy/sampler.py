@@ -7,9 +7,8 @@ at u: the first a with u < sum_{b <= a} pi(b | s).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +16,18 @@ import tensorflow as tf
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.policy.sequence_model import State, side_by_side
 
-# (tokens [B], state) -> (policy logits [B, A], prior logits [B, A], state): both networks, one token further.
-StepFunction = Callable[[tf.Tensor, State], tuple[tf.Tensor, tf.Tensor, State]]
+
+class Stepping(Protocol):
+    """What sequences are drawn with, token by token; a `seqtutor.policy.policy.Policy` is one."""
+
+    def initial_state(self, batch: int | tf.Tensor) -> State:
+        """The state before any input."""
+
+    def start(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """Begin and primers int32 [B, 1 + P] -> as `step`, of what follows them."""
+
+    def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """Tokens int32 [B] -> policy logits [B, A], prior logits [B, A], V [B] in nats, state."""
 
 
 class Rollout(NamedTuple):
@@ -69,24 +78,24 @@ class Sampler:
 
     def __init__(
         self,
-        step: StepFunction,
-        initial_state: Callable[[tf.Tensor], State],
+        policy: Stepping,
         vocabulary: Vocabulary,
         length: int,
         exploration: Exploration | None = None,
         allowed: np.ndarray | None = None,
     ):
-        """Args: step and initial_state as of the networks; length: T, the most tokens a sequence has; allowed: bool
-        [A], the tokens to which `step` gives a probability, None for all.
+        """Args: length: T, the most tokens a sequence has; allowed: bool [A], the tokens to which the policy gives a
+        probability, None for all.
         """
         self._vocabulary, self._length = vocabulary, length
-        self._step, self._initial_state = step, initial_state
+        self._policy = policy
         self._exploration, self._allowed = exploration or Exploration(), allowed
         self._chunk = length if vocabulary.end is None else min(self.CHUNK, length)
         ints = tf.TensorSpec([None, None], tf.int32)
         self._start = tf.function(self._run_primer, autograph=False, input_signature=[ints])
-        states = tuple(tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in initial_state(1))
-        where = [tf.TensorSpec([None], tf.int32), states, tf.TensorSpec([None, None], tf.float32)]
+        states = (tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in policy.initial_state(1))
+        logits = tf.TensorSpec([None, vocabulary.size], tf.float32)
+        where = [(logits, logits, *states), tf.TensorSpec([None, None], tf.float32)]
         self._advance = tf.function(self._run_chunk, autograph=False, input_signature=where)
 
     def draw(self, uniforms: np.ndarray, primers: np.ndarray) -> Rollout:
@@ -101,12 +110,12 @@ class Sampler:
         floats = np.zeros((4, n, length), np.float32)
         lengths = np.full(n, length, np.int32)
         begin = np.full((n, 1), self._vocabulary.begin, np.int32)
-        token, state = self._start(tf.constant(np.concatenate([begin, primers], axis=1), tf.int32))
+        held = self._start(tf.constant(np.concatenate([begin, primers], axis=1), tf.int32))
         rows = np.arange(n)
         for t in range(0, length, self._chunk):
             span = min(self._chunk, length - t)
             u = tf.constant(uniforms[rows, t : t + span], tf.float32)
-            drawn, values, token, state = self._advance(token, state, u)
+            drawn, values, *held = self._advance(tuple(held), u)
             drawn = drawn.numpy()
             tokens[rows, t : t + span] = drawn
             floats[:, rows, t : t + span] = values.numpy().transpose(2, 0, 1)
@@ -119,41 +128,33 @@ class Sampler:
             if not len(rows):
                 break
             keep = tf.constant(np.flatnonzero(~done))
-            token, state = tf.gather(token, keep), tuple(tf.gather(s, keep) for s in state)
+            held = [tf.gather(each, keep) for each in held]
         past = np.arange(length) >= lengths[:, None]
         tokens[past] = self._vocabulary.pad
         floats[:, past] = 0.0
         return Rollout(tokens, lengths, *floats)
 
-    def _run_primer(self, inputs: tf.Tensor) -> tuple[tf.Tensor, State]:
-        """Feeds all of inputs [N, 1 + P] but the last token; returns that token [N] and the state before it."""
-        last = tf.shape(inputs)[1] - 1
-        state = self._initial_state(tf.shape(inputs)[0])
+    def _run_primer(self, inputs: tf.Tensor) -> list[tf.Tensor]:
+        """Reads inputs [N, 1 + P]; returns what is held: policy logits, prior logits and the state after them."""
+        return side_by_side(lambda inputs: _held(*self._policy.start(inputs)), inputs)
 
-        def body(t, state):
-            return t + 1, self._step(inputs[:, t], state)[2]
+    def _run_chunk(self, held: tuple[tf.Tensor, ...], uniforms: tf.Tensor) -> list[tf.Tensor]:
+        """Draws as many tokens as uniforms [n, t] has columns: tokens [n, t], values [n, t, 4], what is held then."""
+        return side_by_side(self._draw, uniforms, *held)
 
-        _, state = tf.while_loop(lambda t, _: t < last, body, (tf.constant(0), state))
-        return inputs[:, -1], state
-
-    def _run_chunk(self, token: tf.Tensor, state: State, uniforms: tf.Tensor):
-        """Draws as many tokens as uniforms [n, t] has columns: tokens [n, t], values [n, t, 4], the state after."""
-        drawn, values, token, *after = side_by_side(self._draw, token, uniforms, *state)
-        return drawn, values, token, tuple(after)
-
-    def _draw(self, token: tf.Tensor, uniforms: tf.Tensor, *state: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _draw(self, uniforms: tf.Tensor, *held: tf.Tensor) -> tuple[tf.Tensor, ...]:
         steps, by_time = tf.shape(uniforms)[1], tf.transpose(uniforms)
         drawn = tf.TensorArray(tf.int32, steps, element_shape=[None])
         values = tf.TensorArray(tf.float32, steps, element_shape=[None, 4])
 
-        def body(t, token, state, drawn, values):
-            logits, prior_logits, state = self._step(token, state)
+        def body(t, held, drawn, values):
+            logits, prior_logits, *state = held
             token = pick(self._exploration.probabilities(logits, self._allowed), by_time[t], self._allowed)
-            return t + 1, token, state, drawn.write(t, token), values.write(t, _describe(logits, prior_logits, token))
+            drawn, values = drawn.write(t, token), values.write(t, _describe(logits, prior_logits, token))
+            return t + 1, _held(*self._policy.step(token, tuple(state))), drawn, values
 
-        loop = (tf.constant(0), token, state, drawn, values)
-        _, token, state, drawn, values = tf.while_loop(lambda t, *_: t < steps, body, loop)
-        return tf.transpose(drawn.stack()), tf.transpose(values.stack(), [1, 0, 2]), token, *state
+        _, held, drawn, values = tf.while_loop(lambda t, *_: t < steps, body, (tf.constant(0), held, drawn, values))
+        return tf.transpose(drawn.stack()), tf.transpose(values.stack(), [1, 0, 2]), *held
 
 
 def pick(probabilities: tf.Tensor, uniforms: tf.Tensor, allowed: np.ndarray | None = None) -> tf.Tensor:
@@ -167,6 +168,10 @@ def pick(probabilities: tf.Tensor, uniforms: tf.Tensor, allowed: np.ndarray | No
     below = tf.cumsum(probabilities, axis=-1) <= uniforms[:, None]
     last = tf.shape(probabilities)[-1] - 1  # rounding may leave the whole sum just under u
     return tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=-1), last)
+
+
+def _held(logits: tf.Tensor, prior_logits: tf.Tensor, value: tf.Tensor, state: State) -> tuple[tf.Tensor, ...]:
+    return logits, prior_logits, *state
 
 
 def _describe(logits: tf.Tensor, prior_logits: tf.Tensor, token: tf.Tensor) -> tf.Tensor:

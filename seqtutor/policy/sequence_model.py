@@ -28,7 +28,7 @@ class Scores(NamedTuple):
     value: tf.Tensor
 
 
-def shapes(config: ModelConfig, actions: int) -> dict[str, tuple[int, ...]]:
+def shapes(config: ModelConfig, actions: int, features: int = 0) -> dict[str, tuple[int, ...]]:
     """The shape of every weight of a `SequenceModel`, in their order."""
     gates, inputs = 4 if config.cell == "lstm" else 3, actions + 1
     found: dict[str, tuple[int, ...]] = {}
@@ -42,12 +42,15 @@ def shapes(config: ModelConfig, actions: int) -> dict[str, tuple[int, ...]]:
         inputs = units
     found["logits/kernel"], found["logits/bias"] = (inputs, actions), (actions,)
     found["value/kernel"], found["value/bias"] = (inputs, 1), (1,)
+    if features:
+        found["features/kernel"], found["features/bias"] = (inputs + features, inputs), (inputs,)
+        found["features/logits"], found["features/value"] = (inputs, actions), (inputs, 1)
     return found
 
 
-def check_shapes(config: ModelConfig, actions: int, arrays: Mapping[str, np.ndarray]) -> None:
+def check_shapes(config: ModelConfig, actions: int, arrays: Mapping[str, np.ndarray], features: int = 0) -> None:
     """Raises ValueError that names which weights are missing, left over or of another shape."""
-    expected = shapes(config, actions)
+    expected = shapes(config, actions, features)
     missing, extra = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()
     if missing or extra:
         raise ValueError(f"weights missing {sorted(missing)}, left over {sorted(extra)}")
@@ -61,18 +64,22 @@ class SequenceModel:
 
     Attributes:
       config: cell, layers, units, embedding; and whether the begin token is read like others, or leaves the state zero.
+      features: F, how many features of a state it reads beside tokens; 0: none. They pass one hidden layer, with what
+        the recurrent layers put out, and add to logits and value.
       actions: A. Inputs are ids 0 .. A, A being the begin token, which is the first input of a sequence and only that.
       precision: of the recurrent layers in `unroll`, float32 or float16; all else is float32.
       weights: name -> tf.Variable, in a fixed order; `layer0/kernel` has a row for each input id, or where there is an
         `embedding` [A + 1, E] for each of its numbers.
     """
 
-    def __init__(self, config: ModelConfig, actions: int, seed: int = 0):
-        """Fresh weights: Glorot uniform kernels, normal embedding, zero biases, zero value head; all from `seed`."""
-        self.config, self.actions, self.precision = config, actions, tf.float32
+    def __init__(self, config: ModelConfig, actions: int, seed: int = 0, features: int = 0):
+        """Fresh weights: Glorot uniform kernels, normal embedding; biases, the value's head and the heads of features
+        are zero; all from `seed`.
+        """
+        self.config, self.actions, self.features, self.precision = config, actions, features, tf.float32
         self._lstm = config.cell == "lstm"
         rng = np.random.default_rng([seed, 0x5EED])
-        each = shapes(config, actions).items()
+        each = shapes(config, actions, features).items()
         self.weights = {name: tf.Variable(_initial(name, shape, rng), name=name) for name, shape in each}
 
     @property
@@ -86,7 +93,7 @@ class SequenceModel:
 
     def set(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Sets every weight. Raises ValueError that names what is missing, left over or of another shape."""
-        check_shapes(self.config, self.actions, arrays)
+        check_shapes(self.config, self.actions, arrays, self.features)
         for name, variable in self.weights.items():
             variable.assign(arrays[name])
 
@@ -98,7 +105,7 @@ class SequenceModel:
         return total.digest()
 
     def zero_heads(self) -> None:
-        """Sets both heads to zero, so that every logit and value is 0 whatever the state."""
+        """Sets both heads to zero, so that every logit and value is 0 whatever the state; those of features are."""
         for name in ("logits/kernel", "logits/bias", "value/kernel", "value/bias"):
             self.weights[name].assign(tf.zeros_like(self.weights[name]))
 
@@ -106,8 +113,11 @@ class SequenceModel:
         """The state before any input: zeros [B, units] each."""
         return tuple(tf.zeros([batch, units]) for units in self.config.sizes for _ in range(2 if self._lstm else 1))
 
-    def step(self, tokens: tf.Tensor, state: State) -> tuple[Scores, State]:
-        """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state."""
+    def step(self, tokens: tf.Tensor, state: State, features: tf.Tensor | None = None) -> tuple[Scores, State]:
+        """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state.
+
+        features [B, F]: of the state after these tokens.
+        """
         per_layer = 2 if self._lstm else 1
         hidden: tf.Tensor = None
         after: list[tf.Tensor] = []
@@ -125,19 +135,22 @@ class SequenceModel:
                 new = tuple(tf.where(read, *pair) for pair in zip(new, old, strict=True))
             hidden = new[0]
             after.extend(new)
-        return self._heads(hidden), tuple(after)
+        return self._heads(hidden, features), tuple(after)
 
-    def unroll(self, tokens: tf.Tensor, detach_value: bool = False) -> Scores:
+    def unroll(self, tokens: tf.Tensor, detach_value: bool = False, features: tf.Tensor | None = None) -> Scores:
         """Every prefix of whole sequences, from the state before any input.
 
         Args:
           tokens: int32 [B, T], the inputs: begin, then the tokens one place to the right.
           detach_value: the value's gradient stops at the value head and does not shape the recurrent layers.
+          features: [B, T, F], of each prefix.
         Returns:
           Scores with logits [B, T, A] and value [B, T]; entry t has read tokens[:, : t + 1].
         """
         hidden = self._hidden(tokens)
-        logits, value = self._heads(tf.reshape(hidden, [-1, hidden.shape[2]]), detach_value)
+        if features is not None:
+            features = tf.reshape(features, [-1, self.features])
+        logits, value = self._heads(tf.reshape(hidden, [-1, hidden.shape[2]]), features, detach_value)
         batch, steps = tf.unstack(tf.shape(tokens))
         return Scores(tf.reshape(logits, [batch, steps, self.actions]), tf.reshape(value, [batch, steps]))
 
@@ -159,12 +172,17 @@ class SequenceModel:
             kernel = tf.matmul(self.weights["embedding"], kernel)  # a row for each input id
         return kernel, recurrent, bias
 
-    def _heads(self, hidden: tf.Tensor, detach_value: bool = False) -> Scores:
-        """Logits [N, A] and values [N] of hidden [N, U]."""
+    def _heads(self, hidden: tf.Tensor, features: tf.Tensor | None, detach_value: bool = False) -> Scores:
+        """Logits [N, A] and values [N] of hidden [N, U] and features [N, F]."""
         w = self.weights
         logits = tf.matmul(hidden, w["logits/kernel"]) + w["logits/bias"]
         seen = tf.stop_gradient(hidden) if detach_value else hidden
         value = tf.matmul(seen, w["value/kernel"]) + w["value/bias"]
+        if features is not None:
+            both = tf.matmul(tf.concat([hidden, features], axis=1), w["features/kernel"]) + w["features/bias"]
+            both = tf.nn.relu(both)
+            logits += tf.matmul(both, w["features/logits"])
+            value += tf.matmul(tf.stop_gradient(both) if detach_value else both, w["features/value"])
         return Scores(logits, value[:, 0])
 
 
@@ -187,7 +205,7 @@ def shift_right(tokens: tf.Tensor, begin: int, primer: tf.Tensor | None = None) 
 
 
 def _initial(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    if name.startswith("value") or name.endswith("bias"):
+    if name.startswith(("value", "features/logits", "features/value")) or name.endswith("bias"):
         return np.zeros(shape, np.float32)
     if name == "embedding":
         return rng.standard_normal(shape).astype(np.float32)

@@ -41,7 +41,7 @@ class Trainer:
         self._replicas = replicas or Replicas()
         self.likelihood = Likelihood(self.network, corpus.domain, self._replicas)
         policy = Policy(self.network)
-        self.sampler = Sampler(policy.step, policy.initial_state, self.domain.vocabulary, self.domain.length)
+        self.sampler = Sampler(policy, self.domain.vocabulary, self.domain.length)
         self._optimizer = keras.optimizers.Adam(
             self.settings.learning_rate,
             global_clipnorm=self.settings.clip_norm,

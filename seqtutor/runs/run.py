@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqtutor.config import Config, changed, from_tree, to_tree
+from seqtutor.config import Config, ModelConfig, changed, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
+from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.reward_spec import RewardLike, built_in, file_of, handed_over, of_ratings
+from seqtutor.domains.reward_terms import parse
 from seqtutor.domains.rewards import Reward
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
@@ -90,14 +92,15 @@ class Run:
             return self
         config = changed(self.config, {f"domain.{key}": value for key, value in options.items()}, str(self.path))
         domain = make_domain(config.domain, self.domain.vocabulary)
-        return replace(self, config=config, domain=domain, policy=replace(self.policy, allowed=domain.allowed))
+        policy = replace(self.policy, allowed=domain.allowed, lookahead=_lookahead(config, domain))
+        return replace(self, config=config, domain=domain, policy=policy)
 
     def sampler(self, temperature: float = 1.0) -> Sampler:
         """Draws from the run's policy (a prior's is itself) at a temperature."""
         from seqtutor.policy.sampler import Exploration, Sampler
 
         return Sampler(
-            self.policy.step, self.policy.initial_state, self.domain.vocabulary, self.domain.length,
+            self.policy, self.domain.vocabulary, self.domain.length,
             Exploration(temperature), self.policy.allowed,
         )  # fmt: skip
 
@@ -139,21 +142,29 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
         words = saved.meta["vocabulary"]
         vocabulary = Vocabulary(tuple(words["symbols"]), words["end"])
         domain = make_domain(config.domain, vocabulary)
-        prior = _network(config, vocabulary, saved.group("prior"))
+        prior = _network(config.model, vocabulary.size, saved.group("prior"))
         if not saved.group("online"):
             return Run(path, config, domain, Policy(prior, allowed=domain.allowed), saved.step)
-        tuned = _network(config, vocabulary, saved.group("online"), config.tune.units, config.tune.embedding)
-        policy = Policy(prior, tuned, VARIANTS[config.tune.variant], config.tune.value_scale, domain.allowed)
+        lookahead = _lookahead(config, domain)
+        model, features = config.model.widened(config.tune.units, config.tune.embedding), lookahead and lookahead.width
+        tuned = _network(model, vocabulary.size, saved.group("online"), features or 0)
+        variant = VARIANTS[config.tune.variant]
+        policy = Policy(prior, tuned, variant, config.tune.value_scale, domain.allowed, lookahead)
         return Run(path, config, domain, policy, saved.step)
 
 
-def _network(
-    config: Config, vocabulary: Vocabulary, arrays: dict[str, np.ndarray], units: int = 0, embedding: int = 0
-) -> SequenceModel:
+def _lookahead(config: Config, domain: Domain) -> Lookahead | None:
+    """What a tuned policy is told of the next token. Only rewards that are built in have something to tell."""
+    spec = config.tune.reward or domain.default_reward
+    if not config.tune.lookahead or not built_in(spec):
+        return None
+    return domain.reward(parse(spec, domain.reward_names)).lookahead(domain.length, config.tune.c)
+
+
+def _network(model: ModelConfig, actions: int, arrays: dict[str, np.ndarray], features: int = 0) -> SequenceModel:
     from seqtutor.policy.sequence_model import SequenceModel, check_shapes
 
-    model = config.model.widened(units, embedding)
-    check_shapes(model, vocabulary.size, arrays)  # before so much memory is taken
-    network = SequenceModel(model, vocabulary.size)
+    check_shapes(model, actions, arrays, features)  # before so much memory is taken
+    network = SequenceModel(model, actions, features=features)
     network.set(arrays)
     return network

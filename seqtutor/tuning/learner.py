@@ -7,11 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from seqtutor.config import TuneConfig
+from seqtutor.domains.lookahead import Lookahead, Seen
 from seqtutor.errors import UserError
 from seqtutor.kl_control.losses import LossOutput, Taken
 from seqtutor.kl_control.targets import td_loss, with_trace
 from seqtutor.kl_control.variants import Variant
-from seqtutor.policy.policy import restricted
+from seqtutor.policy.policy import after_primer, told
 from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right, side_by_side
 from seqtutor.policy.widening import widened
 
@@ -28,7 +29,7 @@ class Learner:
 
     def __init__(
         self, variant: Variant, prior: SequenceModel, config: TuneConfig, seed: int, begin: int,
-        allowed: np.ndarray | None = None,
+        allowed: np.ndarray | None = None, lookahead: Lookahead | None = None,
     ):  # fmt: skip
         """Args: prior holds its weights already; seed is for the variants that do not start from it; allowed: the
         tokens that are drawn, bool [A], None for all.
@@ -42,10 +43,11 @@ class Learner:
             raise UserError(
                 f"tune.embedding is {config.embedding}, the prior's {prior.config.embedding}; give no fewer"
             )
-        self.online = SequenceModel(model, prior.actions, seed)
-        self.target = SequenceModel(model, prior.actions, seed)
+        features = 0 if lookahead is None else lookahead.width
+        self.online = SequenceModel(model, prior.actions, seed, features)
+        self.target = SequenceModel(model, prior.actions, seed, features)
         if variant.from_prior:
-            self.online.set(widened(prior, model, seed).get())
+            self.online.set(self.online.get() | widened(prior, model, seed).get())
         if variant.adds_to_prior:
             self.online.zero_heads()
         self.target.set(self.online.get())
@@ -53,6 +55,9 @@ class Learner:
             config.learning_rate, global_clipnorm=config.clip_norm, weight_decay=config.weight_decay or None
         )
         self.optimizer.build(self.online.variables)
+        # Compiled by XLA, its many small operations are one; a batch has few shapes, and each is compiled once.
+        look = None if lookahead is None else lookahead.unroll
+        self._look = None if look is None else tf.function(look, autograph=False, jit_compile=True)
         ints, floats = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)
         vector = tf.TensorSpec([None], tf.float32)
         lengths = tf.TensorSpec([None], tf.int32)
@@ -105,31 +110,34 @@ class Learner:
 
     def _policy(self, mask, primer, tokens) -> tuple[tf.Tensor, tf.Tensor]:
         """log pi of the tokens taken, and V of the states they were taken in, both [B, T]."""
-        online = self._online(shift_right(tokens, self._begin, primer), primer)
+        online = self._scores(self.online, tokens, primer, self._seen(tokens), not self._config.value_shapes)
         log_pi = tf.gather(tf.nn.log_softmax(online.logits), tokens, batch_dims=2)
         return log_pi, self._config.value_scale * online.value
 
     def _values(self, mask, primer, tokens, r_t, log_prior) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Of the tokens taken, [B, T]: the online and the target network's values, and the variant's target."""
-        variant, config = self._variant, self._config
+        variant, config, seen = self._variant, self._config, self._seen(tokens)
         assert variant.target is not None  # `loss` asks only for those that have one
-        inputs = shift_right(tokens, self._begin, primer)
-        online, slow = self._online(inputs, primer), self._own(_after(primer, self.target.unroll(inputs)))
+        online = self._scores(self.online, tokens, primer, seen, not config.value_shapes)
+        slow = self._scores(self.target, tokens, primer, seen)
         q, slow_q = (variant.action_values(of.logits, config.value_scale * of.value) for of in (online, slow))
         next_log_p = None
         if variant.adds_to_prior:
-            next_log_p = _next(tf.nn.log_softmax(_after(primer, self.prior.unroll(inputs)).logits))
+            inputs = shift_right(tokens, self._begin, primer)
+            next_log_p = _next(tf.nn.log_softmax(after_primer(self.prior, inputs, primer, None).logits))
         not_last = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1)
         target = variant.target(r_t, log_prior, _next(slow_q), next_log_p, config.discount * not_last)
         taken, slow_taken = (tf.gather(values, tokens, batch_dims=2) for values in (q, slow_q))
         return taken, slow_taken, target
 
-    def _online(self, inputs, primer) -> Scores:
-        return self._own(_after(primer, self.online.unroll(inputs, not self._config.value_shapes)))
+    def _seen(self, tokens: tf.Tensor) -> Seen | None:
+        """What the lookahead knows before each of tokens [B, T]."""
+        return None if self._look is None else Seen(*map(tf.stop_gradient, self._look(tokens)))
 
-    def _own(self, scores: Scores) -> Scores:
-        """The scores of a network that learns: only tokens that are allowed count."""
-        return Scores(restricted(scores.logits, self._allowed), scores.value)
+    def _scores(self, network: SequenceModel, tokens, primer, seen: Seen | None, detach_value: bool = False) -> Scores:
+        """The scores [B, T, ...] of a network that learns, before each of the tokens."""
+        inputs = shift_right(tokens, self._begin, primer)
+        return told(after_primer(network, inputs, primer, seen, detach_value), seen, self._allowed)
 
 
 def _halves(function, mask: tf.Tensor, primer: tf.Tensor, *arrays: tf.Tensor) -> list[tf.Tensor]:
@@ -145,12 +153,6 @@ def _halves(function, mask: tf.Tensor, primer: tf.Tensor, *arrays: tf.Tensor) ->
         return [tf.pad(each, [[0, 0], [0, tf.shape(mask)[1] - steps]]) for each in found]
 
     return side_by_side(half, mask, primer, *arrays)
-
-
-def _after(primer: tf.Tensor, scores: Scores) -> Scores:
-    """The scores of what follows a primer [B, P]."""
-    before = tf.shape(primer)[1]
-    return Scores(scores.logits[:, before:], scores.value[:, before:])
 
 
 def _next(values: tf.Tensor) -> tf.Tensor:

@@ -94,7 +94,7 @@ def _restore(tuner: Tuner, run: RunFolder) -> int:
 
 
 def first_distinct(history: Path) -> float:
-    """The share of distinct sequences in the first round, whose policy was the prior; nan where it cannot be read."""
+    """The share of distinct sequences in the first round, which has learned nothing; nan where it cannot be read."""
     with contextlib.suppress(OSError, StopIteration, KeyError, ValueError), open_text(history) as file:
         return float(next(csv.DictReader(file))["distinct"])
     return math.nan

@@ -70,9 +70,7 @@ class Drawer:
         variant = policy.variant
         assert variant is not None  # it is the policy that is tuned
         self._particles = ParticleSampler(policy, domain, reward, settings.c)
-        self._sampler = Sampler(
-            policy.step, policy.initial_state, domain.vocabulary, domain.length, exploration(settings), domain.allowed
-        )
+        self._sampler = Sampler(policy, domain.vocabulary, domain.length, exploration(settings), domain.allowed)
         self._populations = settings.particles > 1 or variant.weighted
         own = (settings.exploration, settings.temperature) == ("boltzmann", 1.0)
         if not own and (variant.on_policy or self._populations):

@@ -36,8 +36,11 @@ class Tuner:
         self._config, self._domain, self._reward = config, domain, reward
         settings = config.tune
         variant = self._variant = VARIANTS[settings.variant]
-        self.learner = Learner(variant, prior, settings, config.seed, domain.vocabulary.begin, domain.allowed)
-        self.policy = Policy(prior, self.learner.online, variant, settings.value_scale, domain.allowed)
+        lookahead = reward.lookahead(domain.length, settings.c) if settings.lookahead else None
+        self.learner = Learner(
+            variant, prior, settings, config.seed, domain.vocabulary.begin, domain.allowed, lookahead
+        )
+        self.policy = Policy(prior, self.learner.online, variant, settings.value_scale, domain.allowed, lookahead)
         self._drawer = Drawer(config, domain, self.policy, reward)
         self.primer = self._drawer.primer
         self._breeder = Breeder(config, domain, self.policy)

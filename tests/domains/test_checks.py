@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import seqtutor as st
 from seqtutor.domains import domain_class
+from seqtutor.domains.lookahead import Lookahead, Seen
 from seqtutor.domains.rewards import PrefixReward, Rewards
 from seqtutor.errors import UserError
 from seqtutor.stats.estimate import Estimate
@@ -90,6 +92,22 @@ class Halved(LetterReward):
         return {"half": self(tokens, lengths).total / 2}
 
 
+class Looking(LetterReward):
+    """Knows less of the next token than its lookahead says."""
+
+    def lookahead(self, length, c):
+        class Narrow(Lookahead):
+            sizes, width = (1,), 7
+
+            def advance(self, tokens, state):
+                return state
+
+            def look(self, state):
+                return Seen(tf.zeros([len(state[0]), 5]), tf.zeros([len(state[0]), 3]))
+
+        return Narrow()
+
+
 class Batches(LetterStatistics):
     """Counts its batches."""
 
@@ -124,6 +142,7 @@ class Batches(LetterStatistics):
         (with_(allowed=np.zeros(5, bool)), "no token is allowed"),
         (with_(allowed=np.arange(5) > 0), "the end token is not allowed"),
         (with_(reward=lambda self, terms: Halved(self, terms)), "shares of a reward do not sum"),
+        (with_(reward=lambda self, terms: Looking(self, terms)), "features of a lookahead are not"),
         (with_(statistics=lambda self, reference, seed: Batches(self, reference)), "statistic batches depends"),
     ],
 )  # fmt: skip

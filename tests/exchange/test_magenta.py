@@ -107,7 +107,7 @@ def test_steps_and_sampling_agree_with_the_unrolled_import(tmp_path):
     policy = load_run(tmp_path / "run").policy
     state, found = policy.initial_state(len(TOKENS)), []
     for column in np.concatenate([np.full((len(TOKENS), 1), EVENTS), TOKENS], axis=1).T:
-        scores, _, state = policy.step(tf.constant(column, tf.int32), state)
+        scores, *_, state = policy.step(tf.constant(column, tf.int32), state)
         found.append(scores.numpy())
     np.testing.assert_allclose(np.stack(found, 1)[:, 1:], logits, atol=1e-5)
 

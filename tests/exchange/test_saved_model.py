@@ -87,7 +87,7 @@ def test_any_network(more):
     module = Exported(policy, domain.vocabulary)
     rng = np.random.default_rng(0)
     uniforms, primers = rng.random((9, 6), np.float32), rng.integers(1, 5, (9, 2), np.int32)
-    wanted = Sampler(policy.step, policy.initial_state, domain.vocabulary, 6).draw(uniforms, primers)
+    wanted = Sampler(policy, domain.vocabulary, 6).draw(uniforms, primers)
     got = module.sample(tf.constant(uniforms), tf.constant(primers), tf.constant(1.0))
     np.testing.assert_array_equal(got["tokens"], wanted.tokens)
     judged = module.log_prob(tf.constant(wanted.tokens), tf.constant(wanted.lengths), tf.constant(primers))
@@ -129,7 +129,7 @@ def test_the_gradient_reaches_the_weights(make_run, tmp_path):
         total = tf.reduce_sum(got["log_prob"])
     gradients = dict(zip((v.name for v in log_prob.variables), tape.gradient(total, log_prob.variables), strict=True))
     policy = load_run(tmp_path / "runs" / "prior").policy
-    pi = tf.nn.softmax(policy.unroll(tf.constant([[5, 1, 2]]))[0])[0]
+    pi = tf.nn.softmax(policy.unroll(tf.constant(tokens), tf.zeros([1, 0], tf.int32))[0])[0]
     wanted = (tf.one_hot(tokens[0], 5) - pi).numpy().sum(axis=0)
     np.testing.assert_allclose(gradients["logits/bias:0"], wanted, atol=1e-6)
     assert np.abs(gradients["layer0/recurrent:0"]).max() > 1e-3

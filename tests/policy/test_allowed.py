@@ -43,7 +43,7 @@ def best(prior):
 
 
 def test_a_restricted_policy_is_the_prior_s_with_the_rest_left_out(prior):
-    logits, prior_logits = Policy(prior, allowed=ALLOWED).unroll(tf.constant([[ACTIONS, 0, 2]]))
+    logits, prior_logits = Policy(prior, allowed=ALLOWED).unroll(tf.constant([[0, 2, 0]]), tf.zeros([1, 0], tf.int32))
     p = tf.nn.softmax(prior_logits).numpy() * ALLOWED
     np.testing.assert_allclose(tf.nn.softmax(logits), p / p.sum(axis=-1, keepdims=True), atol=1e-6)
     assert (tf.nn.softmax(logits / 1e5).numpy()[..., 1] == 0).all()  # whatever the temperature
@@ -59,7 +59,7 @@ def test_log_probabilities_sum_to_one_inside_and_are_none_outside(prior):
 @pytest.mark.parametrize("how", [Exploration(), Exploration(temperature=5.0), Exploration(epsilon=0.9)])
 def test_nothing_else_is_drawn_and_the_figures_are_finite(prior, how):
     policy = Policy(prior, allowed=ALLOWED)
-    sampler = Sampler(policy.step, policy.initial_state, DOMAIN.vocabulary, LENGTH, how, ALLOWED)
+    sampler = Sampler(policy, DOMAIN.vocabulary, LENGTH, how, ALLOWED)
     uniforms = np.random.default_rng(0).random((500, LENGTH), np.float32)
     uniforms[0] = np.nextafter(np.float32(1), np.float32(0))
     drawn = sampler.draw(uniforms, np.repeat(NONE, 500, axis=0))

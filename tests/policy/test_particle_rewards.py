@@ -98,10 +98,13 @@ def solved(domain, reward):
         tables = (tf.gather(tf.constant(table, tf.float32), row) for table in (q, log_p, value[: len(q)]))
         return *tables, (depth, number)
 
-    def start(n):
+    def nothing(n):
         return tf.zeros([n], tf.int32), tf.zeros([n], tf.int32)
 
-    return SimpleNamespace(valued_step=step, initial_state=start, twisted=True), value[0]
+    def start(inputs):
+        return step(inputs[:, 0], nothing(tf.shape(inputs)[0]))
+
+    return SimpleNamespace(step=step, start=start, initial_state=nothing, twisted=True), value[0]
 
 
 @pytest.mark.parametrize("kind", ["one length", *REWARDS])

@@ -1,5 +1,7 @@
 """Drawing, with a step function whose distribution is known: no network needed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,15 +21,33 @@ def counting_step(tokens, state):
     return logits, tf.zeros_like(logits), (left,)
 
 
-def zero_state(n):
-    return (tf.zeros([n], tf.int32),)
+def stepping(step):
+    """What a sampler draws with, of a step whose state is one whole number and has no value."""
+
+    def valued(tokens, state):
+        logits, prior_logits, state = step(tokens, state)
+        return logits, prior_logits, tf.zeros_like(logits[:, 0]), state
+
+    def nothing(n):
+        return (tf.zeros([n], tf.int32),)
+
+    def start(inputs):
+        def body(t, state):
+            return t + 1, valued(inputs[:, t], state)[3]
+
+        last = tf.shape(inputs)[1] - 1
+        loop = (tf.constant(0), nothing(tf.shape(inputs)[0]))
+        _, state = tf.while_loop(lambda t, _: t < last, body, loop)
+        return valued(inputs[:, -1], state)
+
+    return SimpleNamespace(initial_state=nothing, start=start, step=valued)
 
 
 def test_sequences_end_one_by_one_and_leave_the_batch():
     """Lengths 3, 4, 5, ... for 0, 1, 2, ... a's before; more than one chunk long, one cut at the limit."""
     counts = np.array([0, 5, 1, 40, 20])
     primers = np.where(np.arange(40) < 40 - counts[:, None], WORDS.begin, 1).astype(np.int32)
-    sampler = Sampler(counting_step, zero_state, WORDS, length=30)
+    sampler = Sampler(stepping(counting_step), WORDS, length=30)
     drawn = sampler.draw(np.random.default_rng(0).random((5, 30), np.float32), primers)
     expected = np.minimum(counts + 3, 30)
     np.testing.assert_array_equal(drawn.lengths, expected)
@@ -53,7 +73,7 @@ def memory_step(tokens, state):
 def test_a_draw_depends_only_on_its_own_row():
     uniforms = np.random.default_rng(1).random((8, 12)).astype(np.float32)
     primers = np.zeros((8, 0), np.int32)
-    sampler = Sampler(memory_step, zero_state, FIXED, length=12)
+    sampler = Sampler(stepping(memory_step), FIXED, length=12)
     whole = sampler.draw(uniforms, primers)
     part = sampler.draw(uniforms[3:5], primers[3:5])
     np.testing.assert_array_equal(whole.tokens[3:5], part.tokens)
@@ -63,9 +83,9 @@ def test_a_draw_depends_only_on_its_own_row():
 
 def test_log_prob_kl_and_entropy_are_those_of_the_policy():
     uniforms = np.random.default_rng(2).random((4, 12)).astype(np.float32)
-    sampler = Sampler(memory_step, zero_state, FIXED, 12, Exploration(temperature=3.0))
+    sampler = Sampler(stepping(memory_step), FIXED, 12, Exploration(temperature=3.0))
     drawn = sampler.draw(uniforms, np.zeros((4, 0), int))
-    state, token = zero_state(4), tf.fill([4], FIXED.begin)
+    state, token = (tf.zeros([4], tf.int32),), tf.fill([4], FIXED.begin)
     for t in range(12):
         logits, prior, state = memory_step(token, state)
         pi, p = tf.nn.softmax(logits).numpy(), tf.nn.softmax(prior).numpy()
@@ -99,7 +119,7 @@ def test_exploration():
 
 
 def test_both_graphs_are_compiled_once_whatever_the_sizes():
-    sampler = Sampler(counting_step, zero_state, WORDS, length=30)
+    sampler = Sampler(stepping(counting_step), WORDS, length=30)
     for n, before in ((5, 0), (3, 2), (1, 7)):
         sampler.draw(np.random.default_rng(0).random((n, 30), np.float32), np.ones((n, before), np.int32))
     assert sampler._start.experimental_get_tracing_count() == 1

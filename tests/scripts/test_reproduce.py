@@ -230,7 +230,7 @@ def test_g_from_the_prior_s_logits_starts_as_the_prior_squared(monkeypatch):
     with ablations.applied("prior-logits"):
         tuner = loop.Tuner(settings("g"), LINE, prior, REWARD)
     assert tuner_module.Learner is Learner
-    everything = Sampler(tuner.policy.step, tuner.policy.initial_state, LINE.vocabulary, LENGTH, Exploration()).draw(
+    everything = Sampler(tuner.policy, LINE.vocabulary, LENGTH, Exploration()).draw(
         np.random.default_rng(0).random((20, LENGTH), np.float32), np.zeros((20, 0), np.int32)
     )
     first = prior.unroll(tf.constant([[ACTIONS]])).logits[0, 0]

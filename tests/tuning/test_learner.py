@@ -136,9 +136,9 @@ def test_large_c_gives_the_prior_back(name):
         assert distributions["sequence_kl"].mean() == pytest.approx(row["kl_sequence"])
 
 
-@pytest.mark.parametrize("name", sorted(VARIANTS))
-def test_a_restored_tuner_goes_on_to_the_bit(name):
-    config = settings(name, batch=16, minibatch=8, buffer=24, rounds=6, priority=0.5)
+@pytest.mark.parametrize(("name", "over"), [*((name, {}) for name in sorted(VARIANTS)), ("g", {"lookahead": True})])
+def test_a_restored_tuner_goes_on_to_the_bit(name, over):
+    config = settings(name, batch=16, minibatch=8, buffer=24, rounds=6, priority=0.5, **over)
     whole = Tuner(config, LINE, make_prior(), REWARD)
     half = Tuner(config, LINE, make_prior(), REWARD)
     for number in range(3):

@@ -43,12 +43,20 @@ def form(tokens: np.ndarray, letters: str) -> np.ndarray:
 
 def form_at(tokens: np.ndarray, step: int, letters: str) -> np.ndarray:
     """`form` at one step, float32 [N], of tokens [T, N]; those after the step have no meaning."""
-    size = len(tokens) // len(letters)
+    places, repeats = compared(len(tokens), step, letters)
+    return _worth(tokens[step], [tokens[place] for place in places], repeats)
+
+
+def compared(length: int, step: int, letters: str) -> tuple[list[int], bool]:
+    """The places whose tokens the one at a step is compared with, of `length` steps, and whether it is to repeat them.
+
+    It earns 1 if it is to and equals one of them; -1 if it is not to, is a note and equals one of them.
+    """
+    size = length // len(letters)
     number = step // size if size else len(letters)
     if number >= len(letters):
-        return np.zeros(tokens.shape[1], np.float32)
-    earlier = [tokens[step - back * size] for back in _back(letters, number)]
-    return _worth(tokens[step], earlier, letters[number] in letters[:number])
+        return [], False
+    return [step - back * size for back in _back(letters, number)], letters[number] in letters[:number]
 
 
 def _back(letters: str, number: int) -> list[int]:

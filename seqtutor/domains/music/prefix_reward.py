@@ -180,7 +180,7 @@ class _RepeatedMotif(_Rule):
         return REPEATED_MOTIF_REWARD[pitches] * (equal == size).any(axis=0)
 
 
-class _Leaps(_Rule):
+class Leaps(_Rule):
     """As in `rules.leaps`: while a leap is open, `direction` is its sign and `origin` the pitch it left.
 
     `quiet` counts the tokens since the last leap.
@@ -206,15 +206,15 @@ class _Leaps(_Rule):
         return np.float32(5) * (home | late) - np.float32(5) * onward
 
 
-def _tonic(scale: Scale, meter: Meter) -> Callable[[Melodies], np.ndarray]:
-    def tonic(melodies: Melodies) -> np.ndarray:
+def tonic(scale: Scale, meter: Meter) -> Callable[[Melodies], np.ndarray]:
+    def earned(melodies: Melodies) -> np.ndarray:
         x, left = melodies.new, melodies.length - melodies.count  # the last token has 1 left
         earns = (x == scale.tonic_token) & (melodies.count == 0 or left == meter.beat)
         earns |= (x == NO_EVENT) & (left == meter.beat - 1)
         earns |= (x < FIRST_PITCH) & (left < meter.beat - 1)
         return np.where(earns, np.float32(3), np.float32(0))
 
-    return tonic
+    return earned
 
 
 def _form(letters: str) -> _Rule:
@@ -236,13 +236,13 @@ class MelodyPrefix(PrefixReward):
         self._window, worth = _Window(n, meter.bar // 2), interval_rewards(scale)
         makers: dict[str, Callable[[], _Rule]] = {
             "key": lambda: _Stateless(lambda melodies: key(melodies.new, scale)),
-            "tonic": lambda: _Stateless(_tonic(scale, meter)),
+            "tonic": lambda: _Stateless(tonic(scale, meter)),
             "repeated_notes": lambda: _RepeatedNotes(n),
             "autocorrelation": lambda: _Autocorrelation(n),
             "motif": lambda: _Stateless(lambda melodies: MOTIF_REWARD[self._window.pitches(melodies)]),
             "repeated_motif": lambda: _RepeatedMotif(n, length, self._window),
             "intervals": lambda: _Stateless(lambda melodies: worth[melodies.previous, melodies.new]),
-            "leaps": lambda: _Leaps(n),
+            "leaps": lambda: Leaps(n),
             "unique_extremes": lambda: _Stateless(_unique_extremes),
         }
         self._rules = {

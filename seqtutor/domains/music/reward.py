@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.music.form import NAME as FORM
 from seqtutor.domains.music.form import check_form, form
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
@@ -67,6 +68,12 @@ class MusicTheory(Reward):
     def prefix(self, n: int, length: int) -> PrefixReward:
         """The rules on melodies that grow; all of them will have `length` tokens, which two of the rules must know."""
         return MelodyPrefix(self.terms, n, length, self._scale, self._meter)
+
+    def lookahead(self, length: int, c: float) -> Lookahead:
+        """What the rules know of melodies that will have `length` tokens."""
+        from seqtutor.domains.music.lookahead import MelodyLookahead
+
+        return MelodyLookahead(self.terms, length, c, self._scale, self._meter)
 
 
 def blocks_by_length(tokens: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -9,17 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.reward import MusicTheory
 from seqtutor.domains.music.rules import RULES
-from seqtutor.domains.music.scale import C_MAJOR, Scale
-from seqtutor.domains.music.tokens import NUM_TOKENS
+from tests.support.any_melodies import METERS, SCALES, any_melodies
 from tests.support.terms import terms
 
 GOLDEN = np.load(Path(__file__).parents[2] / "data" / "magenta_rewards.npz", allow_pickle=False)["tokens"]
 ALL = {"music-theory": 1.0}
-SCALES = [C_MAJOR, Scale.named("D", "dorian"), Scale.named("F#", "minor"), Scale.named("B", "locrian")]
-METERS = [COMMON_TIME, Meter(3, 4), Meter(6, 8), Meter(1, 8), Meter(9, 8), Meter(16, 2)]
 
 
 def whole(reward, tokens):
@@ -35,18 +31,8 @@ def assert_equal_to_the_batch(reward, tokens):
     np.testing.assert_array_equal(grown(reward, tokens), whole(reward, tokens))
 
 
-@st.composite
-def melodies(draw):
-    """Tokens [N, T], often of few different ones or of one repeated phrase, so that every rule has something to say."""
-    palette = draw(st.sampled_from([[0, 1, 14], [1, 9, 14, 18], [0, 1, 2, 14, 16, 30, 37], list(range(NUM_TOKENS))]))
-    count, length, phrase = draw(st.integers(1, 5)), draw(st.integers(1, 70)), draw(st.integers(1, 70))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    tokens = np.resize(rng.choice(palette, (count, min(phrase, length))).T, (length, count)).T
-    return np.where(rng.random(tokens.shape) < 0.05, rng.integers(0, NUM_TOKENS, tokens.shape), tokens).astype(np.int32)
-
-
 @pytest.mark.parametrize("name", RULES)
-@given(tokens=melodies(), scale=st.sampled_from(SCALES), meter=st.sampled_from(METERS))
+@given(tokens=any_melodies(), scale=st.sampled_from(SCALES), meter=st.sampled_from(METERS))
 def test_each_rule_is_the_batch_rule(name, tokens, scale, meter):
     assert_equal_to_the_batch(MusicTheory(terms({name: 1.0}), scale, meter), tokens)
 
@@ -69,7 +55,9 @@ def test_weights_and_transforms():
     assert_equal_to_the_batch(nothing, GOLDEN[:3].astype(np.int32))
 
 
-@given(tokens=melodies(), scale=st.sampled_from(SCALES), meter=st.sampled_from(METERS), seed=st.integers(0, 2**32 - 1))
+@given(
+    tokens=any_melodies(), scale=st.sampled_from(SCALES), meter=st.sampled_from(METERS), seed=st.integers(0, 2**32 - 1)
+)
 def test_after_any_selections_the_rest_is_that_of_the_selected_melodies(tokens, scale, meter, seed):
     rng, reward = np.random.default_rng(seed), MusicTheory(terms(ALL), scale, meter)
     prefix, lineage, earned = reward.prefix(*tokens.shape), tokens, np.zeros(tokens.shape, np.float32)

@@ -1,0 +1,71 @@
+"""Policies that are told of the next token: drawing, judging and exporting agree, and a primer is no part of it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqtutor.config import ModelConfig
+from seqtutor.domains import domain_class
+from seqtutor.domains.reward_terms import parse
+from seqtutor.exchange.saved_model import Exported
+from seqtutor.kl_control.variants import VARIANTS
+from seqtutor.policy.policy import Policy
+from seqtutor.policy.sampler import Sampler
+from seqtutor.policy.sequence_model import SequenceModel
+
+C = 8.0
+
+
+def policy_of(name, variant, units=12):
+    """A domain and a policy of random weights that is told what its default reward knows."""
+    domain = domain_class(name)()
+    actions, reward = domain.vocabulary.size, domain.reward(parse(domain.default_reward, domain.reward_names))
+    lookahead = reward.lookahead(domain.length, C)
+    prior = SequenceModel(ModelConfig(units=units), actions, seed=1)
+    tuned = SequenceModel(ModelConfig(units=units), actions, seed=2, features=lookahead.width)
+    rng = np.random.default_rng(3)
+    tuned.set({name: rng.normal(0, 0.3, array.shape).astype(np.float32) for name, array in tuned.get().items()})
+    return domain, Policy(prior, tuned, VARIANTS[variant], lookahead=lookahead)
+
+
+@pytest.mark.parametrize("variant", ["psi", "g"])
+@pytest.mark.parametrize("name", ["chain", "music"])
+@pytest.mark.parametrize("primed", [0, 3])
+def test_sequences_are_judged_as_they_were_drawn(name, variant, primed):
+    domain, policy = policy_of(name, variant)
+    rng, actions = np.random.default_rng(0), domain.vocabulary.size
+    uniforms, primers = rng.random((30, domain.length), np.float32), rng.integers(0, actions, (30, primed), np.int32)
+    drawn = Sampler(policy, domain.vocabulary, domain.length).draw(uniforms, primers)
+    for got, wanted in zip(policy.log_probs(drawn.tokens, primers), (drawn.log_prob, drawn.log_prior), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-4)
+    module = Exported(policy, domain.vocabulary)
+    got = module.sample(tf.constant(uniforms), tf.constant(primers), tf.constant(1.0))
+    np.testing.assert_array_equal(got["tokens"], drawn.tokens)
+    judged = module.log_prob(tf.constant(drawn.tokens), tf.constant(drawn.lengths), tf.constant(primers))
+    np.testing.assert_allclose(judged["log_prob"], drawn.log_prob, atol=1e-4)
+
+
+def test_steps_of_an_exported_policy_begin_with_begin():
+    domain, policy = policy_of("music", "g")
+    drawn = Sampler(policy, domain.vocabulary, domain.length).draw(
+        np.random.default_rng(0).random((9, domain.length), np.float32), np.zeros((9, 0), np.int32)
+    )
+    module, token = Exported(policy, domain.vocabulary), np.full(9, domain.vocabulary.begin, np.int32)
+    state = tf.zeros([9, module.state_size])
+    for t in range(domain.length):
+        after = module.step(tf.constant(token), state)
+        token, state = drawn.tokens[:, t], after["state"]
+        np.testing.assert_allclose(after["log_probs"].numpy()[np.arange(9), token], drawn.log_prob[:, t], atol=1e-4)
+
+
+def test_what_a_token_earns_at_once_is_in_the_policy_before_anything_is_learned():
+    """Untrained, log pi(a | s) - log p(a | s) is r(s, a) / c but for its norm."""
+    domain, policy = policy_of("chain", "g")
+    tuned = SequenceModel(ModelConfig(units=12), domain.vocabulary.size, features=policy.lookahead.width)
+    tuned.zero_heads()
+    words = domain.every()[::97]
+    none = np.zeros((len(words), 0), np.int32)
+    logits, prior = Policy(policy.prior, tuned, policy.variant, lookahead=policy.lookahead).unroll(words, none)
+    reward = domain.reward(parse("random", domain.reward_names))(words, np.full(len(words), domain.length)).total
+    added = tf.gather(logits - prior, words, batch_dims=2)
+    np.testing.assert_allclose(added, reward / C, atol=1e-5)
