@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtutor import config as configs
-from seqtutor.api import inputs
+from seqtutor.api import inputs, provenance
 from seqtutor.api.sweeping import ENGINES
 from seqtutor.api.training import tune
 from seqtutor.config import Config
@@ -188,8 +188,9 @@ def _row(prior: Run, config: Config, folder: Path, force: bool, quiet: bool) -> 
     task = config.tune.reward.removeprefix("task(").removesuffix(")")
     run = RunFolder(folder)
     asked, found = configs.to_tree(config)["tune"], {} if force else run.summary()
-    row = found.get("row")
-    if found.get("tune") == asked and isinstance(row, dict) and set(COLUMNS) <= row.keys():
+    row, of = found.get("row"), run.about().get("weights") if run.config_file.exists() else None
+    same = found.get("tune") == asked and of in (None, provenance.weights_of(prior))
+    if same and isinstance(row, dict) and set(COLUMNS) <= row.keys():
         return row
     tune(prior, config, out=folder, resume=not force, force=force, quiet=quiet)
     row = {"task": task, "seed": config.seed, **_figures(run)}

@@ -80,7 +80,8 @@ def evaluate(
     what: Run | str | Path | Sequence[Run | str | Path], *, num: int | None = None, particles: int = 1,
     c: float | None = None, length: int | None = None, bars: int | None = None, reference: str | None = None,
     metrics: str | None = None, domain: str | None = None, reward: RewardLike | None = None, seed: int | None = None,
-    out: str | Path | None = None, settings: Mapping[str, Any] | None = None, quiet: bool = False,
+    out: str | Path | None = None, settings: Mapping[str, Any] | None = None, range: str | None = None,
+    scale: str | None = None, quiet: bool = False,
 ) -> Evaluation:  # fmt: skip
     """Statistics of runs and files with 95 % intervals, side by side, all judged by one reward.
 
@@ -91,6 +92,7 @@ def evaluate(
       c: the temperature of objectives; by default that of the first tuned run.
       length: tokens of a sequence, at the most; by default those of each run. Files are judged as they are.
       bars: the same in bars, for melodies.
+      range, scale: only these notes are drawn, as of `sample`; by default those of each run.
       reference: the data that novelty is measured against; by default the first run's data set.
       metrics: further statistics that take longer: "moses" or "guacamol" for molecules, or "all" that the domain has.
       domain: what the files hold, where no run says so.
@@ -110,9 +112,9 @@ def evaluate(
     from seqtutor.reading.rejections import write_rejected
 
     runs = runs_among(several, settings)
-    if not runs and (length is not None or bars is not None):
-        raise UserError("a length is for sequences that a run draws; those of files are judged as they are")
-    runs = {each: inputs.of_length(run, length, bars) for each, run in runs.items()}
+    if not runs and inputs.given({"length": length, "bars": bars, "range": range, "scale": scale}):
+        raise UserError("length and notes are of sequences that a run draws; those of files are judged as they are")
+    runs = {each: inputs.of_notes(inputs.of_length(run, length, bars), range, scale) for each, run in runs.items()}
     first = next(iter(runs.values()), None)
     of = inputs.common_domain(runs, domain, settings)
     further = _metric_sets(of, metrics)

@@ -28,9 +28,17 @@ def of_data(domain: Domain, corpus: Corpus) -> dict[str, Any]:
 
 
 def of_tuned(prior: Run, reward: str) -> dict[str, Any]:
-    """What config.yaml says of a tuned run: its prior, the prior's data, and the file of its reward if that is one."""
+    """What config.yaml says of a tuned run: its prior with a digest of its weights, the prior's data, and the file of
+    its reward if that is one.
+    """
     data, name = _data_of(prior), str(prior.path) if folder_of(prior.path) is None else prior.path.name
-    return {"kind": "tuned", "prior": name, **({"data": data} if data else {}), **_of_reward(reward)}
+    own = {"kind": "tuned", "prior": name, "weights": weights_of(prior)}
+    return {**own, **({"data": data} if data else {}), **_of_reward(reward)}
+
+
+def weights_of(run: Run) -> str:
+    """What tells the weights of a prior from those of another."""
+    return run.policy.prior.digest().hex()
 
 
 def _of_reward(spec: str) -> dict[str, Any]:

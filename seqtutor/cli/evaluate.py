@@ -16,6 +16,7 @@ from seqtutor.cli import complete, options
 @click.option("--num", type=click.IntRange(2), help="Sequences drawn from each run; default: the first's evaluate.num.")
 @options.particles("the first tuned run's")
 @options.length("each run's")
+@options.notes("each run's")
 @click.option(
     "--reference", metavar="NAME|PATH", shell_complete=complete.data_sets,
     help="What novelty is against; default: the first run's data set.",
@@ -33,7 +34,7 @@ from seqtutor.cli import complete, options
 @options.shared("the first run's folder, or the current one")
 def evaluate(
     paths: tuple[Path, ...], num: int | None, particles: int, c: float | None, length: int | None, bars: int | None,
-    reference: str | None, metrics: str | None, domain_name: str | None, reward: str | None,
+    range: str | None, scale: str | None, reference: str | None, metrics: str | None, domain_name: str | None, reward: str | None,
     overrides: tuple[str, ...], seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Statistics of runs and files with 95 % intervals, side by side.
@@ -46,7 +47,8 @@ def evaluate(
 
     first = next((path for path in paths if (path / "config.yaml").exists()), Path())
     found = api.evaluate(
-        paths, num=num, particles=particles, c=c, length=length, bars=bars, reference=reference, metrics=metrics,
-        domain=domain_name, reward=reward, seed=seed, out=out or first, settings=assignments(overrides), quiet=quiet,
+        paths, num=num, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale,
+        reference=reference, metrics=metrics, domain=domain_name, reward=reward, seed=seed, out=out or first,
+        settings=assignments(overrides), quiet=quiet,
     )  # fmt: skip
     click.echo(str(found).replace(" *", click.style(" *", fg="green")))

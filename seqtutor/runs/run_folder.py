@@ -30,6 +30,7 @@ MOST_SUMMARY = 1 << 20  # bytes of summary.json, which has about a thousand
 CHANGED = {
     "data": "the data have changed since the training began",
     "reward": "the reward file has changed since the training began",
+    "weights": "the prior has been trained anew since the training began",
 }  # fmt: skip
 
 
@@ -95,7 +96,7 @@ class RunFolder:
     def _has(self, name: str, new: Any) -> bool:
         """Whether the run has this in its section `run`; of a file what it holds counts, not where it is.
 
-        Version 0.1.0 did not note the files of rewards, nor of a tuned run the data.
+        Version 0.1.0 did not note the files of rewards, nor of a tuned run the data and the weights of its prior.
         """
         old = self.about().get(name)
         if name in CHANGED and old is None:

@@ -106,3 +106,13 @@ def test_a_domain_without_benchmarks(tmp_path):
     untrained(tmp_path / "prior", "chain")
     with pytest.raises(UserError, match="there is no benchmark for the domain 'chain'"):
         seqtutor.benchmark("pmo", tmp_path / "prior")
+
+
+def test_a_prior_that_was_trained_anew_is_not_continued(tmp_path):
+    path, how = tmp_path / "prior", {"tasks": "qed", "seeds": 1, "calls": 5, "settings": SETTINGS, "quiet": True}
+    untrained(path, "molecules", length=8)
+    seqtutor.benchmark("pmo", path, out=tmp_path / "pmo", **how)
+    shutil.rmtree(path)
+    untrained(path, "molecules", length=8, seed=1)
+    with pytest.raises(UserError, match="the prior has been trained anew since the training began.*use --force"):
+        seqtutor.benchmark("pmo", path, out=tmp_path / "pmo", resume=True, **how)

@@ -60,6 +60,15 @@ def test_a_melody_outside_has_no_probability(tuned, tmp_path):
     assert np.isfinite([measured[name].value for name in ("objective", "kl_sequence", "entropy", "gap")]).all()
 
 
+def test_a_run_is_judged_by_what_it_draws_of_them(prior, tmp_path):
+    """Fewer notes make a narrower policy: KL(pi || p) of a prior that draws all its notes is 0."""
+    found = st.evaluate(prior, num=64, range="alto", scale="pentatonic", quiet=True)[prior.name]
+    limited = st.evaluate(prior.drawing({"range": "alto", "scale": "pentatonic"}), num=64, quiet=True)[prior.name]
+    assert found["kl_sequence"].value == limited["kl_sequence"].value > 1
+    (tmp_path / "one.txt").write_text("C4 hold E4 hold\n")
+    assert "those of files are judged as they are" in error_of(st.evaluate, tmp_path / "one.txt", range="alto")
+
+
 def test_what_cannot_be_drawn_is_said(prior, tmp_path, capsys):
     assert command(["sample", "music", "--num", "2", "--range", "flute", "--out", str(tmp_path)]) == 0
     assert "range flute is C4 to C7: nothing above B5 is drawn" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import itertools
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -40,6 +41,7 @@ def main(args: list[str] | None = None) -> int:
     if unknown := set(asked.only) - ATTACKS.keys():
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     prepare()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the folder is removed then, too
     folder = Path(tempfile.mkdtemp(prefix="seqtutor-attack-"))
     found: dict[str, list[Outcome]] = {name: [] for name in ATTACKS if name in asked.only}
     try:

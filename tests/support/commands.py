@@ -28,7 +28,7 @@ def words_config(folder):
     return str(path)
 
 
-def untrained(path, name, variant="", **options):
+def untrained(path, name, variant="", seed=0, **options):
     """A run of a few units in a domain that is installed: a prior, or with a variant a tuned one."""
     from seqtutor import config
     from seqtutor.domains import domain_class
@@ -40,7 +40,7 @@ def untrained(path, name, variant="", **options):
     tree = {"domain": {"name": name, **options}, "model": {"units": 4}, "tune": {"variant": variant or "psi"}}
     resolved, kind = config.from_tree(tree, "test"), "tuned" if variant else "prior"
     domain = domain_class(name)(options).with_vocabulary("()=CNOc1")
-    networks = {group: SequenceModel(resolved.model, domain.vocabulary.size) for group in ("prior", "online")}
+    networks = {group: SequenceModel(resolved.model, domain.vocabulary.size, seed) for group in ("prior", "online")}
     groups = {group: network.get() for group, network in networks.items() if variant or group == "prior"}
     folder = RunFolder(path)
     folder.create(resolved, {"kind": kind}, resume=False, force=False)
