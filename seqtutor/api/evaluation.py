@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtutor.api import html, inputs, provenance
+from seqtutor.api import html, inputs, provenance, restrictions
 from seqtutor.config import EvaluateConfig
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
@@ -114,7 +114,10 @@ def evaluate(
     runs = runs_among(several, settings)
     if not runs and inputs.given({"length": length, "bars": bars, "range": range, "scale": scale}):
         raise UserError("length and notes are of sequences that a run draws; those of files are judged as they are")
-    runs = {each: inputs.of_notes(inputs.of_length(run, length, bars), range, scale) for each, run in runs.items()}
+    runs = {
+        each: restrictions.of_notes(restrictions.of_length(run, length, bars), range, scale)
+        for each, run in runs.items()
+    }
     first = next(iter(runs.values()), None)
     of = inputs.common_domain(runs, domain, settings)
     further = _metric_sets(of, metrics)

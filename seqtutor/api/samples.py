@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from seqtutor.api import html, inputs
+from seqtutor.api import html, inputs, restrictions
 from seqtutor.domains.base import TEXTS, Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
 from seqtutor.errors import UserError
@@ -165,7 +165,7 @@ def sample(
         raise UserError(f"format is '{format}', but no folder is given; give out=, or save the samples afterwards")
     inputs.check_particles(particles, c)
     changes = {**(settings or {}), **inputs.given({"sample.temperature": temperature})}
-    run = inputs.of_notes(inputs.of_length(inputs.as_run(run, changes), length, bars), range, scale)
+    run = restrictions.of_notes(restrictions.of_length(inputs.as_run(run, changes), length, bars), range, scale)
     if like is not None:
         if primer is not None:
             raise UserError(f"a primer and like={like} are given; give one of the two")

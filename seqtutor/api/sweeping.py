@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtutor import config as configs
-from seqtutor.api import html, inputs, provenance
+from seqtutor.api import html, inputs, provenance, restrictions
 from seqtutor.config import Config
 from seqtutor.domains.reward_spec import RewardLike, make_reward, written
 from seqtutor.errors import UserError, unknown_name
@@ -142,7 +142,7 @@ def _run(
     ):
         sweep.prepare(jobs, prior, scores, provenance.of_tuned(prior, written(_chosen(jobs, reward))), resume, force)
         inputs.tell_of_prior(plan[0][1], prior, where)
-        inputs.tell_of_untrained(prior)
+        restrictions.tell_of_untrained(prior)
         tell = begin([job.point for job in jobs])
         rows = sweep.sweep(jobs, prior, scores, folder, tell, quiet, there)
     return Sweep(folder, rows, sweep.columns(jobs))

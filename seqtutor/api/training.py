@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor import config as configs
-from seqtutor.api import inputs, provenance
+from seqtutor.api import inputs, provenance, restrictions
 from seqtutor.api.runs import Run
 from seqtutor.config import Config
 from seqtutor.domains import make_domain
@@ -46,7 +46,7 @@ def pretrain(
     """
     changes = {**(settings or {}), **inputs.given({"data.name": data, "seed": seed})}
     resolved = configs.load(config, changes)
-    inputs.refuse_notes(resolved)
+    restrictions.refuse_notes(resolved)
     run = RunFolder(Path(out) if out is not None else Path("runs", inputs.name_of(config), "prior"))
     tensorflow_setup.setup()
     from seqtutor.pretraining.loop import pretrain as train
@@ -102,7 +102,7 @@ def tune(
       KeyboardInterrupt: after a checkpoint was written.
     """
     inputs.refuse_of_the_prior(settings or {})
-    inputs.refuse_length_twice(length, bars)
+    restrictions.refuse_length_twice(length, bars)
     named = None if reward is None else written(reward)
     own = {
         "tune.variant": variant, "tune.c": c, "tune.reward": named, "tune.calls": calls, inputs.LENGTH: length,
@@ -128,8 +128,8 @@ def tune(
         _tell_longer(run.create(resolved, about, resume, force, TUNED_LONGER))
         if asked is not None and config is not None:
             inputs.tell_of_prior(asked, loaded, inputs.where(config))
-        inputs.tell_of_untrained(loaded)
-        inputs.tell_of_notes(loaded)
+        restrictions.tell_of_untrained(loaded)
+        restrictions.tell_of_notes(loaded)
 
     with make_reward(loaded.domain, chosen, resolved.tune.batch) as scores, run.only_writer():
         run.check(resolved, about, resume, force, TUNED_LONGER)

@@ -34,8 +34,8 @@ from seqtutor.cli import complete, options
 @options.shared("the first run's folder, or the current one")
 def evaluate(
     paths: tuple[Path, ...], num: int | None, particles: int, c: float | None, length: int | None, bars: int | None,
-    range: str | None, scale: str | None, reference: str | None, metrics: str | None, domain_name: str | None, reward: str | None,
-    overrides: tuple[str, ...], seed: int | None, out: Path | None, quiet: bool,
+    range: str | None, scale: str | None, reference: str | None, metrics: str | None, domain_name: str | None,
+    reward: str | None, overrides: tuple[str, ...], seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Statistics of runs and files with 95 % intervals, side by side.
 
