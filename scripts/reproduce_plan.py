@@ -44,7 +44,11 @@ FULL = Scale(
         "chain": "configs/chain.yaml",
     },
     tuple(config.VARIANT_NAMES), cs=(4.0, 6.0, 8.0, 12.0, 24.0), seeds=3,
-    num={"music": 100_000, "molecules": 100_000}, rates={"music": {"pg": 0.0005, "dpg": 0.0015}},
+    num={"music": 100_000, "molecules": 100_000},
+    rates={
+        "music": {"pg": 0.0005, "dpg": 0.0015},
+        "molecules": {variant: 0.00015 for variant in config.VARIANT_NAMES if variant != "g"},
+    },
 )  # fmt: skip
 _TINY = (
     "model.units=8", "tune.rounds=2", "tune.batch=8", "tune.minibatch=8", "tune.buffer=16", "tune.replay_ratio=1",
