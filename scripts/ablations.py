@@ -144,8 +144,8 @@ class PriorLogitsLearner(Learner):
 
     def __init__(self, variant, prior, *args, **more):
         super().__init__(variant, prior, *args, **more)
-        self.online.set(prior.get())
-        self.target.set(prior.get())
+        for network in (self.online, self.target):
+            network.set(network.get() | prior.get())
 
 
 def action_value_loss(learner, online, slow, tokens, mask, reward, log_prior, weight, ends_at_last=False) -> LossOutput:
@@ -155,8 +155,8 @@ def action_value_loss(learner, online, slow, tokens, mask, reward, log_prior, we
     after the last token is 0.
     """
     variant, config = learner._variant, learner._config
-    if variant.adds_to_prior or variant.loss or config.trace:
-        raise ValueError("this ablation is of q, psi and rl-only, with tune.trace = 0")
+    if variant.adds_to_prior or variant.loss or config.trace or config.lookahead:
+        raise ValueError("this ablation is of q, psi and rl-only, with tune.trace = 0 and no tune.lookahead")
     q, slow_q = (variant.action_values(of.logits, config.value_scale * of.value) for of in (online, slow))
     goes_on = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1) if ends_at_last else mask
     target = variant.target(reward / config.c, log_prior, slow_q[:, 1:], None, config.discount * goes_on)

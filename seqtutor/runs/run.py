@@ -92,7 +92,8 @@ class Run:
             return self
         config = changed(self.config, {f"domain.{key}": value for key, value in options.items()}, str(self.path))
         domain = make_domain(config.domain, self.domain.vocabulary)
-        policy = replace(self.policy, allowed=domain.allowed, lookahead=_lookahead(config, domain))
+        lookahead = None if self.policy.lookahead is None else _lookahead(config, domain)
+        policy = replace(self.policy, allowed=domain.allowed, lookahead=lookahead)
         return replace(self, config=config, domain=domain, policy=policy)
 
     def sampler(self, temperature: float = 1.0) -> Sampler:

@@ -1,10 +1,12 @@
 """Policies that are told of the next token: drawing, judging and exporting agree, and a primer is no part of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtutor.config import ModelConfig
+from seqtutor.config import ModelConfig, changed
 from seqtutor.domains import domain_class
 from seqtutor.domains.reward_terms import parse
 from seqtutor.exchange.saved_model import Exported
@@ -12,6 +14,8 @@ from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Sampler
 from seqtutor.policy.sequence_model import SequenceModel
+from seqtutor.runs.run import load_run
+from tests.support.commands import untrained
 
 C = 8.0
 
@@ -69,3 +73,13 @@ def test_what_a_token_earns_at_once_is_in_the_policy_before_anything_is_learned(
     reward = domain.reward(parse("random", domain.reward_names))(words, np.full(len(words), domain.length)).total
     added = tf.gather(logits - prior, words, batch_dims=2)
     np.testing.assert_allclose(added, reward / C, atol=1e-5)
+
+
+def test_a_prior_is_told_nothing_whatever_its_config_says_of_tuning(tmp_path):
+    """Its run is drawn from at another length, as tuned ones are."""
+    untrained(tmp_path / "prior", "music")
+    prior = load_run(tmp_path / "prior")
+    told = replace(prior, config=changed(prior.config, {"tune.lookahead": True, "tune.reward": "music-theory"}, "test"))
+    longer = told.of_length(48)
+    assert longer.policy.lookahead is None and longer.domain.length == 48
+    assert longer.sampler().draw(np.full((2, 48), 0.5, np.float32), np.zeros((2, 0), np.int32)).tokens.shape == (2, 48)
