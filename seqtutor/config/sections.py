@@ -156,7 +156,8 @@ class TuneConfig(_Section):
         le=EMBEDDING,
     )
     lookahead: bool = _setting(
-        False, "what each next token earns at once, by c, is added to the logits, so that only the rest is learned"
+        False,
+        "the network is told what each next token would earn and what the reward counts, where the reward can say",
     )
     minibatch: AtOnce = _setting(64, "sequences of one update", "sequences")
     replay_ratio: float = _setting(

@@ -149,9 +149,9 @@ class _RandomLookahead(Lookahead):
     sizes = (1, 1)
 
     def __init__(self, tables: list[np.ndarray], letters: int, worth: Callable[[np.ndarray], np.ndarray]):
-        self._letters, self._last, self.width = letters, len(tables) - 1, letters
         import tensorflow as tf
 
+        self._letters, self._last, self.width = letters, len(tables) - 1, letters
         rows = [table.reshape(-1, letters) for table in tables]
         self._first = tf.constant(np.cumsum([0, *map(len, rows)]), tf.int32)  # of the words of each length
         self._rows = tf.constant(worth(np.concatenate(rows).astype(np.float32)))

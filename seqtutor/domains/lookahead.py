@@ -27,6 +27,8 @@ class Seen(NamedTuple):
 class Lookahead(ABC):
     """Looks one token ahead while sequences grow, as TensorFlow operations, so that a policy can do it at each step.
 
+    While a policy is tuned, XLA compiles them: shapes may depend on B and T, not on values, and no Python is called.
+
     Attributes:
       sizes: of each part of the state.
       width: F, the number of features.

@@ -207,6 +207,8 @@ class Leaps(_Rule):
 
 
 def tonic(scale: Scale, meter: Meter) -> Callable[[Melodies], np.ndarray]:
+    """`rules.tonic` at one step: what the new tokens earn, float32 [N]."""
+
     def earned(melodies: Melodies) -> np.ndarray:
         x, left = melodies.new, melodies.length - melodies.count  # the last token has 1 left
         earns = (x == scale.tonic_token) & (melodies.count == 0 or left == meter.beat)
