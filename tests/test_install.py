@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from tests.support.places import ROOT
 
@@ -50,7 +51,8 @@ def built(tmp_path_factory):
     """The wheel and the sdist, built in this environment."""
     folder = tmp_path_factory.mktemp("dist")
     args = ["-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run([sys.executable, *args], capture_output=True, text=True)
+    with FileLock(tmp_path_factory.getbasetemp().parent / "build.lock"):  # another worker may build in ROOT, too
+        done = subprocess.run([sys.executable, *args], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     return SimpleNamespace(wheel=wheel, sdist=sdist)
