@@ -15,5 +15,9 @@ FOLDERS = {
 setup(
     packages=[*find_packages(include=["seqtutor*"]), *FOLDERS],
     package_dir=FOLDERS,
-    package_data={"seqtutor": ["py.typed"], **{name: ["*"] for name in FOLDERS}},
+    package_data={
+        "": ["*.html", "*.css", "*.js"],  # of web pages
+        "seqtutor": ["py.typed"],
+        **{name: ["*"] for name in FOLDERS},
+    },
 )

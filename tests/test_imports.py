@@ -7,7 +7,7 @@ import pytest
 from tests.support.places import ROOT
 
 PACKAGE = ROOT / "seqtutor"
-HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas", "ray"}
+HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi", "pandas", "ray", "jinja2"}
 MAY_IMPORT_TENSORFLOW = {
     "kl_control.losses", "kl_control.targets", "kl_control.variants", "policy.rnn_cells", "policy.sequence_model",
     "domains.music.lookahead", "domains.music.next_rewards",

@@ -92,6 +92,7 @@ def test_the_wheel_holds_the_package_the_configs_and_the_samples(built):
     inside = {name for name in names if name.startswith("seqtutor/")}
     code, beside = files("seqtutor"), files("configs", "data", "priors")
     assert "seqtutor/py.typed" in code and beside >= SAMPLES
+    assert {"seqtutor/system/page.html", "seqtutor/reports/report.css", "seqtutor/domains/music/sound.js"} <= inside
     assert inside == code | {f"seqtutor/{name}" for name in beside}
     licences = {name.split("/licenses/")[1] for name in names if "/licenses/" in name}
     folders = ("data/melodies", "data/molecules", "priors/molecules", "priors/music")
@@ -115,6 +116,13 @@ def test_what_comes_with_it_is_found(installed):
     installed("seqtutor", "config", "copy", "music-quick", "--out", "mine.yaml")
     shown = [installed("seqtutor", "config", "show", name) for name in ("mine.yaml", "music-quick")]
     assert shown[0] == shown[1]
+
+
+def test_a_page_is_made_of_the_templates_that_come_with_it(installed):
+    (installed.folder / "tune.abc").write_text("X:1\nL:1/16\nK:C\nC4 E4 G4 c4 |\n")
+    installed("seqtutor", "play", "tune.abc", "--quiet")
+    page = (installed.folder / "play.html").read_text()
+    assert page.startswith("<!DOCTYPE html>") and "<h2>tune.abc" in page and "createOscillator" in page
 
 
 def test_the_commands_in_an_empty_folder(installed):

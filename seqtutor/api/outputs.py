@@ -25,6 +25,7 @@ from seqtutor.system import tensorflow_setup
 from seqtutor.system.files import write_text
 from seqtutor.system.progress import LOG
 from seqtutor.system.tables import make_folder
+from seqtutor.system.templates import write_page
 from seqtutor.system.terminal import printable
 
 FORMATS = ("saved-model", "reinvent")  # that `export` writes
@@ -64,10 +65,7 @@ def report(
     )  # fmt: skip
     found = collect(subjects_of(several, loaded, domain), study, written(chosen), missing, quiet)
     last = loaded[several[-1]]
-    file = _page_file(Path(out) if out is not None else Path() if last.shipped else last.path)
-    make_folder(file.parent)
-    write_text(file, page(found))
-    return file
+    return write_page(_page_file(Path(out) if out is not None else Path() if last.shipped else last.path), page(found))
 
 
 def _with_priors(loaded: Mapping[Any, runs.Run]) -> dict[Any, runs.Run]:

@@ -14,8 +14,7 @@ from seqtutor.errors import UserError
 from seqtutor.reading.records import Record
 from seqtutor.runs.run import Run
 from seqtutor.runs.shipped import folder_of
-from seqtutor.system.files import write_text
-from seqtutor.system.tables import make_folder
+from seqtutor.system.templates import write_page
 
 
 def play(
@@ -51,10 +50,7 @@ def play(
         names, texts = _of_file(domain, Path(what), num)
     with make_reward(domain, chosen) as scores:
         page = domain.player(f"seqtutor: {what.path if isinstance(what, Run) else what}", names, texts, scores)
-    file = Path(out)
-    make_folder(file.parent)
-    write_text(file, page)
-    return file
+    return write_page(Path(out), page)
 
 
 def _of_file(domain: Domain, path: Path, num: int) -> tuple[list[str], list[str]]:

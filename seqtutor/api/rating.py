@@ -10,8 +10,7 @@ from seqtutor.api import inputs
 from seqtutor.api.samples import sample
 from seqtutor.domains.choices import FittedChoices, fit_choices
 from seqtutor.runs.run import Run
-from seqtutor.system.files import write_text
-from seqtutor.system.tables import make_folder
+from seqtutor.system.templates import write_page
 
 
 def rate(
@@ -36,10 +35,7 @@ def rate(
     texts = list(drawn)
     pairs = list(zip(texts[::2], texts[1::2], strict=True))
     page = drawn.domain.ratings().page(f"seqtutor: rate {run.path if isinstance(run, Run) else run}", pairs)
-    file = Path(out)
-    make_folder(file.parent)
-    write_text(file, page)
-    return file
+    return write_page(Path(out), page)
 
 
 def fit_ratings(path: str | Path, *, domain: str = "music", settings: Mapping[str, Any] | None = None) -> FittedChoices:

@@ -13,7 +13,7 @@ from seqtutor.cli.data import data
 from seqtutor.cli.main import COMMANDS, run
 from tests.support.commands import error_of, untrained
 
-HEAVY = ("tensorflow", "keras", "rdkit", "pandas", "music21", "matplotlib", "pretty_midi")
+HEAVY = ("tensorflow", "keras", "rdkit", "pandas", "music21", "matplotlib", "pretty_midi", "jinja2")
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
 
 

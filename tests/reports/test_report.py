@@ -17,7 +17,9 @@ from seqtutor.domains.neighbours import Neighbour
 from seqtutor.evaluation.metric_notes import grouped
 from seqtutor.reports.collect import BEST, Kept, Shown, read_history
 from seqtutor.reports.collect import _best as best
+from seqtutor.reports.page import COLOURS
 from tests.conftest import Words
+from tests.support.places import ROOT
 
 EVIL = "<script>alert(1)</script>"
 VOID = {"meta", "wbr"}
@@ -68,7 +70,9 @@ def test_the_page_of_two_runs(make_run, training):
     page = (tuned / "report.html").read_text()
     tree = Tree(page)
     assert tree.tags.count("h1") == 1
-    assert tree.tags.count("h2") == 7
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert len(titles) == 7 and re.findall(r'<a href="#\w+">(.*?)</a>', page) == titles
+    assert re.findall(r'<a href="#(.*?)">', page) == re.findall(r'<section id="(.*?)">', page)
     text = " ".join(tree.texts)
     assert "runs/prior" in text and "Tuned towards b by psi with c = 2" in text
     assert f"seqtutor tune {tuned}/config.yaml --prior" in text
@@ -106,7 +110,7 @@ def test_figures_are_grouped_with_units_and_what_is_better(make_run, tmp_path):
     prior, tuned = make_run("prior"), make_run("psi", variant="psi", reward="b")
     report(prior, tuned, "--num", 40, "--out", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    groups = re.findall(r'<tbody><tr class="group"><th scope="rowgroup" colspan="3">(.*?)</th></tr>(.*?)</tbody>', page)
+    groups = re.findall(r'"rowgroup" colspan="3">(.*?)</th></tr>(.*?)</tbody>', page, re.DOTALL)
     rows = {title: re.findall(r'<th scope="row">(.*?)<small>(.*?)</small>', inner) for title, inner in groups}
     assert list(rows) == ["Reward", "Policy", "Words"]  # without data there is no `novel`
     assert ("objective", "nats a sequence; higher is better") in rows["Reward"]
@@ -124,6 +128,12 @@ def test_every_figure_of_melodies_and_molecules_has_its_unit_and_group():
         assert own in shown["Own"] and {"unique", "diversity"} <= shown["Variety"].keys()
         assert set(domain.metric_notes) - {"snn", "fragments", "scaffolds"} == set(shown["Own"])
         assert all(note.better in ("", "higher", "lower") for notes in shown.values() for note in notes.values())
+
+
+def test_the_style_sheet_has_the_colours_of_runs():
+    style = (ROOT / "seqtutor/reports/report.css").read_text(encoding="utf-8")
+    assert re.findall(r"^\.run(\d+){color:var\(--run\1\)}$", style, re.MULTILINE) == [*map(str, range(COLOURS))]
+    assert re.findall(r"--run(\d+):#", style) == [*map(str, range(COLOURS))] * 2  # on light, on dark
 
 
 def test_the_prior_of_a_tuned_run_stands_before_it(make_run, tmp_path, caplog):

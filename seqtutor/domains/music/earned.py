@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
 from seqtutor.domains.music.meter import Meter
-from seqtutor.system.web_page import joined
 
 Shares = Mapping[str, np.ndarray]  # what each rule adds to the reward of each token, float [T]
 
@@ -17,17 +17,21 @@ ROW = 16  # height of a rule's row
 _LABEL = Markup('<text x="{x}" y="{y}" font-size="8" text-anchor="end" fill="currentColor">{name}</text>')
 _LINE = Markup('<path d="M{left} {y}H{right}" stroke="currentColor" opacity=".3"/>')
 _BAR = Markup('<rect class="{side}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
-_TABLE = Markup(
-    "<details><summary>What earned what: {total}</summary>"
-    '<table><thead><tr><th scope="col">rule</th><th scope="col">earned</th><th scope="col">where</th></tr></thead>'
-    '<tbody>{rows}<tr><th scope="row">all</th><td>{total}</td><td></td></tr></tbody></table></details>'
-)
-_ROW = Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>')
+
+
+class Rule(NamedTuple):
+    """A rule as the page tells of it: the sum of what it gave, and the sixteenths where."""
+
+    name: str
+    earned: str
+    where: str
 
 
 def rows(shares: Shares, top: float, left: float, right: float) -> Markup:
     """A row a rule from `top` down, each token a bar between left and right: up what it earned, down what it lost."""
-    return joined(_row(name, share, top + i * ROW, left, right) for i, (name, share) in enumerate(shares.items()))
+    return Markup().join(
+        _row(name, share, top + i * ROW, left, right) for i, (name, share) in enumerate(shares.items())
+    )
 
 
 def _row(name: str, share: np.ndarray, top: float, left: float, right: float) -> Markup:
@@ -40,15 +44,12 @@ def _row(name: str, share: np.ndarray, top: float, left: float, right: float) ->
         height = float(abs(share[place]) / tallest) * (ROW / 2 - 1)
         side, y = ("plus", middle - height) if share[place] > 0 else ("minus", middle)
         parts.append(_BAR.format(side=side, x=left + place * step, y=y, width=max(0.5, step - 0.5), height=height))
-    return joined(parts)
+    return Markup().join(parts)
 
 
-def table(shares: Shares, meter: Meter) -> Markup:
-    """Each rule with its sum and the sixteenths that earned it, and the sum of all: closed, until it is asked for."""
-    each = joined(
-        _ROW.format(name, amount(share.sum()), "; ".join(_places(share, meter.bar))) for name, share in shares.items()
-    )
-    return _TABLE.format(total=amount(sum(float(share.sum()) for share in shares.values())), rows=each)
+def table(shares: Shares, meter: Meter) -> list[Rule]:
+    """Each rule with its sum and the sixteenths that earned it."""
+    return [Rule(name, amount(share.sum()), "; ".join(_places(share, meter.bar))) for name, share in shares.items()]
 
 
 def amount(value: float) -> str:

@@ -13,7 +13,7 @@ from seqtutor.domains.music.melody import Note, to_notes
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.render import BLACK_KEYS, wav_bytes
 from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, SYMBOLS
-from seqtutor.system.web_page import joined
+from seqtutor.system.templates import rendered
 
 RATE = 11_025  # samples a second: a quarter of the files' rate, so that a page of many melodies stays small
 WIDTH, MARGIN, ROW = 340, 24, 5  # of a roll, of the names of the octaves at its left, of a semitone
@@ -32,8 +32,7 @@ def figure(text: str, meter: Meter = COMMON_TIME) -> Markup:
     symbols = text.split()
     tokens = [SYMBOLS.index(symbol) for symbol in symbols]
     sound = b64encode(wav_bytes(np.array(tokens, np.int32), RATE)).decode()
-    audio = Markup('<audio controls preload="metadata" src="data:audio/wav;base64,{}"></audio>').format(sound)
-    return roll(tokens, meter) + audio
+    return rendered("domains/music/figure.html", roll=roll(tokens, meter), sound=sound)
 
 
 def roll(tokens: list[int], meter: Meter = COMMON_TIME, shares: earned.Shares | None = None) -> Markup:
@@ -64,7 +63,7 @@ def roll(tokens: list[int], meter: Meter = COMMON_TIME, shares: earned.Shares | 
         parts.append(earned.rows(shares, height + 4, margin, WIDTH))
         height += 4 + earned.ROW * len(shares)
     label = "piano roll: " + " ".join(SYMBOLS[token] for token in tokens)
-    return _ROLL.format(width=WIDTH, height=height, label=label, parts=joined(parts))
+    return _ROLL.format(width=WIDTH, height=height, label=label, parts=Markup().join(parts))
 
 
 def _range(notes: Iterable[Note]) -> tuple[int, int]:

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
-from seqtutor.domains.music.earned import Shares, table
+from seqtutor.domains.music.earned import Shares, amount, table
 from seqtutor.domains.music.html import roll
 from seqtutor.domains.music.meter import Meter
 from seqtutor.domains.music.midi import write_midi
 from seqtutor.domains.music.playing import Playing
-from seqtutor.domains.music.sound_page import SCRIPT, STYLE, played
+from seqtutor.domains.music.sound_page import played
 from seqtutor.domains.music.tokens import NOTE_OFF
 from seqtutor.domains.rewards import Reward
-from seqtutor.system.web_page import joined, json_data, web_page
-
-_SCRIPT = """
-const kept = () => [...document.querySelectorAll("article")].filter(each => each.querySelector("input").checked);
-const all = document.getElementById("kept");
-document.addEventListener("change", () => { all.disabled = kept().length === 0; });
-all.onclick = () => kept().forEach(each => each.querySelector("a").click());
-"""
-
-
-_MAIN = Markup('{articles}<button id="kept" disabled>Download what is kept</button><p role="status"></p>')
-_ARTICLE = Markup(
-    '<article data-number="{number}"><h2>{name}</h2>{roll}'
-    '<progress max="1" value="0" aria-label="how far {name} is played"></progress>'
-    '<button aria-pressed="false" aria-label="play or stop {name}">Play</button>'
-    '<label><input type="checkbox"> keep<span class="hidden"> {name}</span></label>'
-    '<a download="{file}" href="data:audio/midi;base64,{midi}" aria-label="MIDI of {name}">MIDI</a>{table}</article>\n'
-)
-_NOTE = Markup(
-    "<p>Below each melody are the rules of the reward: a bar up is what a token earned, a bar down what it lost.</p>"
-)
+from seqtutor.system.templates import rendered
 
 
 def earned(melodies: Sequence[np.ndarray], reward: Reward) -> list[dict[str, np.ndarray]]:
@@ -61,25 +40,25 @@ def page(
 
     Args: shares: of each melody what its tokens earned, see `earned`.
     """
+    each = list(zip(names, melodies, shares, strict=True))
+    shown = [_melody(i, *melody, meter, playing) for i, melody in enumerate(each, 1)]
     data = [
-        {**played(tokens, playing), "earned": {name: share.tolist() for name, share in each.items()}}
-        for tokens, each in zip(melodies, shares, strict=True)
+        {**played(tokens, playing), "earned": {name: share.tolist() for name, share in given.items()}}
+        for _, tokens, given in each
     ]
-    articles = joined(
-        _article(i, name, tokens, each, meter, playing)
-        for i, (name, tokens, each) in enumerate(zip(names, melodies, shares, strict=True))
-    )
-    main = _NOTE + _MAIN.format(articles=articles)
-    return web_page(title, STYLE, main, SCRIPT + _SCRIPT, json_data("melodies", json.dumps(data)))
+    return rendered("domains/music/player.html", title=title, melodies=shown, data=data)
 
 
-def _article(number: int, name: str, tokens: np.ndarray, shares: Shares, meter: Meter, playing: Playing) -> Markup:
-    file = f"melody-{number + 1:05d}.mid"
+def _melody(
+    number: int, name: str, tokens: np.ndarray, shares: Shares, meter: Meter, playing: Playing
+) -> dict[str, Any]:  # fmt: skip
+    """What the page shows of a melody."""
+    file = f"melody-{number:05d}.mid"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file
         write_midi(tokens, path, meter, playing)
         midi = b64encode(path.read_bytes()).decode()
-    return _ARTICLE.format(
-        number=number, name=name, roll=roll(list(tokens), meter, shares), file=file, midi=midi,
-        table=table(shares, meter),
-    )  # fmt: skip
+    return {
+        "name": name, "roll": roll(list(tokens), meter, shares), "file": file, "midi": midi,
+        "rules": table(shares, meter), "total": amount(sum(float(share.sum()) for share in shares.values())),
+    }  # fmt: skip
