@@ -195,7 +195,8 @@ def _table(settings: list[tuple[str, dict[str, Any]]], section: str, trees: dict
 def _type(facts: dict[str, Any]) -> str:
     if "anyOf" in facts:
         return " or ".join(_type(one) for one in facts["anyOf"])
-    names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
+    names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text",
+             "null": "null"}  # fmt: skip
     return "list of whole numbers" if facts["type"] == "array" else names[facts["type"]]
 
 

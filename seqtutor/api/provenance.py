@@ -13,7 +13,7 @@ from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import file_of
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
-from seqtutor.runs.run import Run
+from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.shipped import folder_of
 from seqtutor.system.input_files import open_input
@@ -27,18 +27,26 @@ def of_data(domain: Domain, corpus: Corpus) -> dict[str, Any]:
     return {"sha256": corpus.sha256, "sequences": len(corpus), **place}
 
 
-def of_tuned(prior: Run, reward: str) -> dict[str, Any]:
-    """What config.yaml says of a tuned run: its prior with a digest of its weights, the prior's data, and the file of
-    its reward if that is one.
+def of_tuned(prior: Run, reward: str, initial: str = "") -> dict[str, Any]:
+    """What config.yaml says of a tuned run: its prior with a digest of its weights, the prior's data, the run that it
+    began with (see tune.initial), and the file of its reward if that is one.
     """
     data, name = _data_of(prior), str(prior.path) if folder_of(prior.path) is None else prior.path.name
     own = {"kind": "tuned", "prior": name, "weights": weights_of(prior)}
-    return {**own, **({"data": data} if data else {}), **_of_reward(reward)}
+    return {**own, **({"data": data} if data else {}), **_of_initial(initial), **_of_reward(reward)}
 
 
 def weights_of(run: Run) -> str:
     """What tells the weights of a prior from those of another."""
     return run.policy.prior.digest().hex()
+
+
+def _of_initial(initial: str) -> dict[str, Any]:
+    if not initial:
+        return {}
+    tuned = load_run(Path(initial)).policy.tuned
+    digest = "" if tuned is None else tuned.digest().hex()  # a prior is refused when the tuning begins
+    return {"initial": {"path": str(Path(initial).resolve()), "sha256": digest}}
 
 
 def _of_reward(spec: str) -> dict[str, Any]:

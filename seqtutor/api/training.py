@@ -73,10 +73,10 @@ def pretrain(
 
 def tune(
     prior: runs.Run | str | Path, config: configs.Source | None = None, *, variant: str | None = None,
-    c: float | None = None, reward: RewardLike | None = None, calls: int | None = None, length: int | None = None,
-    bars: int | None = None, range: str | None = None, scale: str | None = None, out: str | Path | None = None,
-    seed: int | None = None, settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False,
-    quiet: bool = False,
+    c: float | None = None, reward: RewardLike | None = None, calls: int | None = None, until: float | None = None,
+    initial: runs.Run | str | Path | None = None, length: int | None = None, bars: int | None = None,
+    range: str | None = None, scale: str | None = None, out: str | Path | None = None, seed: int | None = None,
+    settings: Mapping[str, Any] | None = None, resume: bool = False, force: bool = False, quiet: bool = False,
 ) -> Run:  # fmt: skip
     """Tunes a prior towards a reward by KL-control: maximises E[r] / c - KL(policy || prior).
 
@@ -90,6 +90,8 @@ def tune(
         run that is returned keeps it; one that is loaded later needs it again. For molecules it is called once for each
         different valid one.
       calls: the run ends after so many different valid sequences were scored, if not after tune.rounds before.
+      until: the run ends after the first round whose mean reward is so high, if not before.
+      initial: a run tuned from the same prior, or its folder, whose policy this one begins with: the stage before.
       length: tokens of a sequence, at the most; by default domain.length of the config, or else the prior's.
       bars: the same in bars, for melodies.
       range: the notes that are drawn, for melodies: "G3-A5", or a voice or instrument, as "flute". Then the optimum is
@@ -104,9 +106,10 @@ def tune(
     inputs.refuse_of_the_prior(settings or {})
     restrictions.refuse_length_twice(length, bars)
     named = None if reward is None else written(reward)
+    before = None if initial is None else str(initial.path if isinstance(initial, runs.Run) else initial)
     own = {
-        "tune.variant": variant, "tune.c": c, "tune.reward": named, "tune.calls": calls, inputs.LENGTH: length,
-        inputs.RANGE: range, inputs.SCALE: scale, "seed": seed,
+        "tune.variant": variant, "tune.c": c, "tune.reward": named, "tune.calls": calls, "tune.until": until,
+        "tune.initial": before, inputs.LENGTH: length, inputs.RANGE: range, inputs.SCALE: scale, "seed": seed,
     }  # fmt: skip
     changes = {**(settings or {}), **inputs.given(own)}
     asked = None if config is None else configs.load(config, changes)
@@ -122,7 +125,7 @@ def tune(
     from seqtutor.tuning.loop import tune as learn
 
     inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
-    about = provenance.of_tuned(loaded, written(chosen))
+    about = provenance.of_tuned(loaded, written(chosen), resolved.tune.initial)
 
     def begin() -> None:
         _tell_longer(run.create(resolved, about, resume, force, TUNED_LONGER))

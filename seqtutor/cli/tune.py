@@ -25,12 +25,16 @@ from seqtutor.cli import options
 @options.length("domain.length of the config")
 @options.notes("domain.range of the config")
 @click.option("--calls", type=click.IntRange(1), metavar="N", help="End after N different valid sequences were scored.")
+@click.option("--until", type=float, metavar="REWARD", help="End after the first round whose mean reward is so high.")
+@click.option(
+    "--initial", type=options.PATH, metavar="RUN", help="Begin with the policy of this tuned run: the stage before."
+)
 @options.reward("tune.reward of the config")
 @options.shared("runs/CONFIG's name/VARIANT")
 def tune(
     config: str, overrides: tuple[str, ...], resume: bool, force: bool, prior: Path, variant: str | None,
     c: float | None, length: int | None, bars: int | None, range: str | None, scale: str | None, calls: int | None,
-    reward: str | None, seed: int | None, out: Path | None, quiet: bool,
+    until: float | None, initial: Path | None, reward: str | None, seed: int | None, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Tune a prior towards a reward by KL-control.
 
@@ -42,8 +46,9 @@ def tune(
     from seqtutor.config import assignments
 
     run = api.tune(
-        prior, config, variant=variant, c=c, reward=reward, calls=calls, length=length, bars=bars, range=range,
-        scale=scale, out=out, seed=seed, settings=assignments(overrides), resume=resume, force=force, quiet=quiet,
+        prior, config, variant=variant, c=c, reward=reward, calls=calls, until=until, initial=initial, length=length,
+        bars=bars, range=range, scale=scale, out=out, seed=seed, settings=assignments(overrides), resume=resume,
+        force=force, quiet=quiet,
     )  # fmt: skip
     if not quiet:
         options.say(f"the tuned policy is in {run.path}")

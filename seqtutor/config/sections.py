@@ -141,6 +141,12 @@ class TuneConfig(_Section):
     calls: Count = _setting(
         0, "the run ends after so many different valid sequences were scored; 0: no limit", "sequences", ge=0
     )
+    until: float | None = _setting(
+        None, "the run ends after the first round whose mean reward is so high; null: it goes on", "reward"
+    )
+    initial: str = _setting(
+        "", "a run tuned from the same prior, the stage before, whose policy this one begins with; empty: the prior's"
+    )
     batch: AtOnce = _setting(128, "sequences drawn in a round", "sequences")
     particles: AtOnce = _setting(
         1, "size of each population that is drawn; 1 draws from the policy itself", "sequences"

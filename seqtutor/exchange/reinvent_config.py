@@ -111,10 +111,13 @@ def _stage(stages: list[Tree], number: int, path: Path, found: Converted) -> Non
     """A stage's length and reward."""
     stage = stages[number - 1]
     if len(stages) > 1:
-        found.notes.append(f"stage: there are {len(stages)}, one after the other; this is number {number}, by itself")
+        begin = f": begin with the run of number {number - 1}, by --initial" if number > 1 else ""
+        found.notes.append(f"stage: there are {len(stages)}, one after the other; this is number {number}{begin}")
     found.settings["tune"]["rounds"] = int(stage["max_steps"])
-    if float(stage.get("max_score", 1.0)) < 1:
-        found.notes.append(f"stage.max_score {stage['max_score']}: no counterpart; it ends after max_steps rounds")
+    if (most := float(stage.get("max_score", 1.0))) < 1:
+        found.settings["tune"]["until"] = most
+        least = f"min_steps {stage['min_steps']}: no counterpart, and " if stage.get("min_steps", 0) else ""
+        found.notes.append(f"stage.{least}max_score {most:g}: here what invalid molecules lose counts in the mean")
     _reward(stage["scoring"], path, found)
     known = {"max_steps", "max_score", "min_steps", "scoring", "diversity_filter"}
     _rest(stage, "stage", known, found)

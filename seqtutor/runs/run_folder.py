@@ -31,6 +31,7 @@ CHANGED = {
     "data": "the data have changed since the training began",
     "reward": "the reward file has changed since the training began",
     "weights": "the prior has been trained anew since the training began",
+    "initial": "the run of tune.initial has been tuned anew since the training began",
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -64,6 +66,11 @@ class Learner:
         self._update = tf.function(
             self._update_graph, autograph=False, input_signature=[ints, lengths, ints, floats, floats, vector]
         )
+
+    def begin_at(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Sets the networks that learn. Raises ValueError that names a weight that is not theirs."""
+        self.online.set(weights)
+        self.target.set(weights)
 
     def update(
         self, tokens: np.ndarray, lengths: np.ndarray, primer: np.ndarray, reward: np.ndarray, log_prior: np.ndarray,

@@ -24,7 +24,7 @@ from seqtutor.kl_control.optimum import collapse
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs import checkpoint
 from seqtutor.runs.history import Clock, History
-from seqtutor.runs.run import Run
+from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.tensorboard import TensorBoard
 from seqtutor.system.input_files import open_text
@@ -50,6 +50,8 @@ def tune(
       Diverged: the loss is no longer finite.
     """
     tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
+    if config.tune.initial:
+        tuner.begin_with(load_run(Path(config.tune.initial)))
     begin()
     write_rejected(run.path, tuner.primer.rejected)
     done = _restore(tuner, run) if resume else 0
@@ -59,7 +61,7 @@ def tune(
     bar = Progress(budget, "call", quiet, called) if budget else Progress(config.tune.rounds, "round", quiet, done)
     with Interrupt() as interrupt, bar as progress:
         for number in range(done, config.tune.rounds):
-            if tuner.calls.spent:  # a run is resumed that had ended
+            if tuner.over:  # a run is resumed that had ended
                 break
             row, distributions = tuner.round(number)
             row = {"step": row["step"], "seconds": clock.seconds(), **row}
@@ -69,7 +71,7 @@ def tune(
             figures = {"reward": row["reward"], "KL": row["kl_sequence"], "objective": row["objective"]}
             progress.advance(figures, len(tuner.calls) - called if budget else 1)
             called = len(tuner.calls)
-            last = number + 1 == config.tune.rounds or tuner.calls.spent
+            last = number + 1 == config.tune.rounds or tuner.over
             due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
             board.add(row, distributions)
             if due:
@@ -77,6 +79,7 @@ def tune(
                     tuner.best.write(run.path / NAME, prior.domain)
                 checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
             if last:
+                warn_of_until(row["reward"], config.tune.until)
                 warn_of_collapse(row, first_distinct(run.history_file), config.tune.c)
             if interrupt.asked:
                 raise stop(interrupt.number, f"--resume continues after round {number + 1}")
@@ -108,6 +111,12 @@ def warn_of_weak_rewards(rewards: np.ndarray, c: float) -> None:
             f"the rewards of the first round are {span:.3g} apart, {span / c:.3g} nats at c = {c:g}: too little to "
             "move the policy; lower tune.c (for scores of 0 to 1 see the preset molecules-few-calls)"
         )
+
+
+def warn_of_until(reward: float, until: float | None) -> None:
+    """Says so where a run has ended whose last round did not come to tune.until."""
+    if until is not None and reward < until:
+        LOG.warning(f"the mean reward of the last round is {reward:.4g}: tune.until {until:g} was not reached")
 
 
 def warn_of_collapse(row: Mapping[str, Any], prior_distinct: float, c: float) -> None:

@@ -12,13 +12,13 @@ import tensorflow as tf
 from seqtutor.config import Config, TuneConfig
 from seqtutor.domains.base import Domain
 from seqtutor.domains.rewards import Reward, Rewards
-from seqtutor.errors import Diverged
+from seqtutor.errors import Diverged, UserError
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.runs import checkpoint
 from seqtutor.runs.checkpoint import Checkpoint
-from seqtutor.runs.run import checkpoint_meta
+from seqtutor.runs.run import Run, checkpoint_meta
 from seqtutor.tuning.best_sequences import BestSequences
 from seqtutor.tuning.calls import Calls, key_of
 from seqtutor.tuning.learner import Learner
@@ -53,7 +53,38 @@ class Tuner:
         self.calls = Calls(settings.calls)
         self._owed = 0.0  # sequences still to be learned from, by the replay ratio
         self._tokens = 0  # drawn so far
+        self._reached = False  # tune.until
         self._ahead: RoundDraw | None = None  # the next round's
+
+    def begin_with(self, run: Run) -> None:
+        """Begins with the policy of another run instead of the prior's. Raises UserError if the two do not go together.
+
+        Learning starts afresh: nothing else of that run is taken.
+        """
+        policy, own = run.policy, self._variant
+        if policy.tuned is None or policy.variant is None:
+            raise UserError(f"tune.initial {run.path} is a prior; give a tuned run, or leave it empty")
+        if policy.prior.digest() != self.learner.prior.digest():
+            raise UserError(f"tune.initial {run.path} was tuned from another prior; give a run of the same one")
+        if policy.variant.adds_to_prior != own.adds_to_prior:
+            raise UserError(
+                f"tune.initial {run.path} is of the variant {policy.variant.name}, whose network means another thing "
+                f"than that of {own.name}; tune both by one"
+            )
+        try:
+            self.learner.begin_at(policy.tuned.get())
+        except ValueError as error:
+            raise UserError(
+                f"tune.initial {run.path}: {error}; tune.units, tune.embedding and what tune.lookahead tells must be "
+                "as there"
+            ) from None
+
+    @property
+    def over(self) -> bool:
+        """Whether the run ends before its last round: its calls are spent, or a round's mean reward has come to
+        tune.until.
+        """
+        return self.calls.spent or self._reached
 
     def round(self, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """One round: its row of history.csv, and the distributions of reward, KL and length over its sequences."""
@@ -86,6 +117,7 @@ class Tuner:
         valid = self._domain.valid(whole.tokens, whole.lengths)
         row |= summarise(drawn, scored, settings.c) | ({} if valid is None else {"valid": float(valid.mean())})
         row |= ({"offspring": children} if settings.offspring else {}) | self.calls.figures()
+        self._reached = settings.until is not None and row["reward"] >= settings.until
         return row, {**sums, "sequence_length": whole.lengths}
 
     def _keep(self, number: int, drawn: RoundDraw, scored: Rewards, memory: Memory) -> Arrays:
@@ -172,7 +204,9 @@ class Tuner:
             optimizer=optimizer, replay=replays, reward=self._reward.state(), best=self.best.state(),
             calls=self.calls.state(),
             memory=checkpoint.join(**{str(length): memory.state() for length, memory in self._memories.items()}),
-            loop={"owed": np.array(self._owed), "tokens": np.array(self._tokens)},
+            loop={
+                "owed": np.array(self._owed), "tokens": np.array(self._tokens), "reached": np.array(self._reached),
+            },
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **checkpoint_meta(self._config, self._domain)}, arrays)
 
@@ -192,6 +226,7 @@ class Tuner:
         self.calls.restore(saved.group("calls"))
         self._ahead = None
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
+        self._reached = bool(saved.arrays.get("loop/reached", False))  # runs written before there was tune.until
 
 
 def learning_rate(settings: TuneConfig, number: int) -> float:

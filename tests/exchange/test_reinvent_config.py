@@ -26,8 +26,8 @@ NOTES = (
     "parameters.agent_file: no counterpart; tuning begins at the prior",
     "parameters.randomize_smiles True: no counterpart",
     "inception.smiles_file good.smi: no counterpart",
-    "stage: there are 2, one after the other; this is number 1, by itself",
-    "stage.max_score 0.6: no counterpart; it ends after max_steps rounds",
+    "stage: there are 2, one after the other; this is number 1",
+    "stage.min_steps 25: no counterpart, and max_score 0.6: here what invalid molecules lose counts in the mean",
     "component custom_alerts (Unwanted): there a match makes the score 0, here each takes 1 off",
     "component Maize (docking): no counterpart; write a function of your own",
     "diversity_filter IdenticalMurckoScaffold: there a full bucket makes the score 0, here it takes 1 off; all "
@@ -54,6 +54,7 @@ def test_the_settings_and_what_has_none(staged, tmp_path, capsys):
     assert [line.removeprefix("# ") for line in text.splitlines() if line.startswith("#")][1:] == told[:-1]
     tune = load(out).tune
     assert (tune.variant, tune.c, tune.rounds, tune.batch, tune.learning_rate) == ("dap", 1 / 128, 70, 64, 0.0001)
+    assert tune.until == 0.6
     assert (tune.best, tune.best_batch, tune.warmup, tune.final_rate) == (100, 10, 0, 1.0)
     assert tune.reward == (
         "geometric(qed:0.59999999999999998,weight@double_sigmoid/200/500/0.040000000000000001/0.040000000000000001:"
@@ -63,7 +64,11 @@ def test_the_settings_and_what_has_none(staged, tmp_path, capsys):
         seqtutor.convert_reinvent(staged, out)
     notes = seqtutor.convert_reinvent(staged, out, stage=2, force=True)
     assert "scoring" not in " ".join(notes) and load(out).tune.reward == "qed,scaffold_seen@step/10:-1"
-    assert load(out).tune.rounds == 5
+    assert load(out).tune.rounds == 5 and load(out).tune.until is None
+    assert (
+        "stage: there are 2, one after the other; this is number 2: begin with the run of number 1, by --initial"
+        in notes
+    )
 
 
 def endpoint(name, transform=None, weight=1.0, **params):
