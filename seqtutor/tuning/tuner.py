@@ -205,7 +205,8 @@ class Tuner:
             calls=self.calls.state(),
             memory=checkpoint.join(**{str(length): memory.state() for length, memory in self._memories.items()}),
             loop={
-                "owed": np.array(self._owed), "tokens": np.array(self._tokens), "reached": np.array(self._reached),
+                "owed": np.array(self._owed), "tokens": np.array(self._tokens),
+                **({} if self._config.tune.until is None else {"reached": np.array(self._reached)}),
             },
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **checkpoint_meta(self._config, self._domain)}, arrays)
@@ -226,7 +227,7 @@ class Tuner:
         self.calls.restore(saved.group("calls"))
         self._ahead = None
         self._owed, self._tokens = float(saved.arrays["loop/owed"]), int(saved.arrays["loop/tokens"])
-        self._reached = bool(saved.arrays.get("loop/reached", False))  # runs written before there was tune.until
+        self._reached = bool(saved.arrays.get("loop/reached", False))
 
 
 def learning_rate(settings: TuneConfig, number: int) -> float:
