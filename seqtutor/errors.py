@@ -27,6 +27,16 @@ def shown(value: Any) -> str:
         return f"too long a {type(value).__name__} to show"
 
 
+def message_of(error: BaseException) -> str:
+    """What an exception says, in one line; of a user's own, that may fail too."""
+    try:
+        return " ".join(str(error).split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as other:
+        return f"its message cannot be had, which raises {type(other).__name__}"
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UserError:
     """An error for a name that is not among the known ones, with the nearest valid names."""
     known = sorted(known)

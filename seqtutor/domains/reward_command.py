@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, Full, Queue
 from typing import IO
 
 import numpy as np
@@ -23,6 +23,9 @@ from seqtutor.errors import UserError, shown
 SECONDS = 600.0  # for an answer, where the user says nothing else
 STARTS = 3  # processes that may end without an answer, one after the other
 GRACE_SECONDS = 5.0  # to leave, after the input has ended
+LONGEST = 10_000  # characters of a line that answers: a program may write without end
+AHEAD = 1000  # lines that are read before they are asked for; it waits with more
+LAST = 2000  # bytes of standard error that are kept
 
 
 class CommandFunction:
@@ -39,8 +42,7 @@ class CommandFunction:
         except ValueError as error:
             raise UserError(f"reward 'command:{command}': {error}") from None
         self._process: subprocess.Popen[str] | None = None
-        self._errors: IO[bytes] | None = None
-        self._answers: SimpleQueue[str | None] = SimpleQueue()
+        self._streams: _Streams | None = None
 
     def __call__(self, tokens: np.ndarray, texts: Sequence[str]) -> list[float]:
         """A number for each text. A process that ends or is silent for too long is started again, and asked again.
@@ -60,15 +62,16 @@ class CommandFunction:
     def _ask(self, texts: Sequence[str], found: list[float]) -> str:
         """Appends answers to `found` until all are there, or says why not; then the process is gone."""
         process = self._process or self._start()
-        assert process.stdin is not None
-        if not self._answers.empty() and not found:
+        assert process.stdin is not None and self._streams is not None
+        answers = self._streams.answers
+        if not answers.empty() and not found:
             raise UserError(f"{self._command} answered with more lines than it was asked; one number a line is wanted")
         writer = threading.Thread(target=_write, args=(process.stdin, texts[len(found) :]), daemon=True)
         writer.start()
         reason = ""
         while len(found) < len(texts) and not reason:
             try:
-                line = self._answers.get(timeout=self._seconds)
+                line = answers.get(timeout=self._seconds)
             except Empty:
                 reason = f"it gave no answer within {self._seconds:g} s (does it flush its output?)"
                 continue
@@ -77,7 +80,7 @@ class CommandFunction:
             else:
                 found.append(self._number(line, texts[len(found)]))
         if reason:
-            process.kill()
+            _kill(process)
             reason += self._bury()
         writer.join()
         return reason
@@ -90,42 +93,38 @@ class CommandFunction:
             raise UserError(f"{self._command} answered {said} to '{text[:80]}'; a number is wanted") from None
 
     def _start(self) -> subprocess.Popen[str]:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in _bury)
         try:
             self._process = subprocess.Popen(
-                self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, encoding="utf-8",
+                self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
                 errors="replace", start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError, IndexError) as error:
-            self._errors.close()
             raise UserError(f"reward 'command:{self._command}' cannot be started: {error}") from None
-        self._answers = SimpleQueue()
-        threading.Thread(target=_read, args=(self._process.stdout, self._answers), daemon=True).start()
+        self._streams = _Streams(self._process)
         return self._process
 
     def _bury(self) -> str:
         """Waits for the process's end; says its exit code and its last line on standard error."""
         process, self._process = self._process, None
-        assert process is not None and process.stdin is not None and self._errors is not None
+        assert process is not None and process.stdin is not None and self._streams is not None
         with suppress(OSError):
             process.stdin.close()
         code = process.wait()
-        with self._errors as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 2000))
-            lines = file.read().decode(errors="replace").strip().splitlines()
+        lines = self._streams.end().decode(errors="replace").strip().splitlines()
         return f" with exit code {code}" + (f" ({lines[-1][:200]})" if lines else "")
 
     def close(self) -> None:
         """Ends the process: its input ends, and if it does not leave soon it is killed."""
-        process = self._process
-        if process is None or process.stdin is None:
+        process, streams = self._process, self._streams
+        if process is None or process.stdin is None or streams is None:
             return
+        streams.drop()
         with suppress(OSError):
             process.stdin.close()
         try:
             process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _kill(process)
         self._bury()
 
 
@@ -136,10 +135,52 @@ def _write(file: IO[str], texts: Sequence[str]) -> None:
         file.flush()
 
 
-def _read(file: IO[str], answers: SimpleQueue[str | None]) -> None:
-    """Hands on each line that is not blank, and None after the last."""
-    with file, suppress(OSError, ValueError):
-        for line in file:
-            if line.strip():
-                answers.put(line)
-    answers.put(None)
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Ends a process, and what it has started, which may live on when it has ended itself."""
+    if process.returncode is None:  # nobody has waited for it, so that its number is still its own
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+class _Streams:
+    """What a process writes, read as it comes and in bounded memory.
+
+    Attributes:
+      answers: each line of standard output that is not blank, and None after the last.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]):
+        assert process.stdout is not None and process.stderr is not None
+        self.answers: Queue[str | None] = Queue(AHEAD)
+        self._over, self._last = threading.Event(), b""
+        threading.Thread(target=self._read, args=(process.stdout,), daemon=True).start()
+        self._errors = threading.Thread(target=self._keep, args=(process.stderr,), daemon=True)
+        self._errors.start()
+
+    def drop(self) -> None:
+        """From now on what is read is dropped, so that the process never waits to write it."""
+        self._over.set()
+
+    def end(self) -> bytes:
+        """As `drop`; returns the last bytes of standard error."""
+        self.drop()
+        self._errors.join(GRACE_SECONDS)  # what the process has left behind may hold it open
+        return self._last
+
+    def _read(self, file: IO[str]) -> None:
+        with file, suppress(OSError, ValueError):
+            while line := file.readline(LONGEST):
+                if line.strip():
+                    self._put(line)
+        self._put(None)
+
+    def _put(self, line: str | None) -> None:
+        while not self._over.is_set():
+            with suppress(Full):
+                self.answers.put(line, timeout=0.1)
+                return
+
+    def _keep(self, file: IO[str]) -> None:
+        with file, suppress(OSError, ValueError):
+            while block := os.read(file.fileno(), 1 << 16):
+                self._last = (self._last + block)[-LAST:]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import inspect
 import math
 import os
 import sys
@@ -12,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import CoroutineType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_command import CommandFunction
 from seqtutor.domains.rewards import PrefixReward, Reward, Rewards
-from seqtutor.errors import UserError, unknown_name
+from seqtutor.errors import UserError, message_of, shown, unknown_name
 from seqtutor.system.interrupt import working
 from seqtutor.system.progress import LOG
 
@@ -78,7 +77,7 @@ class FunctionReward(Reward):
         texts = [self._domain.decode(row[:length]) for row, length in zip(tokens, lengths, strict=True)]
         try:
             with working(f"the reward {self._where}"):
-                returned = self._function(tokens.copy(), texts)
+                returned = self._function(tokens.copy(), list(texts))
         except (KeyboardInterrupt, UserError):  # the latter of a command
             raise
         except BaseException as error:
@@ -119,20 +118,29 @@ class FunctionReward(Reward):
     @property
     def says_invalid(self) -> bool:
         """Whether the function says what an invalid sequence earns."""
-        return hasattr(self._function, "invalid")
+        return self._says("invalid", None) is not None
 
     @property
     def invalid(self) -> float:
         """What an invalid sequence earns. Raises UserError if the function says anything but a finite number."""
-        said = getattr(self._function, "invalid", 0.0)
+        said = self._says("invalid", 0.0)
         if isinstance(said, bool) or not isinstance(said, int | float) or not math.isfinite(said):
-            raise UserError(f"{self._where}: {self.names[0]}.invalid is {said!r}; give a finite number")
+            raise UserError(f"{self._where}: {self.names[0]}.invalid is {shown(said)}; give a finite number")
         return float(said)
 
     @property
     def causal(self) -> bool:
         """Whether the function says that a token's reward depends on no later token."""
-        return getattr(self._function, "causal", False) is True
+        return self._says("causal", False) is True
+
+    def _says(self, name: str, default: Any) -> Any:
+        """What the function says of itself. Raises UserError if that is code of the user's, which fails."""
+        try:
+            return getattr(self._function, name, default)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise _blame(error, self._path, f"{self.names[0]}.{name}") from error
 
     def _check_causal(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
         """Raises UserError if tokens are rewarded otherwise where the sequences are cut after them."""
@@ -151,18 +159,21 @@ class FunctionReward(Reward):
     def _numbers(self, returned: Any, shape: tuple[int, int]) -> np.ndarray:
         """What the function returned as float32 [N] or [N, T]. Raises UserError if it is anything else."""
         wanted = f"return numbers of shape ({shape[0]},), one a sequence, or {shape}, one a token"
-        if inspect.iscoroutine(returned):
+        if type(returned) is CoroutineType:
             returned.close()
             raise UserError(f"{self._where} is an async function; give an ordinary one")
         if returned is None:
             raise UserError(f"{self._where} returned nothing; {wanted}")
-        try:
+        try:  # what is returned may be an object with code of its own
             if np.asarray(returned).dtype.kind in "cmM":  # of these numpy would drop a part
                 raise TypeError("they are complex, or times")
             with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
-                values = np.asarray(returned, np.float32)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise UserError(f"{self._where} did not return an array of numbers ({error}); {wanted}") from None
+                values = np.array(returned, np.float32)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            said = message_of(error)
+            raise UserError(f"{self._where} did not return an array of numbers ({said}); {wanted}") from None
         if self.causal and values.shape != shape:
             raise UserError(
                 f"{self._where} says that it is causal, so it must return shape {shape}, one number a token"
@@ -251,7 +262,7 @@ def _find(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
 
 def _blame(error: BaseException, path: Path | None, function: str) -> UserError:
     """One line: the user's file, the last line of it that ran, and the exception."""
-    said = f"{function} raised {type(error).__name__}: {' '.join(str(error).split())}"
+    said = f"{function} raised {type(error).__name__}: {message_of(error)}"
     if path is None:
         return UserError(f"reward {said}")
     file = os.path.abspath(path)

@@ -47,6 +47,11 @@ class Primer:
         """How many different lengths the primers have."""
         return len(np.unique(self._lengths))
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest primer."""
+        return int(self._lengths.max())
+
     def draw(self, n: int, rng: np.random.Generator, first: int = 0) -> np.ndarray:
         """Primers int32 [n, P]: uniformly at random, or the given ones in turn beginning at number `first`."""
         return self._choices[self._pick(len(self._choices), n, rng, first)]

@@ -51,7 +51,7 @@ def pretrain(
         raise UserError(f"no sequences to train on in {config.data.name}; lower data.validation and data.test")
     with every_device(quiet) as replicas:
         trainer = Trainer(config, corpus, parts, replicas)
-        if resume and (saved := checkpoint.load_newest(run.checkpoints)):
+        if resume and (saved := checkpoint.load_newest(run.checkpoints, expected=trainer.forms)):
             with checkpoint.must_fit(run.path):
                 trainer.restore(saved)
         _refuse_other_work(replicas, config, corpus, trainer.step)
@@ -133,7 +133,7 @@ def _show_samples(trainer: Trainer, run: RunFolder, progress: Progress) -> None:
 
 def _summarise(trainer: Trainer, run: RunFolder, config: Config, corpus: Corpus, parts: dict[str, np.ndarray]) -> None:
     """Judges the best weights on the test split and writes summary.json."""
-    best = checkpoint.load_best(run.checkpoints)
+    best = checkpoint.load_best(run.checkpoints, expected=trainer.forms)
     with checkpoint.must_fit(run.path):
         trainer.network.set(best.group("prior"))
     judged_by = "validation_loss" if len(parts["validation"]) else "loss"

@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.runs.array_forms import Forms, wanted
 from seqtutor.runs.writer import writer_of
 from seqtutor.system import temporary
-from seqtutor.system.files import read_arrays, write_text, writing
+from seqtutor.system.files import Header, array_headers, read_arrays, write_text, writing
 from seqtutor.system.input_files import open_input, read_text
 from seqtutor.system.progress import LOG
 
@@ -38,6 +39,9 @@ KEEP = 2  # newest checkpoints kept, beside the best
 
 # What using JSON or arrays raises that are not what they should be.
 UNFIT = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
+
+# From checkpoint.json and the headers of the arrays to what these may be.
+Expected = Callable[[Mapping[str, Any], Mapping[str, Header]], Forms]
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,19 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
         os.replace(hidden, final)
 
 
-def load_newest(folder: Path, warn: Callable[[str], None] | None = None) -> Checkpoint | None:
+def load_newest(
+    folder: Path, warn: Callable[[str], None] | None = None, expected: Expected | None = None
+) -> Checkpoint | None:
     """The newest whole checkpoint, or None if there is none. `warn` is told of every damaged one passed over.
 
     One that its writer has replaced meanwhile is not damaged: then the newer ones are looked at.
+
+    Args: expected: gives the forms of the arrays to read, see `array_forms`; without it all are read.
+    Raises UserError for a whole one whose arrays are not of these forms, before any is read.
     """
     told = list[str]()
     for path in _newest_first(folder):
-        checkpoint = _load(path, told.append)
+        checkpoint = _load(path, told.append, expected)
         if checkpoint is not None:
             return checkpoint
         for line in told if path.exists() else ():
@@ -114,16 +123,16 @@ def _newest_first(folder: Path) -> Iterator[Path]:
         yield left[-1]
 
 
-def load_best(folder: Path, warn: Callable[[str], None] | None = None) -> Checkpoint:
-    """The checkpoint marked best, else the newest whole one. Raises UserError if there is none."""
+def load_best(folder: Path, warn: Callable[[str], None] | None = None, expected: Expected | None = None) -> Checkpoint:
+    """The checkpoint marked best, else the newest whole one. Raises UserError if there is none, or as `load_newest`."""
     found, tried = None, -1
     while found is None and (step := _best_step(folder)) not in (None, tried):  # a writer may replace it meanwhile
         tried, path = step or 0, folder / f"step-{step:08d}"
         told = list[str]()
-        found = _load(path, told.append) if path in _saved(folder) else None
+        found = _load(path, told.append, expected) if path in _saved(folder) else None
         for line in told if path.exists() else ():
             (warn or LOG.warning)(line)
-    found = found or load_newest(folder, warn)
+    found = found or load_newest(folder, warn, expected)
     if found is None and (who := writer_of(folder.parent)):
         raise UserError(f"no checkpoint in {folder} yet: {who} trains this run; wait for the first")
     if found is None:
@@ -156,21 +165,36 @@ def _number(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
-def _load(path: Path, warn: Callable[[str], None]) -> Checkpoint | None:
+def _load(path: Path, warn: Callable[[str], None], expected: Expected | None) -> Checkpoint | None:
     try:
         meta = json.loads(read_text(path / "checkpoint.json", MOST_META))
-        if meta["format"] == FORMAT:
-            if meta["step"] != _number(path):
-                raise ValueError("its step is not that of its name")
-            if "digest" in meta and meta["digest"] != _digest(meta):  # version 0.1.0 wrote none
-                raise ValueError("checkpoint.json does not match its digest")
-            if _sha256(path / "arrays.npz") != meta["sha256"]:
-                raise ValueError("arrays.npz does not match its sha256")
-            return Checkpoint(_number(path), meta, read_arrays(path / "arrays.npz", packed=False))
+        headers = _whole(path, meta) if meta["format"] == FORMAT else None
     except (OSError, UserError, *UNFIT) as error:
         warn(f"checkpoint {path} is damaged ({error}); using an older one")
         return None
-    raise UserError(f"{path} has format {meta['format']}, not {FORMAT}; use the seqtutor that wrote it")
+    if headers is None:
+        raise UserError(f"{path} has format {meta['format']}, not {FORMAT}; use the seqtutor that wrote it")
+    names = list(headers)
+    if expected is not None:
+        with must_fit(path.parent.parent):
+            names = wanted(headers, expected(meta, headers))
+    try:
+        return Checkpoint(_number(path), meta, read_arrays(path / "arrays.npz", *names, packed=False) if names else {})
+    except UserError as error:  # it is being replaced at this moment
+        warn(f"checkpoint {path} is damaged ({error}); using an older one")
+        return None
+
+
+def _whole(path: Path, meta: Mapping[str, Any]) -> dict[str, Header]:
+    """The headers of a checkpoint's arrays, none of which is read. Raises ValueError, UserError if it is damaged."""
+    if meta["step"] != _number(path):
+        raise ValueError("its step is not that of its name")
+    if "digest" in meta and meta["digest"] != _digest(meta):  # version 0.1.0 wrote none
+        raise ValueError("checkpoint.json does not match its digest")
+    headers = array_headers(path / "arrays.npz")
+    if _sha256(path / "arrays.npz") != meta["sha256"]:
+        raise ValueError("arrays.npz does not match its sha256")
+    return headers
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ from seqtutor.domains.rewards import Reward
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint, shipped
+from seqtutor.runs.array_forms import Forms, exactly
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.shipped import named_like
+from seqtutor.system.files import Header
 from seqtutor.system.progress import LOG
 from seqtutor.system.versions import versions
 
@@ -130,7 +133,32 @@ def load_run(path: Path) -> Run:
         inside = ", ".join(sorted(str(found.parent) for found in path.glob("*/checkpoints")))
         mend = f"did you mean {inside}?" if inside else f"`seqtutor pretrain` and `tune` make them; {named_like(path)}"
         raise UserError(f"{path} is not a run folder; {mend}")
-    return rebuild(path, checkpoint.load_best(path / "checkpoints"))
+    return rebuild(path, checkpoint.load_best(path / "checkpoints", expected=partial(_forms, path)))
+
+
+def _forms(path: Path, meta: Mapping[str, Any], headers: Mapping[str, Header]) -> Forms:
+    """Of the arrays that `rebuild` needs, so that no others are read, and these only if they are as large as said."""
+    from seqtutor.policy.sequence_model import shapes
+
+    config, domain = _described(path, meta)
+    found = exactly("prior", shapes(config.model, domain.vocabulary.size))
+    if any(name.startswith("online/") for name in headers):
+        model, features, _ = _tuned(config, domain)
+        found |= exactly("online", shapes(model, domain.vocabulary.size, features))
+    return found
+
+
+def _described(path: Path, meta: Mapping[str, Any]) -> tuple[Config, Domain]:
+    """The config and the domain of a checkpoint. Raises UserError, or as `checkpoint.UNFIT`, where they are none."""
+    config, words = from_tree(meta["config"], str(path)), meta["vocabulary"]
+    return config, make_domain(config.domain, Vocabulary(tuple(words["symbols"]), words["end"]))
+
+
+def _tuned(config: Config, domain: Domain) -> tuple[ModelConfig, int, Lookahead | None]:
+    """Of the tuned network: its config, how many features it reads, and what tells it these."""
+    lookahead = _lookahead(config, domain)
+    model = config.model.widened(config.tune.units, config.tune.embedding)
+    return model, 0 if lookahead is None else lookahead.width, lookahead
 
 
 def rebuild(path: Path, saved: Checkpoint) -> Run:
@@ -139,16 +167,13 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
     from seqtutor.policy.policy import Policy
 
     with checkpoint.must_fit(path):
-        config = from_tree(saved.meta["config"], str(path))
-        words = saved.meta["vocabulary"]
-        vocabulary = Vocabulary(tuple(words["symbols"]), words["end"])
-        domain = make_domain(config.domain, vocabulary)
-        prior = _network(config.model, vocabulary.size, saved.group("prior"))
+        config, domain = _described(path, saved.meta)
+        actions = domain.vocabulary.size
+        prior = _network(config.model, actions, saved.group("prior"))
         if not saved.group("online"):
             return Run(path, config, domain, Policy(prior, allowed=domain.allowed), saved.step)
-        lookahead = _lookahead(config, domain)
-        model, features = config.model.widened(config.tune.units, config.tune.embedding), lookahead and lookahead.width
-        tuned = _network(model, vocabulary.size, saved.group("online"), features or 0)
+        model, features, lookahead = _tuned(config, domain)
+        tuned = _network(model, actions, saved.group("online"), features)
         variant = VARIANTS[config.tune.variant]
         policy = Policy(prior, tuned, variant, config.tune.value_scale, domain.allowed, lookahead)
         return Run(path, config, domain, policy, saved.step)

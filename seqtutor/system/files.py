@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from seqtutor.system.input_files import most_unpacked, open_input
 
 _MEND = "make room there, or choose another place"
 MOST_EMPTY = 1 << 20  # rows of an array that has no columns: there may be any number of them in no space
+MOST_BESIDE = 1 << 10  # bytes an array, that an archive may have beside what its arrays hold; numpy takes a quarter
 # What numpy and zipfile raise on bytes that are not an archive of arrays, or on one that lies about itself.
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, RuntimeError, OverflowError,
@@ -65,6 +66,13 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
+class Header(NamedTuple):
+    """What an .npz says of an array of its own."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
 def read_arrays(path: Path, *names: str, packed: bool = True) -> dict[str, np.ndarray]:
     """Those of the named arrays of an .npz that it has, all of them where none is named. Nothing is unpickled.
 
@@ -74,19 +82,45 @@ def read_arrays(path: Path, *names: str, packed: bool = True) -> dict[str, np.nd
     try:
         with open_input(path) as file, np.load(file, allow_pickle=False) as archive:
             wanted = [name for name in archive.files if name in names or not names]
-            _check_sizes(archive.zip, wanted, most_unpacked(file) if packed else os.fstat(file.fileno()).st_size)
+            _headers(archive.zip, wanted, _most(file, packed))
             arrays = {name: archive[name] for name in wanted}
     except _BROKEN as error:
-        raise UserError(f"cannot read '{path}' as an .npz file: {error}") from None
+        raise _unreadable(path, error) from None
     return arrays
 
 
-def _check_sizes(archive: zipfile.ZipFile, names: Sequence[str], most: int) -> None:
-    """Raises ValueError unless the arrays are what the archive says, and not of more bytes than `most`."""
+def array_headers(path: Path) -> dict[str, Header]:
+    """What an .npz that is not packed says of each of its arrays, by name, none of which is read.
+
+    Raises UserError as `read_arrays`, and for a file that holds much beside its arrays.
+    """
+    try:
+        with open_input(path) as file, np.load(file, allow_pickle=False) as archive:
+            found = _headers(archive.zip, archive.files, _most(file, packed=False))
+            size = sum(math.prod(header.shape) * header.dtype.itemsize for header in found.values())
+            if os.fstat(file.fileno()).st_size > size + MOST_BESIDE * (len(found) + 1):
+                raise ValueError("it holds more than its arrays")
+    except _BROKEN as error:
+        raise _unreadable(path, error) from None
+    return found
+
+
+def _unreadable(path: Path, error: BaseException) -> UserError:
+    return UserError(f"cannot read '{path}' as an .npz file: {error}")
+
+
+def _most(file: IO[bytes], packed: bool) -> int:
+    """How many bytes the arrays of an archive may have."""
+    most = most_unpacked(file)
+    return most if packed else min(most, os.fstat(file.fileno()).st_size)
+
+
+def _headers(archive: zipfile.ZipFile, names: Sequence[str], most: int) -> dict[str, Header]:
+    """Of the named arrays. Raises ValueError unless they are as the archive says, of no more bytes than `most`."""
     members = {member.filename: member for member in archive.infolist()}
     if len(members) != len(archive.infolist()):
         raise ValueError("it has two arrays of one name")
-    total = 0
+    total, found = 0, dict[str, Header]()
     for name in names:
         member = members.get(f"{name}.npy") or members[name]
         with archive.open(member) as file:
@@ -102,8 +136,10 @@ def _check_sizes(archive: zipfile.ZipFile, names: Sequence[str], most: int) -> N
         if not size and max(shape) > MOST_EMPTY:
             raise ValueError(f"array '{name}' of shape {list(shape)} holds nothing")
         total += held
+        found[name] = Header(shape, dtype)
     if total > most:
         raise ValueError(f"it unpacks to {total >> 20} MiB, out of all proportion; save it with np.savez, not packed")
+    return found
 
 
 def packaged(*parts: str) -> Path:

@@ -68,5 +68,7 @@ def check_packed(raw: io.BufferedReader, path: Path) -> None:
 
 
 def most_unpacked(raw: IO[bytes]) -> int:
-    """How many bytes may come out of a packed file."""
-    return max(PACKED_FREELY, PACKED_TO * os.fstat(raw.fileno()).st_size)
+    """How many bytes may come out of a packed file, or of one with holes, which take no room on the disk."""
+    about = os.fstat(raw.fileno())
+    on_disk = 512 * about.st_blocks or about.st_size  # some file systems do not say
+    return max(PACKED_FREELY, PACKED_TO * min(about.st_size, on_disk))

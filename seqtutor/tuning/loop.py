@@ -87,7 +87,7 @@ def tune(
 
 def _restore(tuner: Tuner, run: RunFolder) -> int:
     """Continues from the newest whole checkpoint, if there is one; returns the rounds that are done."""
-    saved = checkpoint.load_newest(run.checkpoints)
+    saved = checkpoint.load_newest(run.checkpoints, expected=tuner.forms)
     if saved is None:
         return 0
     with checkpoint.must_fit(run.path):

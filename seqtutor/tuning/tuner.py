@@ -17,15 +17,18 @@ from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.runs import checkpoint
+from seqtutor.runs.array_forms import NUMBERS, Form, Forms, at_most, exactly
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import Run, checkpoint_meta
 from seqtutor.tuning.best_sequences import BestSequences
-from seqtutor.tuning.calls import Calls, key_of
+from seqtutor.tuning.calls import KEPT, Calls, key_of
 from seqtutor.tuning.learner import Learner
 from seqtutor.tuning.memory import Memory
 from seqtutor.tuning.offspring import Breeder
 from seqtutor.tuning.replay import Arrays, Replay
 from seqtutor.tuning.round_draws import Drawer, RoundDraw, summarise
+
+PER_TOKEN = ("tokens", "reward", "log_prior")  # what rows to learn from have of each token
 
 
 class Tuner:
@@ -44,7 +47,7 @@ class Tuner:
         self._drawer = Drawer(config, domain, self.policy, reward)
         self.primer = self._drawer.primer
         self._breeder = Breeder(config, domain, self.policy)
-        size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))
+        size = self._size = max(settings.buffer // self.primer.lengths, min(settings.buffer, settings.batch))
         self._replays: defaultdict[int, Replay] = defaultdict(  # by the length of the primers
             lambda: Replay(size, settings.priority)
         )
@@ -210,6 +213,26 @@ class Tuner:
             },
         )  # fmt: skip
         return Checkpoint(step, {"kind": "tuned", **checkpoint_meta(self._config, self._domain)}, arrays)
+
+    def forms(self, *_: object) -> Forms:
+        """What the arrays of a `snapshot` may be."""
+        learner, settings = self.learner, self._config.tune
+        scored = settings.rounds * (settings.batch + settings.offspring)
+        found = {
+            "reward/*": Form(f"{NUMBERS}S", None), "loop/owed": Form("f", ()), "loop/tokens": Form("i", ()),
+            "calls/scored": at_most("u", scored), "calls/best": at_most("f", KEPT), "calls/area": Form("f", (2,)),
+            "replay/*/priority": at_most("f", self._size), "replay/*/next": Form("i", ()),
+        }  # fmt: skip
+        for network in ("prior", "online", "target"):
+            found |= exactly(network, {name: w.shape for name, w in getattr(learner, network).weights.items()})
+        for i, v in enumerate(learner.optimizer.variables):
+            found[f"optimizer/{i}"] = Form(np.dtype(v.dtype).kind, tuple(v.shape))
+        for group, rows in (("replay/*/rows/", self._size), ("memory/*/", settings.best), ("best/", settings.best)):
+            found |= {f"{group}{name}": at_most(NUMBERS, rows, self._domain.length) for name in PER_TOKEN}
+            found |= {f"{group}{name}": at_most(NUMBERS, rows) for name in ("lengths", "weight", "total", "key")}
+            found[f"{group}primer"] = at_most("i", rows, self.primer.longest)
+        each = at_most(NUMBERS, settings.best)
+        return found | {f"best/{name}": each for name in ("step", "log_prior", "log_prob", "component/*")}
 
     def restore(self, saved: Checkpoint) -> None:
         """The inverse of `snapshot`."""

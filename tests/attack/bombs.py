@@ -16,6 +16,7 @@ import yaml
 
 from tests.attack import forks, outcome
 from tests.attack.outcome import Attack
+from tests.support import holes
 
 ABC = "X:1\nT:n\nM:4/4\nL:1/8\nK:C\n"
 NOTE = b"\0\x90\x3c\x40\x60\x80\x3c\0"
@@ -138,6 +139,9 @@ def attack(rng: random.Random, folder: Path, runs: Path) -> Attack:
     yield _tried(
         "many units: tune", ["tune", str(runs / "psi.yaml"), "--prior", str(folder / "run"), "--quiet"], folder
     )
+    for path in folder.glob("run/checkpoints/*/arrays.npz"):
+        holes.write_arrays(path, 3000, "prior/logits/kernel")
+    yield _tried("with holes: sample", ["sample", str(folder / "run"), "--quiet"], folder)
     shutil.rmtree(folder / "run")
 
 

@@ -75,10 +75,13 @@ def workers(rng: random.Random, folder: Path, runs: Path) -> Attack:
 
 
 def _strike(fork: forks.Fork, number: int, rng: random.Random) -> None:
-    """Waits for a worker, and sends it the signal."""
+    """Waits for a worker, and sends it the signal.
+
+    It is one from its `exec` on. Before that the kernel holds the parent (vfork): if it is stopped then, the parent is.
+    """
     until = time.monotonic() + SECONDS
     while not fork.is_over() and time.monotonic() < until:
-        if found := sorted(forks.children(fork.pid)):
+        if found := sorted(pid for pid, line in forks.children(fork.pid).items() if "serve(" in line):
             with suppress(ProcessLookupError):
                 os.kill(rng.choice(found), number)
             return

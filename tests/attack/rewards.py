@@ -23,19 +23,26 @@ BODIES = (
     f"import threading; threading.Thread(target=lambda: 1 / 0).start(); {ZERO}",
     f"import locale; locale.setlocale(locale.LC_ALL, 'C'); {ZERO}", f"import logging; logging.disable(100); {ZERO}",
     f"import gc; gc.disable(); {ZERO}", f"tokens[:] = 99; {ZERO}", "texts[:] = []; return [0.0] * len(tokens)",
+    "texts[:] = []; return [float('nan')] * len(tokens)", "a = []; a.append(a); return a",
+    "return type('A', (), {'__array__': lambda self, *a, **k: 1 / 0})()",
+    "return type('A', (), {'__len__': lambda self: 10**12, '__getitem__': lambda self, i: 0.0})()",
+    "return type('A', (), {'__class__': property(lambda self: 1 / 0)})()",
+    "return [type('A', (), {'__float__': lambda self: exit()})()] * len(texts)",
+    "raise type('A\\nB', (Exception,), {'__repr__': lambda self: 1 / 0})",
 )  # fmt: skip
 FILES = (
     "def f(tokens, texts:", "import nothing_like_it", "raise SystemExit", "f = 3", "", "\0", "def f(): pass",
     "f = print", "def f(tokens, texts): yield 1", "async def f(tokens, texts): return 1", "f = type",
     "import sys; sys.exit(3)", "# coding: nonsense\nf = 1", "while True: raise KeyError", "f = property()",
     "class f:\n    def __init__(self, *a): pass",
+    "class F:\n    def __getattr__(self, name): return 1 / 0\n    def __call__(self, *a): pass\nf = F()",
 )  # fmt: skip
 LOOP = "sh -c 'while read x; do {}; done'"
 PROGRAMS = (
     "true", "false", "cat", "yes", "yes 1", "nothing_like_it", "'", "", "/", "sh -c 'exit 3'", "sh -c 'kill -9 $$'",
     "sh -c 'read x; echo 1'", "sh -c 'exec 0<&-; sleep 0.1; echo 1'", "printf '\\\\377\\\\n'", LOOP.format("echo nan"),
     LOOP.format("echo 1e400"), LOOP.format("echo; echo 1"), LOOP.format("echo 1 2"), LOOP.format("echo 1; echo 2"),
-    LOOP.format("head -c 100000 /dev/zero; echo"),
+    LOOP.format("head -c 100000 /dev/zero; echo"), "cat /dev/zero", "sh -c 'yes >&2 & read x; kill $!; exit 3'",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Rewards from programs: real processes, that answer, die, hang, or say too much."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 
 from seqtutor.api import inputs
 from seqtutor.domains import make_domain
-from seqtutor.domains.reward_command import CommandFunction
+from seqtutor.domains.reward_command import AHEAD, CommandFunction
 from seqtutor.domains.reward_spec import built_in, make_reward
 from seqtutor.errors import UserError
+from seqtutor.system.temporary import is_alive
 
 LENGTHS = "import sys\nfor line in sys.stdin:\n    print(len(line.strip()), flush=True)\n"
 
@@ -71,6 +73,35 @@ def test_too_many_answers_are_noticed(program):
     with pytest.raises(UserError, match="more lines than it was asked"):
         while True:  # the second line may be under way still
             ask(function, "C")
+
+
+def test_what_is_written_without_end_is_not_kept(program):
+    """Lines, a line, and what goes to standard error: megabytes of each, of which little is held or said."""
+    lines = "print('1\\n' * 10_000_000)"
+    function = program(f"import sys\nsys.stdin.readline()\n{lines}\n")
+    assert ask(function, "C") == [1]
+    assert function._streams.answers.qsize() <= AHEAD
+    function.close()
+    for text, said in (
+        ("print('x' * 30_000_000)\nsys.stdin.read()", "a number is wanted"),
+        ("sys.stderr.write('x' * 30_000_000 + '\\nno licence')\nraise SystemExit(1)", "exit code 1 (no licence), 3"),
+    ):
+        with pytest.raises(UserError) as caught:
+            ask(program(f"import sys\n{text}\n"), "C")
+        assert said in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_what_it_has_started_is_ended_with_it(program, tmp_path):
+    """One that gives no answer is killed, and the process that it waits for."""
+    child = (
+        f"import os, time; print(os.getpid(), file=open({str(tmp_path / 'child')!r}, 'w'), flush=True); time.sleep(99)"
+    )
+    with pytest.raises(UserError, match="no answer within 1 s"):
+        ask(program(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])", 1.0), "C")
+    pid, until = int((tmp_path / "child").read_text()), time.monotonic() + 20
+    while is_alive(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_alive(pid)
 
 
 def test_as_a_reward(tmp_path):

@@ -139,6 +139,25 @@ def test_a_number_a_token_counts_up_to_the_end(domain, write):
         ),
         ("def f(tokens, texts):\n    return [1j] * len(texts)\n", "not return an array of numbers .they are complex"),
         ("def f(tokens, texts):\n    return tokens.astype('m8[s]')\n", "they are complex, or times"),
+        (
+            "class Odd(BaseException):\n    def __str__(self):\n        return 1 / 0\n"
+            "def f(tokens, texts):\n    raise Odd\n",
+            "line 5: f raised Odd: its message cannot be had, which raises ZeroDivisionError",
+        ),
+        (
+            "class Odd:\n    def __array__(self, *a, **k):\n        raise SystemExit(3)\n"
+            "def f(tokens, texts):\n    return Odd()\n",
+            "f did not return an array of numbers .3.; return numbers",
+        ),
+        (
+            "class Odd:\n    def __call__(self, tokens, texts):\n        return [0.0] * len(texts)\n"
+            "    causal = property(lambda self: 1 / 0)\nf = Odd()\n",
+            "line 4: f.causal raised ZeroDivisionError",
+        ),
+        (
+            "def f(tokens, texts):\n    texts.clear()\n    return tokens * float('nan')\n",
+            "f returned nan for '.*'; return",
+        ),
         ("def f(tokens, texts):\n    raise SystemExit(3)\n", "mine.py, line 2: f raised SystemExit: 3"),
         ("def f(tokens, texts):\n    return [[1], [1, 2]]\n", "did not return an array of numbers"),
         ("def f(tokens, texts):\n    x = 1\n    return x[0]\n", "mine.py, line 3: f raised TypeError"),

@@ -1,0 +1,72 @@
+"""What the arrays of a checkpoint may be, so that they are checked by their headers before any is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from seqtutor.system.files import Header
+
+NUMBERS = "biuf"  # numpy's kinds of dtype
+_KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "S": "bytes"}
+
+
+class Form(NamedTuple):
+    """What an array may be.
+
+    Attributes:
+      kinds: of its dtype, as numpy has them.
+      shape: its shape; None for any, where only the file limits it.
+      most: whether the sizes in `shape` are the largest, not the only ones.
+    """
+
+    kinds: str
+    shape: tuple[int, ...] | None
+    most: bool = False
+
+    def fits(self, header: Header) -> bool:
+        """Whether an array with this header is one."""
+        if header.dtype.kind not in self.kinds or (header.dtype.kind != "S" and header.dtype.itemsize > 8):
+            return False
+        if self.shape is None:
+            return True
+        pairs = list(zip(header.shape, self.shape, strict=False))
+        same_rank = len(header.shape) == len(self.shape)
+        return same_rank and all(has <= may if self.most else has == may for has, may in pairs)
+
+    def __str__(self) -> str:
+        names = " or ".join(_KINDS[kind] for kind in self.kinds)
+        shape = "any shape" if self.shape is None else f"shape {list(self.shape)}"
+        return f"{names} of {shape}{' at the most' if self.most else ''}"
+
+
+Forms = Mapping[str, Form]  # by name, in which * stands for any characters
+
+
+def wanted(headers: Mapping[str, Header], forms: Forms) -> list[str]:
+    """The names of the arrays to read: all that have a form. Those of groups without any are not read.
+
+    Raises ValueError for an array of another form, and for one without a form in a group that has some.
+    """
+    groups, found = {pattern.partition("/")[0] for pattern in forms}, list[str]()
+    for name, header in headers.items():
+        if name.partition("/")[0] not in groups:
+            continue
+        form = forms.get(name) or next((form for pattern, form in forms.items() if fnmatchcase(name, pattern)), None)
+        if form is None:
+            raise ValueError(f"array {name} is left over")
+        if not form.fits(header):
+            raise ValueError(f"array {name} is {header.dtype} of shape {list(header.shape)}, not {form}")
+        found.append(name)
+    return found
+
+
+def at_most(kinds: str, *shape: int) -> Form:
+    """The form of an array of at most these sizes."""
+    return Form(kinds, shape, most=True)
+
+
+def exactly(group: str, arrays: Mapping[str, tuple[int, ...]], kinds: str = "f") -> dict[str, Form]:
+    """The forms of a group's arrays by their shapes."""
+    return {f"{group}/{name}": Form(kinds, tuple(shape)) for name, shape in arrays.items()}
