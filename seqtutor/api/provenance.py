@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,12 @@ from seqtutor.api import inputs
 from seqtutor.data import sources
 from seqtutor.data.corpus import Corpus
 from seqtutor.domains.base import Domain
-from seqtutor.domains.reward_spec import file_of
+from seqtutor.domains.reward_spec import file_of, sha256_of
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
 from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.shipped import folder_of
-from seqtutor.system.input_files import open_input
 from seqtutor.system.progress import LOG
 
 
@@ -51,13 +49,7 @@ def _of_initial(initial: str) -> dict[str, Any]:
 
 def _of_reward(spec: str) -> dict[str, Any]:
     path = file_of(spec)
-    if path is None:
-        return {}
-    try:
-        with open_input(path) as file:
-            return {"reward": {"path": str(path.resolve()), "sha256": hashlib.sha256(file.read()).hexdigest()}}
-    except OSError as error:
-        raise UserError(f"cannot read the reward file {path}: {error.strerror}") from None
+    return {} if path is None else {"reward": {"path": str(path.resolve()), "sha256": sha256_of(spec)}}
 
 
 def training_data(run: Run, quiet: bool) -> Any:

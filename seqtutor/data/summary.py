@@ -11,7 +11,7 @@ import numpy as np
 from seqtutor.data.corpus import BLOCK, Corpus
 from seqtutor.domains.base import Property
 from seqtutor.system.files import whole_file
-from seqtutor.system.plotting import COLOURS, INK, LINE
+from seqtutor.system.plotting import COLOURS, INK, LINE, own_settings
 from seqtutor.system.tables import aligned
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def quartiles(found: Sequence[Property]) -> str:
     return aligned(rows)
 
 
+@own_settings()
 def draw(corpus: Corpus, found: Sequence[Property], path: Path) -> None:
     """Draws the most frequent tokens and, beside them, a histogram of the lengths and of each property, as a PNG."""
     from matplotlib.figure import Figure

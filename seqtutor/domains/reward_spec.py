@@ -9,6 +9,7 @@ user's config. One that was found in a run folder or a checkpoint goes through `
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from seqtutor.domains.reward_rest import RestFunction
 from seqtutor.domains.reward_terms import parse
 from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError
+from seqtutor.system.input_files import open_input
 from seqtutor.system.progress import LOG
 
 RewardLike = str | Callable[..., Any]
@@ -52,6 +54,18 @@ def file_of(spec: str) -> Path | None:
         return Path(os.path.expanduser(spec))
     match = None if _COMMAND.fullmatch(spec) or _REST.fullmatch(spec) else _FILE.fullmatch(spec)
     return None if match is None else Path(os.path.expanduser(match["path"]))
+
+
+def sha256_of(spec: str) -> str | None:
+    """The sha256 of the file that a spec names; None where it names none. Raises UserError if it cannot be read."""
+    path = file_of(spec)
+    if path is None:
+        return None
+    try:
+        with open_input(path) as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot read the reward file {path}: {error.strerror}") from None
 
 
 def handed_over(spec: str) -> bool:

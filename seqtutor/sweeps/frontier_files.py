@@ -22,7 +22,7 @@ from seqtutor.sweeps.frontier import (
     with_gaps,
 )  # fmt: skip
 from seqtutor.system.files import whole_file
-from seqtutor.system.plotting import COLOURS, INK, LINE
+from seqtutor.system.plotting import COLOURS, INK, LINE, own_settings
 from seqtutor.system.tables import csv_file
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def write_summary(rows: Sequence[Row], settings: Sequence[str], folder: Path) ->
     draw(rows, means, settings, folder / "frontier.png")
 
 
+@own_settings()
 def draw(rows: Sequence[Row], means: Sequence[Row], settings: Sequence[str], path: Path) -> None:
     """Draws mean reward against mean KL: a small point a run, a large one a mean, with intervals across seeds.
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from seqtutor.domains.reward_spec import make_reward
+from seqtutor.domains.reward_spec import make_reward, sha256_of
+from seqtutor.errors import UserError
 from seqtutor.runs.run import load_run
 from seqtutor.sweeps.sweep import Engine, Job, finish
-from seqtutor.system import ray_cluster, tensorflow_setup
+from seqtutor.system import ray_cluster, temporary, tensorflow_setup
 
 DEATHS = 10  # how many times a point may lose its machine or process before the sweep gives up
 PATIENCE = 60.0  # seconds that interrupted points have to finish their round and write a checkpoint
@@ -85,5 +86,16 @@ def _finish(job: Job, prior: Path, folder: Path) -> None:
     tensorflow_setup.setup()
     loaded = load_run(prior)
     loaded = loaded.drawing({key: value for key, value in job.config.domain.items() if key != "name"})
+    _refuse_another_reward(job)
     with make_reward(loaded.domain, job.config.tune.reward, job.config.tune.batch) as reward:
         finish(job, loaded, reward, quiet=True)
+
+
+def _refuse_another_reward(job: Job) -> None:
+    """Raises UserError if the file of the reward is not, on this machine and now, the one that the sweep began with."""
+    began, now = job.run.about().get("reward"), sha256_of(job.config.tune.reward)
+    if isinstance(began, dict) and now != began.get("sha256"):
+        raise UserError(
+            f"{job.config.tune.reward} on {temporary.host()} is not the file that the sweep began with; put that one "
+            "there, and continue with --resume"
+        )

@@ -16,7 +16,7 @@ from seqtutor.system.files import whole_file
 from seqtutor.system.terminal import in_a_line
 
 NAMED = ("name", "file", "run", "folder", "reason")  # columns that hold names others gave; sequences are not changed
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@")
 
 
 class Table:
@@ -70,8 +70,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _named(value: Any) -> Any:
-    """A name that a spreadsheet would take for a formula, with a quote before it, as spreadsheets write it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """A name in a line that steers no terminal; one that a spreadsheet would take for a formula with a quote before it,
+    as spreadsheets write it.
+    """
+    text = in_a_line(str(value))
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _cell(value: Any) -> Any:

@@ -153,6 +153,16 @@ def test_names_are_no_formulas_of_a_spreadsheet(tmp_path):
     assert lines[1:] == [f"{name},=O,-1.5" for name in ("'=1+1", "'+1", "'-1", "'@x", "a=1")]
 
 
+def test_names_in_tables_steer_no_terminal(tmp_path):
+    name, shown = "a\x1b[2J\nb\u202e", "a\\x1b[2J\\nb\\u202e"
+    (tmp_path / f"{name}.txt").write_text("abca\nabcb\na\x1bca\n")
+    args = ["score", str(tmp_path / f"{name}.txt"), "--domain", "chain", "--set", "domain.length=4", "--quiet"]
+    assert run([*args, "--out", str(tmp_path / "out")]) == 0
+    for table in ("scores.csv", "rejected.csv"):
+        text = (tmp_path / "out" / table).read_text()
+        assert shown in text and not {"\x1b", "\u202e"} & set(text)
+
+
 @pytest.mark.parametrize("name", ["..", "--help", "-", ".hidden", "a/b", "a\nb", "a\x1bb"])
 def test_names_of_data_sets(tmp_path, capsys, name):
     (tmp_path / "words.txt").write_text("abcdab\n")

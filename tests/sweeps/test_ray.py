@@ -25,6 +25,14 @@ GRID = [
     "tune.evaluate_every=1",
 ]  # fmt: skip
 SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+CHANGES_ITSELF = """
+from pathlib import Path
+if Path({begun!r}).exists():
+    Path(__file__).write_text(Path(__file__).read_text() + "# changed")
+
+def f(tokens, texts):
+    return [float(len(set(text))) for text in texts]
+"""
 QUICK = {  # a dead machine is missed after about a second
     "health_check_initial_delay_ms": 0, "health_check_period_ms": 300, "health_check_timeout_ms": 1000,
     "health_check_failure_threshold": 3,
@@ -113,6 +121,18 @@ def test_a_machine_is_killed_and_nothing_is_lost(cluster, prior):
             np.testing.assert_array_equal(value, arrays[1][key], err_msg=f"{point.name} {key}")
         trees = [json.loads((path / point.name / "summary.json").read_text()) for path in (local, out)]
         assert trees[0] == trees[1]
+
+
+@pytest.mark.slow
+def test_a_reward_file_that_changes(cluster, prior, tmp_path, capsys):
+    """Between two points of a sweep, when it may have done work, and before --resume: never are two rewards mixed."""
+    path, out = tmp_path / "mine.py", tmp_path / "sweep"
+    path.write_text(CHANGES_ITSELF.format(begun=str(out / "summary.csv")))
+    more = ["--out", str(out), "--engine", "ray", "--reward", f"{path}:f"]
+    args = ["sweep", CONFIG, "--prior", str(prior), *GRID, *more]
+    line = error_of(capsys, *args)
+    assert f"{path}:f on " in line and "is not the file that the sweep began with; put that one there" in line
+    assert "the reward file has changed since the training began" in error_of(capsys, *args, "--resume")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999"])

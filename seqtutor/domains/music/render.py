@@ -20,6 +20,7 @@ from seqtutor.domains.music.musicxml import write_musicxml
 from seqtutor.domains.music.playing import Playing
 from seqtutor.domains.music.scale import Scale
 from seqtutor.domains.music.tokens import MAX_MIDI, MIN_MIDI, PITCH_CLASSES
+from seqtutor.system.plotting import own_settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,6 +96,7 @@ def wav_bytes(tokens: np.ndarray, rate: int = RATE, playing: Playing | None = No
     return buffer.getvalue()
 
 
+@own_settings()
 def write_png(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> None:
     """Draws tokens [T] as a piano roll: a column a sixteenth, a row a semitone, black keys shaded, beats ruled.
 
