@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from seqtutor.errors import UserError
 from seqtutor.exchange import magenta_bundle
+from seqtutor.system.input_files import most_unpacked, open_input
 
 EVENTS = 38  # tokens of the melody domain: note off, no event, 36 pitches
 FORGET_BIAS = 1.0
@@ -51,10 +53,15 @@ def read(path: Path) -> Arrays:
 
 def _variables(prefix: str, path: Path) -> Arrays:
     try:
+        if os.path.isdir(prefix):
+            _bytes_of([Path(prefix, "checkpoint")])
+            prefix = tf.train.latest_checkpoint(prefix) or prefix
+        place = Path(prefix)
+        there = _bytes_of(place.parent.glob(f"{glob.escape(place.name)}*"))
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
         wanted = [name for name, shape in shapes.items() if shape and not _OF_TRAINING.search(name)]
-        size, there = sum(math.prod(shapes[name]) for name in wanted), _bytes_of(prefix)
+        size = sum(math.prod(shapes[name]) for name in wanted)
         if size > there:
             raise ValueError(f"its variables have {size:,} numbers, and its files {there:,} bytes")
         return {name: reader.get_tensor(name) for name in sorted(wanted)}
@@ -62,11 +69,16 @@ def _variables(prefix: str, path: Path) -> Arrays:
         raise UserError(f"{path} is not a readable TensorFlow checkpoint: {str(error).splitlines()[0]}") from None
 
 
-def _bytes_of(prefix: str) -> int:
-    """Bytes of all files of a checkpoint, or of all in its folder."""
-    place = Path(prefix)
-    files = place.glob("*") if place.is_dir() else place.parent.glob(f"{glob.escape(place.name)}*")
-    return sum(file.stat().st_size for file in files if file.is_file())
+def _bytes_of(files: Iterable[Path]) -> int:
+    """How many bytes may come out of the files that are there. Raises UserError where one is a pipe, that TensorFlow
+    would wait for, or a device.
+    """
+    total = 0
+    for path in files:
+        if path.exists() and not path.is_dir():
+            with open_input(path) as file:
+                total += min(path.stat().st_size, most_unpacked(file))
+    return total
 
 
 def convert(variables: Mapping[str, np.ndarray], exchange: bool = False) -> tuple[tuple[int, ...], Arrays]:

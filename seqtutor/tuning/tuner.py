@@ -220,6 +220,7 @@ class Tuner:
         scored = settings.rounds * (settings.batch + settings.offspring)
         found = {
             "reward/*": Form(f"{NUMBERS}S", None), "loop/owed": Form("f", ()), "loop/tokens": Form("i", ()),
+            "loop/reached": Form("b", ()),
             "calls/scored": at_most("u", scored), "calls/best": at_most("f", KEPT), "calls/area": Form("f", (2,)),
             "replay/*/priority": at_most("f", self._size), "replay/*/next": Form("i", ()),
         }  # fmt: skip

@@ -103,7 +103,10 @@ FILES: dict[str, Callable[[], bytes]] = {
     "tag.yaml": lambda: b"domain: {name: chain}\nseed: !!python/object/apply:os.abort []\n",
     "a.prior": lambda: _zipped((1 << 24,), "|i1", 64),
 }  # fmt: skip
-ENDLESS = ("x.smi", "x.mid", "x.npz", "x.yaml", "x.sdf", "x.csv", "x.parquet", "x.prior", "x.mag", "x.smi.gz", "x.abc")
+ENDLESS = (
+    "x.smi", "x.mid", "x.npz", "x.yaml", "x.sdf", "x.csv", "x.parquet", "x.prior", "x.mag", "x.smi.gz", "x.abc",
+    "x.ckpt.index", "x.toml",
+)  # fmt: skip
 MUSICAL = (".mid", ".npz", ".abc")
 
 
@@ -114,7 +117,9 @@ def commands(path: Path, out: Path) -> Iterator[list[str]]:
         yield ["pretrain", str(path), *place]
     elif path.suffix == ".prior":
         yield ["import-reinvent", str(path), *place]
-    elif path.suffix == ".mag":
+    elif path.suffix == ".toml":
+        yield ["convert-reinvent", str(path), "--out", str(out)]
+    elif path.suffix in (".mag", ".index"):
         yield ["import-magenta", str(path), *place]
     else:
         domain = ["--domain", "music" if path.suffix in MUSICAL else "molecules"]

@@ -1,5 +1,6 @@
 """Checkpoints that TensorFlow's own v1 cells write, with names of every age, become priors with the same logits."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from seqtutor.errors import UserError
 from seqtutor.exchange import magenta
 from seqtutor.exchange.magenta import EVENTS
 from seqtutor.runs.run import load_run
+from tests.support.commands import error_of
 
 v1 = tf.compat.v1
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:tensorflow")
@@ -160,6 +162,22 @@ def test_a_checkpoint_that_is_cut_short(tmp_path, capsys):
         assert run(["import-magenta", str(prefix), "--out", str(tmp_path / "run")]) == 2
         assert "is not a readable TensorFlow checkpoint" in capsys.readouterr().err
         path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", [".index", ".data-00000-of-00001", "checkpoint", "elsewhere"])
+def test_a_pipe_in_place_of_a_file_of_a_checkpoint(tmp_path, capsys, name):
+    """TensorFlow would wait for its other end."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    prefix = write(folder)[0]
+    where, pipe = (prefix, Path(f"{prefix}{name}")) if name.startswith(".") else (str(folder), folder / "checkpoint")
+    if name == "elsewhere":
+        pipe.write_text(f'model_checkpoint_path: "{tmp_path / "pipe"}"\n')
+        pipe = tmp_path / "pipe.index"
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    line = error_of(capsys, "import-magenta", where, "--out", str(tmp_path / "run"))
+    assert f"'{pipe}' is a pipe, which may never end" in line
 
 
 def test_an_imported_prior_can_be_tuned_sampled_evaluated_and_scored(tmp_path):

@@ -102,7 +102,8 @@ def test_a_file_that_holds_more_than_its_arrays(tmp_path):
     "settings",
     [
         {"variant": "psi", "priority": 0.5, "units": 6}, {"variant": "pg", "best_batch": 2}, {"variant": "dpg"},
-        {"variant": "tb", "particles": 4}, {"variant": "g", "primer": "ab", "best_batch": 3, "lookahead": True},
+        {"variant": "tb", "particles": 4, "until": 9.0},
+        {"variant": "g", "primer": "ab", "best_batch": 3, "lookahead": True},
     ],
 )  # fmt: skip
 def test_every_array_of_a_tuned_checkpoint_has_a_form(settings):
