@@ -123,6 +123,8 @@ def test_files_that_are_no_configs(tmp_path, monkeypatch, text, says):
 def test_a_preset_by_its_name_and_one_that_extends_another(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load("music-quick") == load(CONFIGS / "music-quick.yaml")
+    Path("music-quick").mkdir()  # as a run may be called
+    assert load("music-quick") == load(CONFIGS / "music-quick.yaml")
     copy = written(Path(), (CONFIGS / "music-quick.yaml").read_text(), "mine.yaml")  # it extends music.yaml, not here
     assert load(copy) == load("music-quick")
     assert "did you mean music-quick" in error_of(lambda: load("music-quik"))

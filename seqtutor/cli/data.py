@@ -118,7 +118,7 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
 
     Of a table PATH may name the column, as in molecules.csv:structure.
     The name then serves as `data.name` in a config and with --data. What could not be used is listed in rejected.csv
-    with the reason.
+    with the reason, as is what was read but for a part, such as grace notes.
     """
     from seqtutor.api.inputs import read_data
     from seqtutor.data import sources
@@ -136,11 +136,12 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     sources.check_new(kind, name)
     corpus = read_data(kind(), str(path.resolve()), quiet)
     folder = tables.make_folder(out or cache_dir() / "imported" / domain / name)
-    write_rejected(folder, corpus.rejected)
+    write_rejected(folder, corpus.rejected, corpus.partial)
     sources.remember(kind, name, path)
     if not quiet:
         options.say(_describe(corpus))
-        listed = f"; the rejected are listed in {folder / 'rejected.csv'}" if corpus.rejected else ""
+        gone = corpus.rejected or corpus.partial
+        listed = f"; what was rejected or left out is listed in {folder / 'rejected.csv'}" if gone else ""
         options.say(f"imported as {name}: use `--data {name}`{listed}")
 
 

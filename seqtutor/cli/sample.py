@@ -8,6 +8,8 @@ import click
 
 from seqtutor.cli import options
 
+SILENT = ("csv", "npz", "parquet", "png")  # formats that say nothing of how a melody is played
+
 
 @click.command(
     epilog=options.example(
@@ -48,15 +50,21 @@ def sample(
     """
     from seqtutor import api
     from seqtutor.config import assignments
+    from seqtutor.errors import UserError
     from seqtutor.runs.shipped import folder_of
 
-    played = {"tempo": tempo, "program": program, "swing": swing, "velocity": velocity}
+    asked = {"tempo": tempo, "program": program, "swing": swing, "velocity": velocity}
+    played = {name: value for name, value in asked.items() if value is not None}
+    if played and kind in SILENT:
+        raise UserError(
+            f"{' and '.join(played)}: files of format {kind} are not played; give --format mid, as one that is"
+        )
     folder = out or (path / "samples" if folder_of(path) is None else Path(f"{path.name}-samples"))
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,
         like=like, length=length, bars=bars, range=range, scale=scale, reward=reward, seed=seed,
         settings=assignments(overrides), quiet=quiet,
-        playing={name: value for name, value in played.items() if value is not None},
+        playing=played,
     )  # fmt: skip
     if not quiet:
         options.say(f"{num} sequences in {folder}")

@@ -87,11 +87,11 @@ def summary(path: Path) -> str:
 
 def locate(source: str | Path) -> Path:
     """The file of a path or of a preset's name. Raises UserError with the nearest ones if there is none."""
-    path = Path(source)
-    if path.exists():
+    path, preset = Path(source), presets().get(str(source))
+    if path.exists() and not (preset and path.is_dir()):  # a folder is no config; it may be the run of one
         return path
-    if found := presets().get(str(source)):
-        return found
+    if preset:
+        return preset
     beside = [str(p) for p in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
     raise unknown_name("config file", str(path), [*beside, *presets()])
 

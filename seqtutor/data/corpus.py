@@ -33,7 +33,7 @@ from seqtutor.stats.distinct import hashes
 from seqtutor.system.cache import cache_dir, cache_file
 from seqtutor.system.files import read_arrays
 
-PARSER = 4  # raise it when parsing changes what it makes of a file
+PARSER = 5  # raise it when parsing changes what it makes of a file
 BLOCK = 1 << 20  # tokens held as Python numbers while parsing
 
 
@@ -50,6 +50,7 @@ class Corpus:
       rejected: what could not be used, and why.
       cached_at: the cache's file.
       dropped: by cause, how many things the sequences leave out of their originals, and how many sequences do.
+      partial: those sequences by name, each with what it leaves out.
     """
 
     domain: Domain
@@ -61,6 +62,7 @@ class Corpus:
     cached_at: Path
     _names: Packed  # a million strings would weigh more than their tokens
     dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
+    partial: Rejections = field(default_factory=Rejections)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -99,6 +101,7 @@ class _Parsed(NamedTuple):
     names: Packed
     rejected: Rejections
     dropped: dict[str, tuple[int, int]]
+    partial: Rejections
 
 
 def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | None = None) -> Corpus:
@@ -127,7 +130,7 @@ def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | No
     parsed = _renumber(parsed, vocabulary)
     _refuse_mostly_rejected(source.path, parsed)
     offsets = np.concatenate([[0], np.cumsum(parsed.lengths, dtype=np.int64)])
-    last = parsed.rejected, file, parsed.names, parsed.dropped
+    last = parsed.rejected, file, parsed.names, parsed.dropped, parsed.partial
     return Corpus(domain, name_or_path, sha256, parsed.tokens, offsets, *last)
 
 
@@ -178,7 +181,7 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
     end, numbers = domain.end_symbol, _Numbers()
     tail = [] if end is None else [numbers[end]]
     block, blocks, lengths = array("L"), deque[np.ndarray](), array("I")
-    names, rejected, dropped = Packed(), Rejections(), dict[str, tuple[int, int]]()
+    names, rejected, dropped, partial = Packed(), Rejections(), dict[str, tuple[int, int]](), Rejections()
     for record in domain.prepare(path):
         if progress is not None:
             progress(1)
@@ -193,6 +196,9 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
         for cause, count in record.dropped:
             total, sequences = dropped.get(cause, (0, 0))
             dropped[cause] = total + count, sequences + 1
+        if record.dropped:
+            causes = "; ".join(f"{count} {cause}" for cause, count in record.dropped)
+            partial.append(Rejected(record.name, f"read, but for: {causes}"))
         block.extend([numbers[symbol] for symbol in symbols] + tail)
         lengths.append(len(symbols) + len(tail))
         names.append(record.name)
@@ -203,7 +209,7 @@ def _parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) -
     ordered = ([] if end is None else [end]) + sorted(set(numbers) - {end})
     table = np.empty(len(numbers), _smallest(len(ordered)))
     table[[numbers[symbol] for symbol in ordered]] = np.arange(len(ordered))
-    return _Parsed(ordered, _joined(blocks, table), np.array(lengths, np.int64), names, rejected, dropped)
+    return _Parsed(ordered, _joined(blocks, table), np.array(lengths, np.int64), names, rejected, dropped, partial)
 
 
 def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
@@ -245,14 +251,17 @@ def _without_unknown(parsed: _Parsed, unknown: np.ndarray) -> _Parsed:
     symbols = (parsed.symbols[token] for token in parsed.tokens[places[first]])
     good = np.ones(len(parsed.lengths), bool)
     good[of] = False
-    names, rejected = Packed(), Rejections(parsed.rejected)
+    names, rejected, lost = Packed(), Rejections(parsed.rejected), set()
     for name, keep in zip(parsed.names, good, strict=True):
         if keep:
             names.append(name)
         else:
             rejected.append(Rejected(name, f"unknown token '{next(symbols)}'"))
-    tokens = parsed.tokens[np.repeat(good, parsed.lengths)]
-    return parsed._replace(tokens=tokens, lengths=parsed.lengths[good], names=names, rejected=rejected)
+            lost.add(name)
+    tokens, partial = parsed.tokens[np.repeat(good, parsed.lengths)], (x for x in parsed.partial if x.name not in lost)
+    return parsed._replace(
+        tokens=tokens, lengths=parsed.lengths[good], names=names, rejected=rejected, partial=Rejections(partial)
+    )
 
 
 def _smallest(size: int) -> np.dtype:
@@ -272,8 +281,8 @@ def _refuse_mostly_rejected(path: Path, parsed: _Parsed) -> None:
 
 
 def _write_cache(file: Path, parsed: _Parsed) -> None:
-    counts, rejected = parsed.rejected.state()
-    words = json.dumps([parsed.symbols, counts, parsed.dropped]).encode()
+    (counts, rejected), (causes, partial) = parsed.rejected.state(), parsed.partial.state()
+    words = json.dumps([parsed.symbols, counts, parsed.dropped, causes]).encode()
     with cache_file(file, "wb") as stream:
         np.savez(
             stream,
@@ -281,6 +290,7 @@ def _write_cache(file: Path, parsed: _Parsed) -> None:
             lengths=parsed.lengths.astype(np.min_scalar_type(int(parsed.lengths.max(initial=0)))),
             names=np.frombuffer(parsed.names.data(), np.uint8),
             rejected=np.frombuffer(rejected, np.uint8),
+            partial=np.frombuffer(partial, np.uint8),
             words=np.frombuffer(words, np.uint8),
         )
 
@@ -289,11 +299,12 @@ def _read_cache(file: Path) -> _Parsed | None:
     """The cached corpus; None if it is not there or damaged (the archive carries a checksum of each array)."""
     try:
         arrays = read_arrays(file)
-        symbols, counts, dropped = json.loads(arrays["words"].tobytes())
+        symbols, counts, dropped, causes = json.loads(arrays["words"].tobytes())
         dropped = {cause: (total, sequences) for cause, (total, sequences) in dropped.items()}
         rejected = Rejections.restored(counts, arrays["rejected"].tobytes())
+        partial = Rejections.restored(causes, arrays["partial"].tobytes())
         lengths, names = arrays["lengths"].astype(np.int64), Packed(arrays["names"].tobytes())
-        parsed = _Parsed(symbols, arrays["tokens"], lengths, names, rejected, dropped)
+        parsed = _Parsed(symbols, arrays["tokens"], lengths, names, rejected, dropped, partial)
     except (UserError, ValueError, KeyError, TypeError, AttributeError):
         return None
     whole = parsed.lengths.sum() == len(parsed.tokens) and parsed.tokens.max(initial=0) < max(1, len(symbols))

@@ -52,7 +52,7 @@ def folder_of(path: str | Path) -> Path | None:
     root, path = packaged("priors"), Path(path)
     if len(path.parts) == 1 and (root / path / "checkpoint.json").is_file():
         if path.exists():
-            here = f"there is a '{path}' here; for that write {path.resolve()}"
+            here = f"there is a '{path}' here; for that write {path.resolve()}, for the prior {root / path}"
             raise UserError(f"'{path}' is a prior that comes with seqtutor, and {here}")
         return root / path
     return path if path.parent == root and (path / "checkpoint.json").is_file() else None

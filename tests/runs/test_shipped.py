@@ -86,6 +86,7 @@ def test_a_name_that_is_a_folder_too_is_refused(elsewhere):
         f"'music' is a prior that comes with seqtutor, and there is a 'music' here; for that write {elsewhere}" in said
     )
     assert st.load_run(elsewhere / "music").step == 1
+    assert st.load_run(said.rpartition(", for the prior ")[2]).shipped
     assert folder_of("chess") is None and folder_of("runs/music") is None
     assert "is not a run folder" in error_of(st.load_run, "chess")
 
@@ -116,3 +117,9 @@ def test_a_damaged_one_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("seqtutor.runs.shipped.packaged", lambda name: tmp_path)
     said = error_of(st.load_run, tmp_path / "music")
     assert "arrays.npz does not match its sha256" in said and "install seqtutor again" in said
+
+
+def test_how_files_are_played_is_refused_where_none_is(elsewhere, capsys):
+    assert run(["sample", "music", "--num", "1", "--tempo", "100", "--swing", "60"]) == 2
+    assert "tempo and swing: files of format csv are not played; give --format mid" in capsys.readouterr().err
+    assert not (elsewhere / "music-samples").exists()
