@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from seqtutor.data.corpus import BLOCK, Corpus
-from seqtutor.domains.base import Property
+from seqtutor.domains.statistics import Property
 from seqtutor.system.files import whole_file
 from seqtutor.system.plotting import COLOURS, INK, LINE, own_settings
 from seqtutor.system.tables import aligned

@@ -26,10 +26,10 @@ from seqtutor.domains.neighbours import Neighbours, nearest_texts
 from seqtutor.domains.ratings import Ratings
 from seqtutor.domains.reward_terms import Term
 from seqtutor.domains.rewards import Reward
+from seqtutor.domains.statistics import MetricNote, Property, Statistics
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
-from seqtutor.stats.estimate import Estimate
 
 LONGEST = 10_000  # tokens of a sequence that is drawn, at the most
 
@@ -59,39 +59,6 @@ class Suite(NamedTuple):
     left_out: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, float]] = MappingProxyType({})
     source: str = ""
-
-
-class MetricNote(NamedTuple):
-    """What a figure of `evaluate` is measured in, and whether "higher" or "lower" is better; "" where neither is."""
-
-    unit: str
-    better: str = ""
-
-
-class Property(NamedTuple):
-    """Numbers that sequences of a domain are described by, one or several a sequence, with their name and unit.
-
-    `ticks` are names for values that have one.
-    """
-
-    name: str
-    values: np.ndarray
-    ticks: Mapping[float, str] = MappingProxyType({})
-
-
-class Statistics(ABC):
-    """Accumulates the statistics of a set of sequences, batch by batch, in bounded memory."""
-
-    @abstractmethod
-    def update(self, tokens: np.ndarray, lengths: np.ndarray) -> None:
-        """Adds sequences: tokens int32 [N, T], lengths int32 [N]."""
-
-    @abstractmethod
-    def result(self) -> dict[str, Estimate]:
-        """Every statistic by name, in the order to print."""
-
-    def close(self) -> None:  # noqa: B027 (optional hook)
-        """Ends worker processes, if any."""
 
 
 # Writes sequences as files of one format: (tokens [N, T], lengths [N], folder, index of the first one).

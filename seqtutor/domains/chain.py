@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Statistics, Writer
+from seqtutor.domains.base import DataSet, Domain, Writer
 from seqtutor.domains.lookahead import Lookahead, Seen, State
 from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.domains.rewards import PrefixReward, Reward, Rewards
+from seqtutor.domains.statistics import Statistics
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from seqtutor.domains.base import MetricNote
+from seqtutor.domains.statistics import MetricNote
 
 REWARD, POLICY, VARIETY = "Reward", "Policy", "Variety"  # groups; a domain's own figures are between the last two
 COMPONENT = "reward_"  # before the names of a reward's components

@@ -13,7 +13,7 @@ from seqtutor.data.sequence_files import SequenceBatch, SequenceFile
 from seqtutor.domains.rewards import Reward
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs.run import Run
-from seqtutor.system.progress import Progress
+from seqtutor.system.progress import LOG, Progress
 from seqtutor.system.tables import csv_file, make_folder, write_arrays
 
 LogProb = Callable[[SequenceBatch], np.ndarray]
@@ -40,7 +40,7 @@ def score(
     log_prob = None if run is None else log_probabilities(run)
     columns = ["name", *reward.names, "total", *([] if run is None else ["log_prob", "nll_per_token"])]
     steps: list[dict[str, np.ndarray]] = []
-    count = 0
+    count = other = 0
     try:
         with ExitStack() as stack:
             progress = stack.enter_context(Progress(None, "sequence", quiet))
@@ -52,12 +52,24 @@ def score(
                 if per_step:
                     steps.append({**values, "lengths": batch.lengths})
                 count += len(batch.names)
+                other += 0 if run is None else of_another_length(run, batch.lengths)
                 progress.advance(by=len(batch.names))
     finally:
         write_rejected(folder, given.rejected)
+    if run is not None and other:
+        LOG.warning(
+            f"{other:,} of {count:,} sequences are not of the length {run.domain.length} of {run.path}: log_prob is what "
+            "its policy, which counts the steps to go, gives them where it expects that length"
+        )
     if per_step:
         _write_npz(folder / "scores.npz", steps)
     return count
+
+
+def of_another_length(run: Run, lengths: np.ndarray) -> int:
+    """How many sequences of lengths [N] a policy judges that is told of the steps to go, and expects others."""
+    counts_steps = run.policy.lookahead is not None and run.domain.vocabulary.end is None
+    return int((lengths != run.domain.length).sum()) if counts_steps else 0
 
 
 def log_probabilities(run: Run) -> LogProb:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqtutor.config import to_tree
-from seqtutor.domains.base import Domain, MetricNote
+from seqtutor.domains.base import Domain
 from seqtutor.domains.neighbours import Neighbour
+from seqtutor.domains.statistics import MetricNote
 from seqtutor.errors import UserError
 from seqtutor.evaluation.evaluate import Study, Subject, common_c, measure
 from seqtutor.evaluation.results import Results

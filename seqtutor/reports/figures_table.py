@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from seqtutor.domains.base import MetricNote
+from seqtutor.domains.statistics import MetricNote
 from seqtutor.evaluation.metric_notes import grouped
 from seqtutor.evaluation.results import SIGNIFICANT
 from seqtutor.reports.charts import number

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seqtutor.data import corpus, summary
-from seqtutor.domains.base import Property
 from seqtutor.domains.molecules import Molecules
 from seqtutor.domains.music import Music
+from seqtutor.domains.statistics import Property
 from tests.support.toy import Toy, word_list
 
 

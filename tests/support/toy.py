@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor.domains.base import DataSet, Domain, Statistics, Writer
+from seqtutor.domains.base import DataSet, Domain, Writer
 from seqtutor.domains.reward_terms import Term, weighted_sum
 from seqtutor.domains.rewards import Reward, Rewards
+from seqtutor.domains.statistics import Statistics
 from seqtutor.errors import UserError
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.stats.estimate import Estimate, RatioSums

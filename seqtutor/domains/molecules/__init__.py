@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.domains.base import LONGEST, DataSet, Domain, Property, Statistics, TableWriter, Writer
+from seqtutor.domains.base import LONGEST, DataSet, Domain, TableWriter, Writer
 from seqtutor.domains.molecules import data_sets, data_summary, html, offspring, reading, render, sdf, smiles
 from seqtutor.domains.molecules.guacamol import GuacamolStatistics
 from seqtutor.domains.molecules.moses import MosesStatistics
@@ -21,6 +21,7 @@ from seqtutor.domains.molecules.suites import SUITES
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
 from seqtutor.domains.rewards import Reward
+from seqtutor.domains.statistics import Property, Statistics
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, shown
 from seqtutor.reading.records import Record, Rejected

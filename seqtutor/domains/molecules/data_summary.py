@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqtutor.domains.base import Property
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import columns
+from seqtutor.domains.statistics import Property
 
 # As they are called in `properties` and in `components`, with the names they are drawn under.
 _DRAWN = {"qed": "QED", "logp": "logP", "sa": "SA", "weight": "weight (g/mol)", "rings": "rings"}

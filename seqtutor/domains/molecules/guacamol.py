@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.base import Statistics
 from seqtutor.domains.molecules import frechet_chemnet
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import Decode, molecules_of
 from seqtutor.domains.molecules.similarity import tanimoto
 from seqtutor.domains.molecules.statistics import Reference, hashes
+from seqtutor.domains.statistics import Statistics
 from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
 from seqtutor.system.tensorflow_setup import cores
 from seqtutor.system.workers import Task, Workers

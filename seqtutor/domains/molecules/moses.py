@@ -28,7 +28,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seqtutor.domains.base import Statistics
 from seqtutor.domains.molecules import frechet_chemnet
 from seqtutor.domains.molecules.moses_features import VALUES, Features, every
 from seqtutor.domains.molecules.moses_reference import MosesReference
@@ -36,6 +35,7 @@ from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.reward import Decode, molecules_of
 from seqtutor.domains.molecules.similarity import cosine, tanimoto
 from seqtutor.domains.molecules.statistics import Reference, hashes
+from seqtutor.domains.statistics import Statistics
 from seqtutor.stats.estimate import Z95, Estimate, RatioSums, share_distinct
 from seqtutor.system.progress import LOG
 

@@ -24,7 +24,6 @@ from itertools import islice
 
 import numpy as np
 
-from seqtutor.domains.base import MetricNote, Statistics
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import PROPERTIES, Molecule, columns
 from seqtutor.domains.molecules.reward import Decode, molecules_of
@@ -39,6 +38,7 @@ from seqtutor.domains.molecules.similarity import (
     tanimoto,
 )
 from seqtutor.domains.neighbours import Neighbour, Neighbours
+from seqtutor.domains.statistics import MetricNote, Statistics
 from seqtutor.stats import distinct
 from seqtutor.stats.estimate import Estimate, RatioSums, share_distinct
 

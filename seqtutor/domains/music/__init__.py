@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqtutor.domains.base import LONGEST, DataSet, Domain, MetricNote, Property, Statistics, Writer
+from seqtutor.domains.base import LONGEST, DataSet, Domain, Writer
 from seqtutor.domains.music import data_sets, data_summary, note_range, player, reader, render
 from seqtutor.domains.music.html import figure
 from seqtutor.domains.music.melody import Unusable, transposed
@@ -24,6 +24,7 @@ from seqtutor.domains.music.tokens import DEFAULT_LENGTH, FIRST_PITCH, NUM_TOKEN
 from seqtutor.domains.neighbours import Neighbours
 from seqtutor.domains.reward_terms import Term
 from seqtutor.domains.rewards import Reward
+from seqtutor.domains.statistics import MetricNote, Property, Statistics
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, shown
 from seqtutor.reading.records import Record, Rejected

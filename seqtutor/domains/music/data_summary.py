@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqtutor.domains.base import Property
 from seqtutor.domains.music.melody import to_notes
 from seqtutor.domains.music.tokens import FIRST_PITCH, MAX_MIDI, MIN_MIDI, SYMBOLS
+from seqtutor.domains.statistics import Property
 
 _NUMBERS = {symbol: token for token, symbol in enumerate(SYMBOLS)}
 _NAMES: dict[float, str] = {pitch: SYMBOLS[pitch - MIN_MIDI + FIRST_PITCH] for pitch in range(MIN_MIDI, MAX_MIDI + 1)}

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 import seqtutor.domains.music.rules as rules
-from seqtutor.domains.base import MetricNote, Statistics
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.reward import blocks_by_length
 from seqtutor.domains.music.scale import C_MAJOR, Scale
 from seqtutor.domains.music.tokens import FIRST_PITCH, NOTE_OFF, NUM_TOKENS, SYMBOLS
+from seqtutor.domains.statistics import MetricNote, Statistics
 from seqtutor.errors import UserError
 from seqtutor.stats.estimate import Z95, Estimate, RatioSums, share_distinct
 
