@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from seqtutor.data.corpus import BLOCK, Corpus
+from seqtutor.data.corpus import Corpus
+from seqtutor.data.parsing import BLOCK
 from seqtutor.domains.statistics import Property
 from seqtutor.system.files import whole_file
 from seqtutor.system.plotting import COLOURS, INK, LINE, own_settings

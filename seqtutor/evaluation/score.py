@@ -58,8 +58,8 @@ def score(
         write_rejected(folder, given.rejected)
     if run is not None and other:
         LOG.warning(
-            f"{other:,} of {count:,} sequences are not of the length {run.domain.length} of {run.path}: log_prob is what "
-            "its policy, which counts the steps to go, gives them where it expects that length"
+            f"{other:,} of {count:,} sequences are not of the length {run.domain.length} of {run.path}: log_prob is "
+            "what its policy, which counts the steps to go, gives them where it expects that length"
         )
     if per_step:
         _write_npz(folder / "scores.npz", steps)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor.data import corpus, sources
+from seqtutor.data import corpus, parsing, sources
 from seqtutor.domains import domain_class
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
@@ -76,7 +76,7 @@ def test_round_trip(tmp_path_factory, lines, block):
     folder = tmp_path_factory.mktemp("words")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQTUTOR_CACHE", str(folder / "cache"))
-        patch.setattr(corpus, "BLOCK", block)
+        patch.setattr(parsing, "BLOCK", block)
         parsed, cached = (corpus.load(Toy(), word_list(folder, *lines)) for _ in range(2))
     assert list(parsed.texts()) == lines
     assert same(parsed, cached)
@@ -85,7 +85,7 @@ def test_round_trip(tmp_path_factory, lines, block):
 def test_many_symbols_need_a_wider_type(tmp_path, monkeypatch):
     monkeypatch.setattr(Toy, "tokenize", lambda self, text: list(text))
     lines = ["".join(map(chr, range(start, start + 100))) for start in range(0x4E00, 0x4E00 + 1000, 100)]
-    monkeypatch.setattr(corpus, "BLOCK", 50)  # early blocks are narrow, late ones wide
+    monkeypatch.setattr(parsing, "BLOCK", 50)  # early blocks are narrow, late ones wide
     loaded = corpus.load(Toy(), word_list(tmp_path, *lines))
     assert loaded.tokens.dtype == np.uint16
     assert list(loaded.texts()) == lines

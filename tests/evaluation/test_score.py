@@ -1,5 +1,7 @@
 """Judging given sequences: the same numbers as drawing them gave, and bad lines told apart."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from seqtutor.domains.reward_spec import make_reward
 from seqtutor.errors import UserError
 from seqtutor.evaluation.draw import Draw, Target
 from seqtutor.evaluation.sample import write
-from seqtutor.evaluation.score import score
+from seqtutor.evaluation.score import of_another_length, score
 from seqtutor.runs.run import load_run
 from tests.support.places import DATA
 
@@ -154,3 +156,14 @@ def test_the_command_matches_the_published_program_on_every_component_of_every_s
                 exact = ~golden["autocorrelation_at_limit"]
             np.testing.assert_allclose(scores[name][exact], golden[name][exact], rtol=0, atol=1e-5, err_msg=name)
             np.testing.assert_allclose(table[name], scores[name].sum(axis=1), rtol=1e-5, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize(("told", "count"), [(True, 2), (False, 0)])
+def test_lengths_that_a_policy_told_of_the_steps_to_go_does_not_expect_are_counted(words, make_run, told, count):
+    """A policy that is told nothing judges every length alike; so does one of sequences with an end."""
+    run = load_run(make_run())
+    policy = dataclasses.replace(run.policy, lookahead=object() if told else None)
+    fixed = dataclasses.replace(run, policy=policy, domain=domain_class("music")())
+    lengths = np.array([32, 64, 8])
+    assert of_another_length(fixed, lengths) == count
+    assert of_another_length(dataclasses.replace(fixed, domain=run.domain), lengths) == 0
