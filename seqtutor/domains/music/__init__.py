@@ -105,7 +105,7 @@ class Music(Domain):
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:
         """Melodies for training: in the notes of the scale, folded into range, from the first note to the last.
 
-        So leading silence is dropped, of MIDI and ABC alike.
+        So leading silence is dropped, of MIDI, ABC and MusicXML alike.
 
         They are moved to C major / A minor, where files of tokens are taken to be, and from there all alike.
         """

@@ -1,6 +1,6 @@
 """Melodies as notes on a grid of sixteenths: to tokens and back, one line out of many, key and register.
 
-Every reader (MIDI, ABC) yields `Note`s in sixteenths from the beginning; everything after that is here.
+Every reader (MIDI, ABC, MusicXML) yields `Note`s in sixteenths from the beginning; everything after that is here.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seqtutor.domains.music import abc_file, abc_tunes, data_sets, midi
+from seqtutor.domains.music import abc_file, abc_tunes, data_sets, midi, musicxml_file
 from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
@@ -17,7 +17,8 @@ from seqtutor.system.files import read_arrays
 from seqtutor.system.tensorflow_setup import cores
 from seqtutor.system.workers import Task, Workers
 
-PARSED = (".mid", ".midi", ".abc")
+SCORES = (".musicxml", ".mxl")
+PARSED = (".mid", ".midi", ".abc", *SCORES)
 FEW = 16  # files that are parsed here: starting worker processes would take longer
 SECONDS = 600.0  # of processor time for a file: a collection as large as may be (abc_file.MAX_BYTES) takes some minutes
 TEXTS = (".txt", *text_files.TABLES)  # of symbols or token ids; each may be followed by .gz
@@ -27,9 +28,9 @@ _KNOWN = {symbol: symbol for symbol in SYMBOLS} | _IDS
 
 
 def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
-    """The sequences of a file of PARSED, TEXTS or .npz, or of every MIDI and ABC file below a folder.
+    """The sequences of a file of PARSED, TEXTS or .npz, or of every file of PARSED below a folder.
 
-    With `prepare`, pieces from MIDI and ABC are normalised for training (see `melody.normalised`); without it they
+    With `prepare`, pieces from such files are normalised for training (see `melody.normalised`); without it they
     stay as they are, and one with a pitch out of range is rejected. The other kinds hold tokens already.
     """
     path, column = text_files.split_column(path)
@@ -50,14 +51,14 @@ def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
 
 
 def melody_files(folder: Path) -> list[Path]:
-    """The MIDI and ABC files below a folder, sorted, hidden ones left out; of music21's corpus only the collections."""
+    """The files of PARSED below a folder, sorted, hidden ones left out; of music21's corpus only the collections."""
     folders = data_sets.collections_in(folder) or [folder]
     files = (file for base in folders for file in base.rglob("*") if file.suffix.lower() in PARSED and file.is_file())
     return sorted((file for file in files if not file.name.startswith(".")), key=Path.as_posix)
 
 
 def _parse_all(files: list[Path], names: list[str], prepare: bool) -> Iterator[Record | Rejected]:
-    """Parses MIDI and ABC files in order, many of them in worker processes."""
+    """Parses files of PARSED in order, many of them in worker processes."""
     if len(files) < FEW:
         for file, name in zip(files, names, strict=True):
             yield from _parse(file, name, prepare)
@@ -83,8 +84,10 @@ def _lost(item: Sequence[str], reason: str) -> list[Record | Rejected]:
 
 
 def _parse(file: Path, name: str, prepare: bool) -> list[Record | Rejected]:
-    """The records of one MIDI or ABC file."""
+    """The records of one file of PARSED."""
     try:
+        if file.suffix.lower() in SCORES:
+            return [_record(name, lambda: musicxml_file.read_musicxml(file), prepare)]
         if file.suffix.lower() != ".abc":
             return [_record(name, lambda: midi.read_midi(file), prepare)]
         tunes = abc_file.split_abc(file)

@@ -160,3 +160,14 @@ def test_swing_needs_quarters():
         from seqtutor.domains.chain import Chain
 
         Chain().played({"tempo": 90})
+
+
+@settings(max_examples=150)
+@given(tokens=MELODIES, key=KEYS, mode=st.sampled_from(sorted(MODES)), meter=METERS)
+def test_musicxml(tokens, key, mode, meter, tmp_path_factory):
+    music = Music({"key": key, "mode": mode, "meter": meter})
+    path = written(music, "musicxml", tokens, tmp_path_factory.mktemp("xml"))
+    if set(tokens) <= {0, 1}:  # a score of rests alone
+        assert [record.reason for record in music.read(path)] == ["no notes"]
+    else:
+        assert read(music, path) == canonical(tokens)
