@@ -21,7 +21,7 @@ from seqtutor.policy.sampler import Sampler
 from seqtutor.policy.sequence_model import SequenceModel, shift_right, side_by_side
 from seqtutor.pretraining.replicas import Replicas
 from seqtutor.runs import checkpoint
-from seqtutor.runs.array_forms import Form, Forms, at_most, exactly
+from seqtutor.runs.array_forms import Form, Forms, at_most, weights
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import checkpoint_meta
 
@@ -132,7 +132,7 @@ class Trainer:
         """What the arrays of a `snapshot` may be."""
         kept = self._optimizer.variables
         return {
-            **exactly("prior", {name: weight.shape for name, weight in self.network.weights.items()}),
+            **weights("prior", {name: weight.shape for name, weight in self.network.weights.items()}),
             **{f"optimizer/{i}": Form(np.dtype(v.dtype).kind, tuple(v.shape)) for i, v in enumerate(kept)},
             "loop/best": Form("f", ()), "loop/best_step": Form("i", ()), "loop/tokens": Form("i", ()),
             "loop/losses": at_most("f", self.settings.evaluate_every),

@@ -1,4 +1,4 @@
-"""What the arrays of a checkpoint may be, so that they are checked by their headers before any is read."""
+"""What the arrays of a checkpoint may be: they are checked by their headers before any is read, and then by value."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+import numpy as np
+
 from seqtutor.system.files import Header
 
 NUMBERS = "biuf"  # numpy's kinds of dtype
+FINITE = (-3.4e38, 3.4e38)  # float32
 _KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "S": "bytes"}
 
 
@@ -19,11 +22,13 @@ class Form(NamedTuple):
       kinds: of its dtype, as numpy has them.
       shape: its shape; None for any, where only the file limits it.
       most: whether the sizes in `shape` are the largest, not the only ones.
+      between: its least and largest value, NaN being none; None for any.
     """
 
     kinds: str
     shape: tuple[int, ...] | None
     most: bool = False
+    between: tuple[float, float] | None = None
 
     def fits(self, header: Header) -> bool:
         """Whether an array with this header is one."""
@@ -44,12 +49,12 @@ class Form(NamedTuple):
 Forms = Mapping[str, Form]  # by name, in which * stands for any characters
 
 
-def wanted(headers: Mapping[str, Header], forms: Forms) -> list[str]:
-    """The names of the arrays to read: all that have a form. Those of groups without any are not read.
+def wanted(headers: Mapping[str, Header], forms: Forms) -> dict[str, Form]:
+    """The arrays to read, by name: all that have a form. Those of groups without any are not read.
 
     Raises ValueError for an array of another form, and for one without a form in a group that has some.
     """
-    groups, found = {pattern.partition("/")[0] for pattern in forms}, list[str]()
+    groups, found = {pattern.partition("/")[0] for pattern in forms}, dict[str, Form]()
     for name, header in headers.items():
         if name.partition("/")[0] not in groups:
             continue
@@ -58,15 +63,24 @@ def wanted(headers: Mapping[str, Header], forms: Forms) -> list[str]:
             raise ValueError(f"array {name} is left over")
         if not form.fits(header):
             raise ValueError(f"array {name} is {header.dtype} of shape {list(header.shape)}, not {form}")
-        found.append(name)
+        found[name] = form
     return found
 
 
-def at_most(kinds: str, *shape: int) -> Form:
+def check_values(arrays: Mapping[str, np.ndarray], forms: Forms) -> None:
+    """Raises ValueError for an array with a value that its form does not have."""
+    for name, form in forms.items():
+        if form.between is not None and arrays[name].size:
+            low, high = form.between
+            if not (arrays[name].min() >= low and arrays[name].max() <= high):
+                raise ValueError(f"array {name} has values that are not from {low:g} to {high:g}")
+
+
+def at_most(kinds: str, *shape: int, between: tuple[float, float] | None = None) -> Form:
     """The form of an array of at most these sizes."""
-    return Form(kinds, shape, most=True)
+    return Form(kinds, shape, True, between)
 
 
-def exactly(group: str, arrays: Mapping[str, tuple[int, ...]], kinds: str = "f") -> dict[str, Form]:
-    """The forms of a group's arrays by their shapes."""
-    return {f"{group}/{name}": Form(kinds, tuple(shape)) for name, shape in arrays.items()}
+def weights(group: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Form]:
+    """The forms of a network's weights, by their shapes. They are finite."""
+    return {f"{group}/{name}": Form("f", tuple(shape), between=FINITE) for name, shape in shapes.items()}

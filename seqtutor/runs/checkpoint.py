@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.runs.array_forms import Forms, wanted
+from seqtutor.runs.array_forms import Forms, check_values, wanted
 from seqtutor.runs.writer import writer_of
 from seqtutor.system import temporary
 from seqtutor.system.files import Header, array_headers, read_arrays, write_text, writing
@@ -174,15 +174,19 @@ def _load(path: Path, warn: Callable[[str], None], expected: Expected | None) ->
         return None
     if headers is None:
         raise UserError(f"{path} has format {meta['format']}, not {FORMAT}; use the seqtutor that wrote it")
-    names = list(headers)
+    forms: Forms = {}
     if expected is not None:
         with must_fit(path.parent.parent):
-            names = wanted(headers, expected(meta, headers))
+            forms = wanted(headers, expected(meta, headers))
+    names = list(headers if expected is None else forms)
     try:
-        return Checkpoint(_number(path), meta, read_arrays(path / "arrays.npz", *names, packed=False) if names else {})
+        arrays = read_arrays(path / "arrays.npz", *names, packed=False) if names else {}
     except UserError as error:  # it is being replaced at this moment
         warn(f"checkpoint {path} is damaged ({error}); using an older one")
         return None
+    with must_fit(path.parent.parent):
+        check_values(arrays, forms)
+    return Checkpoint(_number(path), meta, arrays)
 
 
 def _whole(path: Path, meta: Mapping[str, Any]) -> dict[str, Header]:

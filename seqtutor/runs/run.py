@@ -20,7 +20,7 @@ from seqtutor.domains.rewards import Reward
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
 from seqtutor.runs import checkpoint, shipped
-from seqtutor.runs.array_forms import Forms, exactly
+from seqtutor.runs.array_forms import Forms, weights
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.shipped import named_like
 from seqtutor.system.files import Header
@@ -141,10 +141,10 @@ def _forms(path: Path, meta: Mapping[str, Any], headers: Mapping[str, Header]) -
     from seqtutor.policy.sequence_model import shapes
 
     config, domain = _described(path, meta)
-    found = exactly("prior", shapes(config.model, domain.vocabulary.size))
+    found = weights("prior", shapes(config.model, domain.vocabulary.size))
     if any(name.startswith("online/") for name in headers):
         model, features, _ = _tuned(config, domain)
-        found |= exactly("online", shapes(model, domain.vocabulary.size, features))
+        found |= weights("online", shapes(model, domain.vocabulary.size, features))
     return found
 
 

@@ -17,7 +17,7 @@ from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.runs import checkpoint
-from seqtutor.runs.array_forms import NUMBERS, Form, Forms, at_most, exactly
+from seqtutor.runs.array_forms import NUMBERS, Form, Forms, at_most, weights
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import Run, checkpoint_meta
 from seqtutor.tuning.best_sequences import BestSequences
@@ -27,8 +27,6 @@ from seqtutor.tuning.memory import Memory
 from seqtutor.tuning.offspring import Breeder
 from seqtutor.tuning.replay import Arrays, Replay
 from seqtutor.tuning.round_draws import Drawer, RoundDraw, summarise
-
-PER_TOKEN = ("tokens", "reward", "log_prior")  # what rows to learn from have of each token
 
 
 class Tuner:
@@ -218,20 +216,23 @@ class Tuner:
         """What the arrays of a `snapshot` may be."""
         learner, settings = self.learner, self._config.tune
         scored = settings.rounds * (settings.batch + settings.offspring)
+        length, tokens = self._domain.length, (0, self._domain.vocabulary.size - 1)
         found = {
-            "reward/*": Form(f"{NUMBERS}S", None), "loop/owed": Form("f", ()), "loop/tokens": Form("i", ()),
-            "loop/reached": Form("b", ()),
+            "reward/*": Form(f"{NUMBERS}S", None), "loop/tokens": Form("i", ()), "loop/reached": Form("b", ()),
+            "loop/owed": Form("f", (), between=(0, settings.minibatch)),
             "calls/scored": at_most("u", scored), "calls/best": at_most("f", KEPT), "calls/area": Form("f", (2,)),
-            "replay/*/priority": at_most("f", self._size), "replay/*/next": Form("i", ()),
+            "replay/*/priority": at_most("f", self._size, between=(0, 1e300)), "replay/*/next": Form("i", ()),
         }  # fmt: skip
         for network in ("prior", "online", "target"):
-            found |= exactly(network, {name: w.shape for name, w in getattr(learner, network).weights.items()})
+            found |= weights(network, {name: w.shape for name, w in getattr(learner, network).weights.items()})
         for i, v in enumerate(learner.optimizer.variables):
             found[f"optimizer/{i}"] = Form(np.dtype(v.dtype).kind, tuple(v.shape))
         for group, rows in (("replay/*/rows/", self._size), ("memory/*/", settings.best), ("best/", settings.best)):
-            found |= {f"{group}{name}": at_most(NUMBERS, rows, self._domain.length) for name in PER_TOKEN}
-            found |= {f"{group}{name}": at_most(NUMBERS, rows) for name in ("lengths", "weight", "total", "key")}
-            found[f"{group}primer"] = at_most("i", rows, self.primer.longest)
+            found |= {f"{group}{name}": at_most(NUMBERS, rows, length) for name in ("reward", "log_prior")}
+            found |= {f"{group}{name}": at_most(NUMBERS, rows) for name in ("weight", "total", "key")}
+            found[f"{group}primer"] = at_most("i", rows, self.primer.longest, between=tokens)
+            found[f"{group}tokens"] = at_most("i", rows, length, between=tokens)
+            found[f"{group}lengths"] = at_most("i", rows, between=(0, length))
         each = at_most(NUMBERS, settings.best)
         return found | {f"best/{name}": each for name in ("step", "log_prior", "log_prob", "component/*")}
 

@@ -9,7 +9,7 @@ from seqtutor.config import Config, ModelConfig, TuneConfig
 from seqtutor.errors import UserError
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.runs import checkpoint
-from seqtutor.runs.array_forms import Form, at_most, wanted
+from seqtutor.runs.array_forms import Form, at_most, check_values, wanted
 from seqtutor.runs.run import load_run
 from seqtutor.system.files import Header, array_headers
 from seqtutor.tuning.tuner import Tuner
@@ -33,7 +33,7 @@ def test_wanted():
         "c/2": np.array([b"x"]),
     }
     headers = {name: header(array) for name, array in good.items()}
-    assert wanted({**headers, "other/x": header(np.zeros(10**6))}, forms) == list(good)
+    assert list(wanted({**headers, "other/x": header(np.zeros(10**6))}, forms)) == list(good)
     for name, array, said in (
         ("a/x", np.zeros((3, 2)), "array a/x is float64 of shape [3, 2], not float of shape [2, 3]"),
         ("a/x", np.zeros((2, 3), np.complex64), "array a/x is complex64"),
@@ -47,6 +47,15 @@ def test_wanted():
     ):
         with pytest.raises(ValueError, match=re.escape(said)):
             wanted({**headers, name: header(array)}, forms)
+
+
+@pytest.mark.parametrize("value", [np.nan, -1.0, 2.5, np.inf])
+def test_values(value):
+    forms = {"a/x": at_most("f", 3, between=(0, 2))}
+    check_values({"a/x": np.array([0.0, 2.0])}, forms)
+    check_values({"a/x": np.zeros(0)}, forms)
+    with pytest.raises(ValueError, match="array a/x has values that are not from 0 to 2"):
+        check_values({"a/x": np.array([1.0, value])}, forms)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +74,15 @@ def test_a_run_whose_arrays_are_not_what_its_config_says(make_run, monkeypatch, 
     checkpoint.save(path / "checkpoints", saved, best=True)
     monkeypatch.setattr(checkpoint, "read_arrays", lambda *_, **__: pytest.fail("they are read"))
     with pytest.raises(UserError, match=f"^checkpoint of {path} does not fit together .{said}"):
+        load_run(path)
+
+
+def test_a_run_whose_weights_are_not_finite(make_run):
+    path = make_run()
+    saved = checkpoint.load_best(path / "checkpoints")
+    saved.arrays["prior/logits/bias"][0] = np.nan
+    checkpoint.save(path / "checkpoints", saved, best=True)
+    with pytest.raises(UserError, match=r"array prior/logits/bias has values that are not from -3.4e\+38 to 3"):
         load_run(path)
 
 
@@ -116,6 +134,14 @@ def test_every_array_of_a_tuned_checkpoint_has_a_form(settings):
         tuner.round(number)
     saved = tuner.snapshot(3)
     headers = {name: header(array) for name, array in saved.arrays.items()}
-    assert wanted(headers, tuner.forms()) == list(headers)
+    assert list(wanted(headers, tuner.forms())) == list(headers)
     other = Tuner(config, TOY, SequenceModel(config.model, TOY.vocabulary.size), TOY.reward(terms({"a": 1})))
-    assert wanted(headers, other.forms()) == list(headers)
+    forms = wanted(headers, other.forms())
+    assert list(forms) == list(headers)
+    check_values(saved.arrays, forms)
+    for name in saved.arrays:
+        part = name.rpartition("/")[2]
+        if part in ("tokens", "lengths", "primer") and not name.startswith("loop/") and saved.arrays[name].size:
+            for value in (-1, 99):
+                with pytest.raises(ValueError, match=f"array {name} has values that are not from 0 to"):
+                    check_values({**saved.arrays, name: saved.arrays[name] * 0 + value}, forms)

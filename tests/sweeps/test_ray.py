@@ -6,6 +6,7 @@ import secrets
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -124,15 +125,19 @@ def test_a_machine_is_killed_and_nothing_is_lost(cluster, prior):
 
 
 @pytest.mark.slow
-def test_a_reward_file_that_changes(cluster, prior, tmp_path, capsys):
+def test_a_reward_file_that_changes(cluster, prior, tmp_path, capsys, monkeypatch):
     """Between two points of a sweep, when it may have done work, and before --resume: never are two rewards mixed."""
     path, out = tmp_path / "mine.py", tmp_path / "sweep"
     path.write_text(CHANGES_ITSELF.format(begun=str(out / "summary.csv")))
+    monkeypatch.chdir(tmp_path)  # from where nothing is imported, there as here
+    for name in ("random", "multiprocessing", "numpy", "ray", "pip"):
+        Path(f"{name}.py").write_text(f"open({str(tmp_path / 'EXECUTED')!r}, 'a').write('{name} ')\nraise SystemExit")
     more = ["--out", str(out), "--engine", "ray", "--reward", f"{path}:f"]
     args = ["sweep", CONFIG, "--prior", str(prior), *GRID, *more]
     line = error_of(capsys, *args)
     assert f"{path}:f on " in line and "is not the file that the sweep began with; put that one there" in line
     assert "the reward file has changed since the training began" in error_of(capsys, *args, "--resume")
+    assert not (tmp_path / "EXECUTED").exists()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999"])
