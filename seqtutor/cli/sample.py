@@ -8,7 +8,12 @@ import click
 
 from seqtutor.cli import options
 
-SILENT = ("csv", "npz", "parquet", "png")  # formats that say nothing of how a melody is played
+PLAYED = ("tempo", "program", "swing", "velocity")
+# What files of a format do not say of how a melody is played.
+UNSAID = {
+    **dict.fromkeys(("csv", "npz", "parquet", "png"), PLAYED),
+    "wav": ("program", "velocity"), "abc": ("swing", "velocity"), "musicxml": ("swing",),
+}  # fmt: skip
 
 
 @click.command(
@@ -53,12 +58,10 @@ def sample(
     from seqtutor.errors import UserError
     from seqtutor.runs.shipped import folder_of
 
-    asked = {"tempo": tempo, "program": program, "swing": swing, "velocity": velocity}
+    asked = dict(zip(PLAYED, (tempo, program, swing, velocity), strict=True))
     played = {name: value for name, value in asked.items() if value is not None}
-    if played and kind in SILENT:
-        raise UserError(
-            f"{' and '.join(played)}: files of format {kind} are not played; give --format mid, as one that is"
-        )
+    if unsaid := [name for name in played if name in UNSAID.get(kind, ())]:
+        raise UserError(f"files of format {kind} do not say {' and '.join(unsaid)}; --format mid does")
     folder = out or (path / "samples" if folder_of(path) is None else Path(f"{path.name}-samples"))
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,

@@ -119,7 +119,16 @@ def test_a_damaged_one_is_told(tmp_path, monkeypatch):
     assert "arrays.npz does not match its sha256" in said and "install seqtutor again" in said
 
 
-def test_how_files_are_played_is_refused_where_none_is(elsewhere, capsys):
-    assert run(["sample", "music", "--num", "1", "--tempo", "100", "--swing", "60"]) == 2
-    assert "tempo and swing: files of format csv are not played; give --format mid" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tempo", "100", "--swing", "60"], "files of format csv do not say tempo and swing"),
+        (["--format", "abc", "--swing", "60"], "files of format abc do not say swing"),
+        (["--format", "musicxml", "--velocity", "90", "--swing", "60"], "files of format musicxml do not say swing"),
+        (["--format", "wav", "--program", "flute"], "files of format wav do not say program"),
+    ],
+)
+def test_what_files_do_not_say_of_playing_is_refused(elsewhere, capsys, options, said):
+    assert run(["sample", "music", "--num", "1", *options]) == 2
+    assert f"{said}; --format mid does" in capsys.readouterr().err
     assert not (elsewhere / "music-samples").exists()
