@@ -52,7 +52,7 @@ def test_one_file_a_melody_up_to_its_length(tmp_path):
     assert {kind: [path.name for path in files] for kind, files in paths.items()} == {
         kind: [f"melody-00010.{kind}", f"melody-00011.{kind}"] for kind in ("mid", "png", "wav", "abc", "musicxml")
     }
-    assert [record.text for record in MUSIC.read(tmp_path)] == 2 * ["C4 C4 C4 C4 C4 C4"] + 2 * ["F#4 F#4 F#4"]
+    assert [record.text for record in MUSIC.read(tmp_path)] == 3 * ["C4 C4 C4 C4 C4 C4"] + 3 * ["F#4 F#4 F#4"]
     assert paths["wav"][1].stat().st_size < paths["wav"][0].stat().st_size
 
 
