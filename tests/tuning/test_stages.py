@@ -83,8 +83,7 @@ def test_another_run_in_its_place_is_refused(stage, tmp_path):
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_written(stage, tmp_path, how, said):
     prior, first = stage
-    untrained(tmp_path / "other-prior", "chain", seed=5)
-    tune(tmp_path / "other-prior", tmp_path / "other")
+    untrained(tmp_path / "other", "chain", "psi", seed=5)
     places = {"prior": prior, "other": tmp_path / "other", "nowhere": tmp_path / "nowhere"}
     initial = places[how["initial"]] if "initial" in how else first
     with pytest.raises(UserError, match=said):
