@@ -87,13 +87,16 @@ class Samples(Sequence[str]):
         and lengths), or one of the domain, as .mid.
 
         Where a format has a file for each sequence and there are several, they are numbered: x-00001.mid.
-        Raises UserError for a format that the domain does not have, and if the file cannot be written.
+        Raises UserError for a format that the domain does not have, for one of the domain that does not say all of
+        `playing` (see `sample`), and if the file cannot be written.
         """
-        from seqtutor.evaluation.sample import find_writer, table_writers
+        from seqtutor.evaluation.sample import check_said, find_writer, table_writers
 
         path = Path(path)
         kind = path.suffix.removeprefix(".")
         writer = find_writer(self.domain, kind)
+        if writer is not None:
+            check_said(self.domain, kind)
         make_folder(path.parent)
         tokens, lengths = self.tokens
         if kind == "npz":
@@ -151,7 +154,7 @@ def sample(
       reward: as of `tune`; by default the one that the run was tuned for.
       playing: how files of melodies sound, any of {"tempo": 100, "program": "flute", "swing": 66, "velocity": 90}:
         quarter notes a minute; a name of General MIDI, or a number from 0; per cent of a quarter that its first eighth
-        lasts, 50 to 75; 1 to 127.
+        lasts, 50 to 75; 1 to 127. A format that does not say all of it is refused.
       range: the notes that are drawn, for melodies: "G3-A5", or a voice or instrument, as "flute". log_prob is that of
         the policy with these notes alone, log_prior the prior's own.
       scale: the same by a scale, as "pentatonic", on the tonic of the key, or "D dorian".

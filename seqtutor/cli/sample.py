@@ -8,13 +8,6 @@ import click
 
 from seqtutor.cli import options
 
-PLAYED = ("tempo", "program", "swing", "velocity")
-# What files of a format do not say of how a melody is played.
-UNSAID = {
-    **dict.fromkeys(("csv", "npz", "parquet", "png"), PLAYED),
-    "wav": ("program", "velocity"), "abc": ("swing", "velocity"), "musicxml": ("swing",),
-}  # fmt: skip
-
 
 @click.command(
     epilog=options.example(
@@ -55,19 +48,15 @@ def sample(
     """
     from seqtutor import api
     from seqtutor.config import assignments
-    from seqtutor.errors import UserError
     from seqtutor.runs.shipped import folder_of
 
-    asked = dict(zip(PLAYED, (tempo, program, swing, velocity), strict=True))
-    played = {name: value for name, value in asked.items() if value is not None}
-    if unsaid := [name for name in played if name in UNSAID.get(kind, ())]:
-        raise UserError(f"files of format {kind} do not say {' and '.join(unsaid)}; --format mid does")
+    asked = {"tempo": tempo, "program": program, "swing": swing, "velocity": velocity}
     folder = out or (path / "samples" if folder_of(path) is None else Path(f"{path.name}-samples"))
     api.sample(
         path, num, out=folder, format=kind, particles=particles, c=c, temperature=temperature, primer=primer,
         like=like, length=length, bars=bars, range=range, scale=scale, reward=reward, seed=seed,
         settings=assignments(overrides), quiet=quiet,
-        playing=played,
+        playing={name: value for name, value in asked.items() if value is not None},
     )  # fmt: skip
     if not quiet:
         options.say(f"{num} sequences in {folder}")

@@ -249,6 +249,10 @@ class Domain(ABC):
         """
         raise UserError(f"files of domain '{self.name}' are not played; leave {' and '.join(how)} out")
 
+    def unsaid(self, kind: str) -> list[str]:
+        """What `played` was asked for and files of a format do not say, as ["swing"]; here nothing."""
+        return []
+
     def table_writers(self) -> dict[str, TableWriter]:
         """File formats that hold the columns of samples.csv too, by extension; here none."""
         return {}

@@ -49,9 +49,11 @@ def write(run: Run, how: Draw, kind: str, target: Target, folder: Path, quiet: b
     lengths [N] and primer [N, P]. rejected.csv lists what was left out of a primer's file, if anything.
 
     Raises:
-      UserError: the domain cannot write the format, the primer cannot be used, or the folder cannot be written to.
+      UserError: the domain cannot write the format, or its files do not say how they are to be played; the primer
+        cannot be used, or the folder cannot be written to.
     """
     writer = find_writer(run.domain, kind)
+    check_said(run.domain, kind)
     size = 12 * how.num * run.domain.length
     if kind == "npz" and size > MOST_NPZ:
         raise UserError(f"samples.npz of {how.num:,} sequences takes {size >> 30:,} GiB of memory; use --format csv")
@@ -100,6 +102,13 @@ def find_writer(domain: Domain, kind: str) -> Writer | None:
     if kind == "parquet":
         parquet.check()
     return writers.get(kind)
+
+
+def check_said(domain: Domain, kind: str) -> None:
+    """Raises UserError where files of a format do not say how they are to be played (`Domain.unsaid`)."""
+    if unsaid := domain.unsaid(kind):
+        able = " or ".join(each for each in domain.writers() if not domain.unsaid(each))
+        raise UserError(f"files of format {kind} do not say {' and '.join(unsaid)}; those of format {able} do")
 
 
 def table_writers(domain: Domain) -> dict[str, TableWriter]:

@@ -122,13 +122,32 @@ def test_a_damaged_one_is_told(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--tempo", "100", "--swing", "60"], "files of format csv do not say tempo and swing"),
-        (["--format", "abc", "--swing", "60"], "files of format abc do not say swing"),
-        (["--format", "musicxml", "--velocity", "90", "--swing", "60"], "files of format musicxml do not say swing"),
-        (["--format", "wav", "--program", "flute"], "files of format wav do not say program"),
+        (["--tempo", "100", "--swing", "60"], "csv do not say tempo and swing; those of format mid or wav do"),
+        (["--format", "abc", "--swing", "60"], "abc do not say swing; those of format mid or wav do"),
+        (
+            ["--format", "musicxml", "--velocity", "90", "--swing", "60"],
+            "musicxml do not say swing; those of format mid do",
+        ),
+        (
+            ["--format", "wav", "--program", "flute"],
+            "wav do not say program; those of format mid or abc or musicxml do",
+        ),
     ],
 )
 def test_what_files_do_not_say_of_playing_is_refused(elsewhere, capsys, options, said):
     assert run(["sample", "music", "--num", "1", *options]) == 2
-    assert f"{said}; --format mid does" in capsys.readouterr().err
+    assert f"files of format {said}" in capsys.readouterr().err
     assert not (elsewhere / "music-samples").exists()
+
+
+def test_python_refuses_it_too_and_tables_of_samples_are_saved(elsewhere):
+    how = {"swing": 60, "velocity": 90}
+    said = error_of(st.sample, "music", 1, out="x", format="musicxml", playing=how, quiet=True)
+    assert said == "files of format musicxml do not say swing; those of format mid do"
+    assert "unknown format 'midd'" in error_of(st.sample, "music", 1, out="x", format="midd", playing=how, quiet=True)
+    assert not (elsewhere / "x").exists()
+    drawn = st.sample("music", 1, playing=how, quiet=True)
+    assert "abc do not say swing and velocity" in error_of(drawn.save, "a.abc")
+    assert not (elsewhere / "a.abc").exists()
+    assert [len(drawn.save(f"a.{kind}")) for kind in ("mid", "csv", "npz")] == [1, 1, 1]
+    assert len(st.sample("music", 1, quiet=True).save("a.abc")) == 1

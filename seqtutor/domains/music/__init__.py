@@ -57,6 +57,7 @@ class Music(Domain):
         self.scale = Scale.named(self.options["key"], self.options["mode"])
         self.meter = Meter.named(self.options["meter"])
         self.playing = Playing()
+        self._asked: tuple[str, ...] = ()  # of how it is played
         self._allowed = note_range.allowed(self.options["range"], self.options["scale"], self.scale)
         length = self.options["length"]
         if type(length) is not int or not 1 <= length <= LONGEST:
@@ -170,10 +171,14 @@ class Music(Domain):
     def played(self, how: Mapping[str, Any]) -> Music:
         """A copy whose files are played so: see `playing.Playing`."""
         domain = copy(self)
-        domain.playing = Playing.of(how)
+        domain.playing, domain._asked = Playing.of(how), tuple(how)
         if domain.playing.swing != Playing.swing and self.meter.beat % QUARTER:
             raise UserError(f"swing is of quarters in two eighths, and {self.meter} has none; leave swing out")
         return domain
+
+    def unsaid(self, kind: str) -> list[str]:
+        """See `render.SAID`."""
+        return [name for name in self._asked if name not in render.SAID.get(kind, ())]
 
     def _transposed(self, record: Record | Rejected) -> Record | Rejected:
         """A record from C major / A minor to the notes of the scale."""

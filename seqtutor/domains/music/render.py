@@ -37,6 +37,14 @@ SYSTEM = 64  # sixteenths of a row of a piano roll: four bars of 4/4
 BLACK_KEYS = {1, 3, 6, 8, 10}
 _INK, _NOTE, _SHADE, _LINE, _BAR = "#22313f", "#2a6f97", "#f1f3f5", "#ced4da", "#868e96"
 
+# What the files of a format say of how a melody is played; of any other format, nothing.
+SAID: dict[str, tuple[str, ...]] = {
+    "mid": ("tempo", "program", "swing", "velocity"),
+    "wav": ("tempo", "swing"),
+    "abc": ("tempo", "program"),
+    "musicxml": ("tempo", "program", "velocity"),
+}
+
 
 def writers(meter: Meter, scale: Scale, playing: Playing) -> dict[str, Writer]:
     """The file formats of melodies by extension; one file a melody, `melody-00001.mid` and so on."""

@@ -13,6 +13,7 @@ from seqtutor.domains.music.abc_writer import abc_text
 from seqtutor.domains.music.meter import COMMON_TIME, Meter
 from seqtutor.domains.music.notation import bars, signature, tonic_name
 from seqtutor.domains.music.playing import Playing, program_of, straight, swung
+from seqtutor.domains.music.render import SAID
 from seqtutor.domains.music.scale import C_MAJOR, MODES, Scale
 from seqtutor.errors import UserError
 from tests.domains.music.test_music_midi import canonical
@@ -151,6 +152,20 @@ def test_what_cannot_be_played(how, said):
     with pytest.raises(UserError) as caught:
         Music().played(how)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", Music().writers())
+def test_files_say_what_they_are_said_to(kind, tmp_path):
+    """A file changes with each way of playing that its format says, and with no other."""
+    tokens, plain = np.array([14, 0, 16, 0, 18, 1, 0, 0]), {"tempo": 80, "program": 0, "swing": 50, "velocity": 100}
+    other = {"tempo": 120, "program": 40, "swing": 66, "velocity": 60}
+    usual = written(Music().played(plain), kind, tokens, tmp_path).read_bytes()
+    said = {
+        name
+        for name, value in other.items()
+        if written(Music().played({**plain, name: value}), kind, tokens, tmp_path).read_bytes() != usual
+    }
+    assert said == set(SAID.get(kind, ()))
 
 
 def test_swing_needs_quarters():
