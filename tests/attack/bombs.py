@@ -61,6 +61,15 @@ def _sdf(atoms: int) -> bytes:
     return "\n".join([*lines, "M  V30 END CTAB", "M  END", "$$$$", ""]).encode()
 
 
+def _packed_score(score: bytes) -> bytes:
+    """An .mxl file."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/container.xml", "<container><rootfile full-path='a.xml'/></container>")
+        archive.writestr("a.xml", score)
+    return file.getvalue()
+
+
 def _nested(name: str) -> bytes:
     """A config in which a list of aliases of lists has 9^12 values."""
     lists = "".join(f"    - &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
@@ -86,6 +95,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "chord.abc": lambda: (ABC + "[" * 20_000 + "C" + "]" * 20_000 + "\n").encode(),
     "long.abc": lambda: (ABC + "CDEF GABc|" * 100_000 + "\n").encode(),
     "value.abc": lambda: (ABC + "C999999999999 D1/999999999999 E" + "9" * 3000 + "/3 F\n").encode(),
+    "elements.xml": lambda: b"<score-partwise>" + b"<a b=''/>" * 4_000_000,
+    "packed.mxl": lambda: _packed_score(b" " * (300 << 20)),
     "chain.smi": lambda: ("C" * 100_000 + "\nCCO\n").encode(),
     "dots.smi": lambda: (".".join("C" * 2400) + "\nCCO\n").encode(),
     "branches.smi": lambda: ("C(" * 1600 + "C" + ")" * 1600 + "\nCCO\n").encode(),
@@ -105,9 +116,9 @@ FILES: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 ENDLESS = (
     "x.smi", "x.mid", "x.npz", "x.yaml", "x.sdf", "x.csv", "x.parquet", "x.prior", "x.mag", "x.smi.gz", "x.abc",
-    "x.ckpt.index", "x.toml",
+    "x.xml", "x.ckpt.index", "x.toml",
 )  # fmt: skip
-MUSICAL = (".mid", ".npz", ".abc")
+MUSICAL = (".mid", ".npz", ".abc", ".xml", ".mxl")
 
 
 def commands(path: Path, out: Path) -> Iterator[list[str]]:

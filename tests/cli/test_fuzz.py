@@ -15,13 +15,14 @@ from tests.support import mutate, outcome
 
 # Cases of each kind; in blocks, so that a failure ends no more than its block. Those of `resume` train.
 CASES = {
-    "midi": 1200, "melodies": 1600, "molecules": 1500, "config": 2000, "npz": 1600, "run": 670, "resume": 30,
+    "midi": 1200, "melodies": 1600, "molecules": 1500, "config": 1800, "npz": 1600, "run": 670, "resume": 30,
     "abc": 300, "sdf": 300, "parquet": 200, "reinvent": 200, "magenta": 100, "reward": 200, "toml": 100,
+    "musicxml": 200,
 }  # fmt: skip
 # Of these, without `slow`:
 FIRST = {
     "midi": 30, "melodies": 60, "molecules": 40, "config": 80, "npz": 60, "abc": 40, "sdf": 40, "parquet": 20,
-    "reinvent": 20, "reward": 40, "toml": 40,
+    "reinvent": 20, "reward": 40, "toml": 40, "musicxml": 40,
 }  # fmt: skip
 BLOCK = 500
 SECONDS = 60  # a case may take, on a busy machine

@@ -19,6 +19,7 @@ from tests.support.mutated_files import melodies_case, midi_case, molecules_case
 from tests.support.mutated_formats import (
     abc_case,
     magenta_case,
+    musicxml_case,
     parquet_case,
     reinvent_case,
     reward_case,
@@ -128,6 +129,7 @@ KINDS: dict[str, Callable[[random.Random, Path, Path], list[str]]] = {
     "midi": midi_case, "melodies": melodies_case, "molecules": molecules_case, "config": config_case, "npz": npz_case,
     "run": run_case, "resume": resume_case, "abc": abc_case, "sdf": sdf_case, "parquet": parquet_case,
     "reinvent": reinvent_case, "magenta": magenta_case, "reward": reward_case, "toml": toml_case,
+    "musicxml": musicxml_case,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Cases for `mutate`: mangled files of ABC, SDF, Parquet, REINVENT and Magenta, and odd values of rewards."""
+"""Cases for `mutate`: mangled files of ABC, MusicXML, SDF, Parquet, REINVENT and Magenta, and odd values of rewards."""
 
 from __future__ import annotations
 
@@ -43,6 +43,38 @@ def abc_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
     """A collection of two tunes."""
     path = folder / "tunes.abc"
     path.write_bytes(mangled(TUNE, rng))
+    return judged(rng, folder, path, "music")
+
+
+NOTE = "<note><pitch><step>G</step><octave>4</octave></pitch><duration>{}</duration><voice>1</voice>{}</note>"
+SCORE = f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0//EN" "http://www.musicxml.org/dtds/partwise.dtd">
+<score-OUTERwise version="4.0"><part-list><score-part id="P1"><part-name>x</part-name></score-part></part-list>
+<OUTER id="P1"><INNER id="1"><attributes><divisions>4</divisions><key><fifths>-1</fifths></key>
+<transpose><chromatic>-2</chromatic></transpose></attributes>
+{NOTE.format(4, "<tie type='start'/>")}{NOTE.format(12, "<tie type='stop'/>")}<backup><duration>8</duration></backup>
+<forward><duration>4</duration></forward><note><chord/><rest/><duration>4</duration></note></INNER>
+<INNER id="2">{NOTE.format(16, "")}<note><grace/><unpitched/></note>
+<barline><repeat direction="backward"/></barline></INNER></OUTER></score-OUTERwise>
+"""
+TIMES = SCORE.replace("score-OUTERwise", "score-timewise").replace("OUTER", "measure").replace("INNER", "part")
+PARTS = SCORE.replace("OUTER", "part").replace("INNER", "measure")
+CONTAINER = b"<container><rootfiles><rootfile full-path='a.xml'/></rootfiles></container>"
+
+
+def musicxml_case(rng: random.Random, folder: Path, runs: Path) -> list[str]:
+    """A score by parts or by measures, packed or not: the score is mangled, or what it is packed in."""
+    data = rng.choice((PARTS, PARTS, TIMES)).encode()
+    path = folder / f"score.{rng.choice(('xml', 'musicxml', 'mxl'))}"
+    way = rng.choice(("score", "container", "archive")) if path.suffix == ".mxl" else "score"
+    data = mangled(data, rng) if way == "score" else data
+    if path.suffix == ".mxl":
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("META-INF/container.xml", mangled(CONTAINER, rng) if way == "container" else CONTAINER)
+            archive.writestr("a.xml", data)
+        data = mangled(packed.getvalue(), rng) if way == "archive" else packed.getvalue()
+    path.write_bytes(data)
     return judged(rng, folder, path, "music")
 
 

@@ -1,4 +1,4 @@
-"""Scores in MusicXML, plain or packed (.mxl): a file -> the notes of a melody.
+"""Scores in MusicXML, plain or packed (.mxl), by parts or by measures: a file -> the notes of a melody.
 
 A score is read once through, as it sounds: a transposing instrument's notes are moved. It leaves out repeats, grace and
 cue notes, all but the highest note of a chord, and all but the first voice of the first part that has notes; each is
@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -21,7 +22,10 @@ from seqtutor.domains.music.melody import MAX_OFF_GRID, MAX_STEPS, Note, Piece, 
 from seqtutor.system.input_files import open_input
 
 MAX_BYTES = 32 << 20  # of a score, unpacked: a symphony has half of it; about ten times as much memory is needed
+MAX_ELEMENTS = 2_000_000  # a score of MAX_BYTES has about as many; some hundred bytes of memory each
+MAX_PARTS = 1000  # an orchestra has some thirty
 MAX_DEPTH = 100  # of elements inside one another: MusicXML has about ten
+ROOTS = ("score-partwise", "score-timewise")
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 
@@ -34,10 +38,10 @@ def read_musicxml(path: Path) -> Piece:
         data = _unpacked(data)
     if len(data) > MAX_BYTES:
         raise Unusable(f"a score of more than {MAX_BYTES >> 20} MiB")
-    score = _tree(data)
-    if score.tag != "score-partwise":
-        raise Unusable("a timewise score" if score.tag == "score-timewise" else "not a MusicXML score")
-    parts = [_Part(part) for part in score.iter("part")]
+    score = _tree(data, ROOTS)
+    if len(found := _measures(score)) > MAX_PARTS:
+        raise Unusable(f"more than {MAX_PARTS} parts")
+    parts = [_Part(measures) for measures in found]
     number, part = next(((i, part) for i, part in enumerate(parts) if part.voices), (0, None))
     if part is None:
         raise Unusable("no notes")
@@ -53,6 +57,17 @@ def read_musicxml(path: Path) -> Piece:
     return Piece(line, max(int(line[-1].end), round(part.end)), part.sharps, dropped)
 
 
+def _measures(score: Element) -> list[list[Element]]:
+    """The measures of each part. In a timewise score, where each measure holds parts, those are a part's measures."""
+    if score.tag == ROOTS[0]:
+        return [part.findall("measure") for part in score.findall("part")]
+    measures = [measure.findall("part") for measure in score.findall("measure")]
+    names = [[part.get("id") for part in parts] for parts in measures]
+    if any(each != names[0] for each in names):  # a part without one of the measures would run ahead of the others
+        raise Unusable("a timewise score whose measures have different parts")
+    return [list(parts) for parts in zip(*measures, strict=True)]
+
+
 class _Part:
     """The notes of a part.
 
@@ -63,14 +78,14 @@ class _Part:
       dropped: how many things of each kind the part leaves out.
     """
 
-    def __init__(self, part: Element):
+    def __init__(self, measures: Iterable[Element]):
         self.voices: dict[tuple[str, str], list[Note]] = {}
         self.end, self.dropped = Fraction(0), Counter[str]()
         self.sharps: int | None = None
         self._divisions, self._shift = Fraction(1), 0
         self._at = self._onset = Fraction(0)
         self._tied: dict[tuple[str, str, int], int] = {}  # the place in its voice of a note that a tie goes on with
-        for measure in part.iter("measure"):
+        for measure in measures:
             self._at = self.end
             for element in measure:
                 self._read(element)
@@ -151,15 +166,22 @@ def _number(element: Element, path: str, default: int | None = None) -> Fraction
     return Fraction(text)
 
 
-def _tree(data: bytes) -> Element:
-    """The elements of a document. One that defines entities, which may grow without end, is refused."""
-    parser, builder, depth = expat.ParserCreate(), TreeBuilder(), 0
+def _tree(data: bytes, roots: tuple[str, ...] = ()) -> Element:
+    """The elements of a document, whose outermost one is of `roots` if there are any.
+
+    One that defines entities, which may grow without end, is refused.
+    """
+    parser, builder, depth, count = expat.ParserCreate(), TreeBuilder(), 0, 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
+        nonlocal depth, count
+        if depth == 0 and roots and tag not in roots:
+            raise Unusable("not a MusicXML score")
+        depth, count = depth + 1, count + 1
         if depth > MAX_DEPTH:
             raise Unusable("broken MusicXML: elements too deep")
+        if count > MAX_ELEMENTS:
+            raise Unusable(f"a score of more than {MAX_ELEMENTS} elements")
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:

@@ -17,7 +17,7 @@ from seqtutor.system.files import read_arrays
 from seqtutor.system.tensorflow_setup import cores
 from seqtutor.system.workers import Task, Workers
 
-SCORES = (".musicxml", ".mxl")
+SCORES = (".musicxml", ".mxl", ".xml")
 PARSED = (".mid", ".midi", ".abc", *SCORES)
 FEW = 16  # files that are parsed here: starting worker processes would take longer
 SECONDS = 600.0  # of processor time for a file: a collection as large as may be (abc_file.MAX_BYTES) takes some minutes

@@ -67,6 +67,13 @@ CASES = {
     "remark.abc": ((HEAD + "C" + '"' * 500_001 + "%\n").encode(), "broken ABC: a quotation without an end"),
     "tunes.abc": (b"X:1\n" * 600_000, "more than 500000 tunes: split the file"),
     "bytes.abc": (b" " * (65 << 20), "a file of more than 64 MiB: split it"),
+    "bytes.xml": (b"<score-partwise>" + b" " * (33 << 20), "a score of more than 32 MiB"),
+    "elements.xml": (b"<score-partwise>" + b"<a/>" * 3_000_000, "a score of more than 2000000 elements"),
+    "other.xml": (b"<plist>" + b"<a>" * (8 << 20), "not a MusicXML score"),
+    "parts.xml": (
+        b"<score-timewise><measure>" + b"<part/>" * 900_000 + b"</measure></score-timewise>",
+        "more than 1000 parts",
+    ),
 }
 
 

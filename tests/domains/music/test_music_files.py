@@ -15,7 +15,7 @@ MUSIC = Music()
 def test_paths_that_cannot_be_read(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         MUSIC.read(tmp_path / "nowhere.mid")
-    with pytest.raises(UserError, match=r"no \.mid, \.midi, \.abc, \.musicxml or \.mxl file"):
+    with pytest.raises(UserError, match=r"no \.mid, \.midi, \.abc, \.musicxml, \.mxl or \.xml file"):
         MUSIC.read(tmp_path)
     (tmp_path / "a.xyz").write_text("")
     with pytest.raises(UserError, match="cannot read melodies"):

@@ -1,10 +1,12 @@
 """Scores in MusicXML as notation programs write them, by hand; `test_written` reads back our own."""
 
+import re
 import zipfile
 
 import pytest
 
 import seqtutor as st
+from seqtutor.cli.main import run as command
 from seqtutor.domains.music import Music, musicxml_file
 from seqtutor.domains.music.melody import Unusable, to_notes
 from seqtutor.reading.records import Rejected
@@ -89,6 +91,50 @@ def test_a_transposing_instrument_sounds_where_it_sounds(tmp_path):
     assert record.text.replace(" hold", "").split() == ["C5", "E5", "G5", "C5"]
 
 
+def timewise(text):
+    """A score of `score` the other way round."""
+    parts = [re.findall("<measure>(.*?)</measure>", part) for part in re.findall("<part>(.*?)</part>", text)]
+    measures = [
+        "".join(f"<part id='P{i}'>{bar}</part>" for i, bar in enumerate(bars)) for bars in zip(*parts, strict=True)
+    ]
+    inside = "".join(f"<measure>{parts}</measure>" for parts in measures)
+    return (
+        f"<?xml version='1.0'?><!DOCTYPE score-timewise SYSTEM 'timewise.dtd'><score-timewise>{inside}</score-timewise>"
+    )
+
+
+def test_a_timewise_score_is_read_as_its_partwise_one(tmp_path):
+    """Ties over bars, a change of divisions and a second part with a chord, in a plain .xml file too."""
+    change = "<attributes><divisions>12</divisions></attributes>"
+    first = [note("G4", 6) + note("E4", 2, after='<tie type="start"/>'), note("E4", 4) + note("C4", 4), change]
+    second = [note("C3", 8) + note("E3", 8, more="<chord/>"), note("z", 8), change + note("D3", 48)]
+    found = read(tmp_path, score(first, second))
+    assert found == ([[67, 0, 3], [64, 3, 3], [60, 6, 2]], 8, {"notes of other parts": 3})
+    assert read(tmp_path, timewise(score(first, second)), "a.xml") == found
+    reduced = read(tmp_path, timewise(score(second, first)))
+    assert reduced == read(tmp_path, score(second, first), "b.xml") and reduced[2]["lower notes of chords"] == 1
+
+
+def test_a_measure_without_one_of_the_parts_is_refused(tmp_path):
+    text = timewise(score([note("C4", 8)] * 2, [note("D4", 8)] * 2))
+    assert text.count("<part id='P1'>") == 2
+    said = "a timewise score whose measures have different parts"
+    assert read(tmp_path, text.replace(f"<part id='P1'>{note('D4', 8)}</part>", "")) == said
+    assert read(tmp_path, text.replace("P1", "P2", 1)) == said
+
+
+def test_other_xml_in_a_folder_is_listed(tmp_path, capsys):
+    """An .xml file may hold anything: what is no score is refused at its first element, however long it is."""
+    for name in ("a.xml", "b.XML", "c.xml"):
+        (tmp_path / name).write_text(score([note("C4", 8)]))
+    (tmp_path / "d.xml").write_text("<plist>" + "<a>" * 100)
+    found = list(MUSIC.read(tmp_path))
+    assert [each.name for each in found] == ["a.xml", "b.XML", "c.xml", "d.xml"]
+    assert found[-1] == Rejected("d.xml", "not a MusicXML score")
+    assert command(["score", str(tmp_path / "d.xml"), "--domain", "music", "--out", str(tmp_path / "out")]) == 2
+    assert "d.xml: not a MusicXML score" in capsys.readouterr().err
+
+
 def packed(path, text, *, inside="score.xml"):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         container = "<container><rootfiles><rootfile full-path='score.xml'/></rootfiles></container>"
@@ -107,13 +153,13 @@ def test_a_packed_score(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("<score-timewise/>", "a timewise score"),
+        ("<score-timewise/>", "no notes"),
         ("<html/>", "not a MusicXML score"),
         ("", "broken XML"),
         (score([note("C4", 8)])[:-5], "broken XML"),
         ("<?xml version='1.0' encoding='klingon'?><a/>", "broken XML"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "XML that defines entities"),
-        ("<a>" * 200, "broken MusicXML: elements too deep"),
+        ("<score-partwise>" * 200, "broken MusicXML: elements too deep"),
         (score([note("z", 8)]), "no notes"),
         (score([note("C4", "1e9")]), "broken MusicXML: duration"),
         (score([note("C4", "-1")]), "broken MusicXML: duration"),
