@@ -138,7 +138,9 @@ def evaluate(
     finally:
         files = [subject.what for subject in subjects if isinstance(subject.what, SequenceFile)]
         if files and folder:  # else rejected.csv is that of the run's own data
-            write_rejected(folder, *(file.rejected for file in files))
+            write_rejected(folder, *(each for file in files for each in (file.rejected, file.left_out.partial)))
+    for file in files:
+        file.left_out.tell()
     if folder:
         results.save(folder)
     return results

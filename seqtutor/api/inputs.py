@@ -18,6 +18,7 @@ from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import PYTHON, RewardLike, built_in, of_ratings, written
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
+from seqtutor.reading.left_out import LeftOut
 from seqtutor.reading.records import Rejected
 from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.shipped import folder_of, named_like
@@ -181,13 +182,15 @@ def tell_of_prior(config: Config, prior: Run, where: str) -> None:
 
 
 def check_primer(domain: Domain, spec: str, folder: Path) -> None:
-    """Says how many primers of a file are left out, and that they are listed in the folder.
+    """Says how many primers of a file are left out, and that they are listed in the folder; and what others leave out.
 
     Raises UserError for a primer that cannot be used, before anything is made.
     """
     from seqtutor.policy.primers import Primer
 
-    if bad := len(Primer(domain, spec).rejected):
+    primer = Primer(domain, spec)
+    primer.left_out.tell()
+    if bad := len(primer.rejected):
         LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
 
 
@@ -202,6 +205,9 @@ def last_bars(domain: Domain, path: Path) -> str:
         raise UserError(
             f"{path}: {'no tune in it' if item is None else item.reason}; give a file that begins with a tune"
         )
+    left_out = LeftOut()
+    left_out.add(item)
+    left_out.tell()
     return domain.decode(domain.encode(item.text)[-count:])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 from seqtutor.api import inputs
@@ -11,9 +10,12 @@ from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
 from seqtutor.errors import UserError
-from seqtutor.reading.records import Record
+from seqtutor.reading.left_out import LeftOut
+from seqtutor.reading.records import Record, Rejected
+from seqtutor.reading.rejections import Rejections
 from seqtutor.runs.run import Run
 from seqtutor.runs.shipped import folder_of
+from seqtutor.system.progress import LOG
 from seqtutor.system.templates import write_page
 
 
@@ -55,7 +57,18 @@ def play(
 
 def _of_file(domain: Domain, path: Path, num: int) -> tuple[list[str], list[str]]:
     """Names and texts of the first melodies of a file. Raises UserError if it has none that can be read."""
-    records = list(islice((item for item in domain.read(path) if isinstance(item, Record)), num))
+    records, left_out, rejected = list[Record](), LeftOut(), Rejections()
+    for item in domain.read(path):
+        if isinstance(item, Rejected):
+            rejected.append(item)
+        else:
+            left_out.add(item)
+            records.append(item)
+            if len(records) == num:
+                break
     if not records:
         raise UserError(f"{path}: no melody in it that can be read; `seqtutor score {path} --domain music` says why")
+    left_out.tell()
+    if rejected.first is not None:
+        LOG.warning(f"not read: {rejected.reasons()}; the first is {rejected.first.name}")
     return [record.name for record in records], [record.text for record in records]

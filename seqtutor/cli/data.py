@@ -136,11 +136,11 @@ def import_(path: Path, domain: str, name: str | None, out: Path | None, quiet: 
     sources.check_new(kind, name)
     corpus = read_data(kind(), str(path.resolve()), quiet)
     folder = tables.make_folder(out or cache_dir() / "imported" / domain / name)
-    write_rejected(folder, corpus.rejected, corpus.partial)
+    write_rejected(folder, corpus.rejected, corpus.left_out.partial)
     sources.remember(kind, name, path)
     if not quiet:
         options.say(_describe(corpus))
-        gone = corpus.rejected or corpus.partial
+        gone = corpus.rejected or corpus.left_out.partial
         listed = f"; what was rejected or left out is listed in {folder / 'rejected.csv'}" if gone else ""
         options.say(f"imported as {name}: use `--data {name}`{listed}")
 
@@ -171,14 +171,10 @@ def _describe(corpus: Corpus) -> str:
     counts = token_counts(corpus)
     frequent = [i for i in np.argsort(-counts, kind="stable")[:FREQUENT] if counts[i]]
     why = f": {corpus.rejected.reasons()}" if corpus.rejected else ""
-    left_out = [
-        f"{count:,} {cause} in {sequences:,} sequence{'s' * (sequences != 1)}"
-        for cause, (count, sequences) in sorted(corpus.dropped.items(), key=lambda item: -item[1][0])
-    ]
     rows = [
         ("usable", f"{len(corpus):,} sequences, {len(corpus.tokens):,} tokens; a vocabulary of {len(symbols)}"),
         ("rejected", f"{len(corpus.rejected):,}{why}"),
-        ("left out", "; ".join(left_out) or "nothing"),
+        ("left out", "; ".join(corpus.left_out.summary().values()) or "nothing"),
         ("length", f"{lengths.min()} to {lengths.max()} tokens, mean {lengths.mean():.1f}"),
         ("frequent", ", ".join(f"{symbols[i]} {counts[i] / counts.sum():.1%}" for i in frequent)),
     ]

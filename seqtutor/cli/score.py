@@ -32,10 +32,10 @@ def score(
 ) -> None:  # fmt: skip
     """Reward and log-probability of given sequences.
 
-    Reads .mid files or a folder of them, .npz (tokens [N, T]), .smi, .sdf, and tables in .csv, .tsv or .parquet, also
-    gzipped: of a table the column smiles, or text as in samples.csv, or one that FILE names, as in mols.csv:structure.
-    Writes scores.csv, a row a sequence, and rejected.csv with what could not be read. Nothing here is random, so the
-    seed changes nothing.
+    Reads MIDI, ABC and MusicXML files or a folder of them, .npz (tokens [N, T]), .smi, .sdf, and tables in .csv, .tsv
+    or .parquet, also gzipped: of a table the column smiles, or text as in samples.csv, or one that FILE names, as in
+    mols.csv:structure. Writes scores.csv, a row a sequence, and rejected.csv with what could not be read, or only but
+    for a part. Nothing here is random, so the seed changes nothing.
     """
     from seqtutor.api.evaluation import write_scores
     from seqtutor.config import assignments

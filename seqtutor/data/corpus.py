@@ -26,6 +26,7 @@ from seqtutor.data.parsing import Parsed, parse, renumber
 from seqtutor.domains.base import Domain
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
+from seqtutor.reading.left_out import LeftOut
 from seqtutor.reading.rejections import Packed, Rejections
 from seqtutor.stats.distinct import hashes
 from seqtutor.system.cache import cache_dir, cache_file
@@ -46,8 +47,7 @@ class Corpus:
       offsets: int64 [N + 1]; sequence i is tokens[offsets[i]:offsets[i + 1]].
       rejected: what could not be used, and why.
       cached_at: the cache's file.
-      dropped: by cause, how many things the sequences leave out of their originals, and how many sequences do.
-      partial: those sequences by name, each with what it leaves out.
+      left_out: what the sequences leave out of their originals.
     """
 
     domain: Domain
@@ -58,8 +58,7 @@ class Corpus:
     rejected: Rejections
     cached_at: Path
     _names: Packed  # a million strings would weigh more than their tokens
-    dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
-    partial: Rejections = field(default_factory=Rejections)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -115,7 +114,7 @@ def load(domain: Domain, name_or_path: str, progress: Callable[[int], None] | No
     parsed = renumber(parsed, vocabulary)
     _refuse_mostly_rejected(source.path, parsed)
     offsets = np.concatenate([[0], np.cumsum(parsed.lengths, dtype=np.int64)])
-    last = parsed.rejected, file, parsed.names, parsed.dropped, parsed.partial
+    last = parsed.rejected, file, parsed.names, parsed.left_out
     return Corpus(domain, name_or_path, sha256, parsed.tokens, offsets, *last)
 
 
@@ -166,8 +165,8 @@ def _refuse_mostly_rejected(path: Path, parsed: Parsed) -> None:
 
 
 def _write_cache(file: Path, parsed: Parsed) -> None:
-    (counts, rejected), (causes, partial) = parsed.rejected.state(), parsed.partial.state()
-    words = json.dumps([parsed.symbols, counts, parsed.dropped, causes]).encode()
+    (counts, rejected), (causes, partial) = parsed.rejected.state(), parsed.left_out.partial.state()
+    words = json.dumps([parsed.symbols, counts, parsed.left_out.counts, causes]).encode()
     with cache_file(file, "wb") as stream:
         np.savez(
             stream,
@@ -187,9 +186,9 @@ def _read_cache(file: Path) -> Parsed | None:
         symbols, counts, dropped, causes = json.loads(arrays["words"].tobytes())
         dropped = {cause: (total, sequences) for cause, (total, sequences) in dropped.items()}
         rejected = Rejections.restored(counts, arrays["rejected"].tobytes())
-        partial = Rejections.restored(causes, arrays["partial"].tobytes())
+        left_out = LeftOut(dropped, Rejections.restored(causes, arrays["partial"].tobytes()))
         lengths, names = arrays["lengths"].astype(np.int64), Packed(arrays["names"].tobytes())
-        parsed = Parsed(symbols, arrays["tokens"], lengths, names, rejected, dropped, partial)
+        parsed = Parsed(symbols, arrays["tokens"], lengths, names, rejected, left_out)
     except (UserError, ValueError, KeyError, TypeError, AttributeError):
         return None
     whole = parsed.lengths.sum() == len(parsed.tokens) and parsed.tokens.max(initial=0) < max(1, len(symbols))

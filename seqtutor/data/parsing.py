@@ -12,6 +12,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain
 from seqtutor.domains.vocabulary import Vocabulary
+from seqtutor.reading.left_out import LeftOut
 from seqtutor.reading.records import Rejected
 from seqtutor.reading.rejections import Packed, Rejections
 
@@ -26,8 +27,7 @@ class Parsed(NamedTuple):
     lengths: np.ndarray
     names: Packed
     rejected: Rejections
-    dropped: dict[str, tuple[int, int]]
-    partial: Rejections
+    left_out: LeftOut
 
 
 class _Numbers(dict[str, int]):
@@ -43,7 +43,7 @@ def parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) ->
     end, numbers = domain.end_symbol, _Numbers()
     tail = [] if end is None else [numbers[end]]
     block, blocks, lengths = array("L"), deque[np.ndarray](), array("I")
-    names, rejected, dropped, partial = Packed(), Rejections(), dict[str, tuple[int, int]](), Rejections()
+    names, rejected, left_out = Packed(), Rejections(), LeftOut()
     for record in domain.prepare(path):
         if progress is not None:
             progress(1)
@@ -55,12 +55,7 @@ def parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) ->
         except ValueError as error:
             rejected.append(Rejected(record.name, str(error)))
             continue
-        for cause, count in record.dropped:
-            total, sequences = dropped.get(cause, (0, 0))
-            dropped[cause] = total + count, sequences + 1
-        if record.dropped:
-            causes = "; ".join(f"{count} {cause}" for cause, count in record.dropped)
-            partial.append(Rejected(record.name, f"read, but for: {causes}"))
+        left_out.add(record)
         block.extend([numbers[symbol] for symbol in symbols] + tail)
         lengths.append(len(symbols) + len(tail))
         names.append(record.name)
@@ -71,7 +66,7 @@ def parse(domain: Domain, path: Path, progress: Callable[[int], None] | None) ->
     ordered = ([] if end is None else [end]) + sorted(set(numbers) - {end})
     table = np.empty(len(numbers), _smallest(len(ordered)))
     table[[numbers[symbol] for symbol in ordered]] = np.arange(len(ordered))
-    return Parsed(ordered, _joined(blocks, table), np.array(lengths, np.int64), names, rejected, dropped, partial)
+    return Parsed(ordered, _joined(blocks, table), np.array(lengths, np.int64), names, rejected, left_out)
 
 
 def _joined(blocks: deque[np.ndarray], table: np.ndarray) -> np.ndarray:
@@ -120,10 +115,11 @@ def _without_unknown(parsed: Parsed, unknown: np.ndarray) -> Parsed:
         else:
             rejected.append(Rejected(name, f"unknown token '{next(symbols)}'"))
             lost.add(name)
-    tokens, partial = parsed.tokens[np.repeat(good, parsed.lengths)], (x for x in parsed.partial if x.name not in lost)
+    partial = Rejections(item for item in parsed.left_out.partial if item.name not in lost)
     return parsed._replace(
-        tokens=tokens, lengths=parsed.lengths[good], names=names, rejected=rejected, partial=Rejections(partial)
-    )
+        tokens=parsed.tokens[np.repeat(good, parsed.lengths)], lengths=parsed.lengths[good], names=names,
+        rejected=rejected, left_out=LeftOut(parsed.left_out.counts, partial),
+    )  # fmt: skip
 
 
 def _smallest(size: int) -> np.dtype:

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
+from seqtutor.reading.left_out import LeftOut
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.reading.rejections import Rejections
 from seqtutor.system.files import read_arrays
@@ -33,16 +34,17 @@ class SequenceFile:
     Attributes:
       domain: with a vocabulary; made from the file's own symbols where the domain given has none.
       rejected: what could not be read or has a token outside the vocabulary; complete after `batches`.
+      left_out: what the others leave out of their originals; likewise.
     """
 
     def __init__(self, domain: Domain, path: Path, own_vocabulary: bool):
         """Args: own_vocabulary: numbers the file's own symbols, rather than take the domain's vocabulary."""
-        self.path, self.rejected = path, Rejections()
+        self.path, self.rejected, self.left_out = path, Rejections(), LeftOut()
         self.domain = domain.with_vocabulary(_symbols(domain, path)) if own_vocabulary else domain
 
     def batches(self) -> Iterator[SequenceBatch]:
         """Every readable sequence. Raises UserError if there is none, or after the last if more than half are bad."""
-        self.rejected = Rejections()
+        self.rejected, self.left_out = Rejections(), LeftOut()
         names: list[str] = []
         kept: list[tuple[np.ndarray, int]] = []  # tokens, and which of the file's sequences it is
         longest, total = 0, 0
@@ -76,6 +78,7 @@ class SequenceFile:
         if not len(row):
             self.rejected.append(Rejected(item.name, "no tokens"))
             return None
+        self.left_out.add(item)
         return row
 
     def _judge(self, total: int) -> None:

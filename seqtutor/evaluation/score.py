@@ -30,8 +30,9 @@ def score(
     """Scores every sequence and returns their number.
 
     Writes scores.csv, a row a sequence: name, each component of the reward summed over the sequence, total, and with a
-    run log_prob (log pi of the sequence given its primer, nats) and nll_per_token; rejected.csv if there are any; and
-    with per_step scores.npz: float32 [N, T] by name, 0 after a sequence's end, and lengths [N].
+    run log_prob (log pi of the sequence given its primer, nats) and nll_per_token; rejected.csv if any were rejected or
+    read but for a part, of which it warns; and with per_step scores.npz: float32 [N, T] by name, 0 after a sequence's
+    end, and lengths [N].
 
     Raises:
       UserError: there is no sequence, or more than half are bad.
@@ -55,7 +56,8 @@ def score(
                 other += 0 if run is None else of_another_length(run, batch.lengths)
                 progress.advance(by=len(batch.names))
     finally:
-        write_rejected(folder, given.rejected)
+        write_rejected(folder, given.rejected, given.left_out.partial)
+    given.left_out.tell()
     if run is not None and other:
         LOG.warning(
             f"{other:,} of {count:,} sequences are not of the length {run.domain.length} of {run.path}: log_prob is "

@@ -10,6 +10,7 @@ import numpy as np
 from seqtutor.domains.base import Domain
 from seqtutor.errors import UserError
 from seqtutor.policy.sampler import Rollout, Sampler
+from seqtutor.reading.left_out import LeftOut
 from seqtutor.reading.records import Record, Rejected
 from seqtutor.reading.rejections import Rejections
 
@@ -24,11 +25,12 @@ class Primer:
 
     Attributes:
       rejected: what of a file cannot begin a sequence, and why.
+      left_out: what the others leave out of their originals.
     """
 
     def __init__(self, domain: Domain, spec: str):
         """Raises UserError if the spec is none of these, or if tokens or most of a file cannot begin a sequence."""
-        self.rejected = Rejections()
+        self.rejected, self.left_out = Rejections(), LeftOut()
         self._choices = np.zeros((1, 0), np.int32)
         if spec == "random":
             self._choices = domain.random_primers().reshape(-1, 1)
@@ -72,6 +74,7 @@ class Primer:
             try:
                 if isinstance(item, Record):
                     rows.append(domain.trim_primer(_ids(domain, item.text)))
+                    self.left_out.add(item)
                 else:
                     self.rejected.append(item)
             except ValueError as error:

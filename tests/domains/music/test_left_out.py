@@ -1,9 +1,11 @@
-"""The things that the tunes of a data set leave out are counted by cause, kept in the cache, and printed."""
+"""The things that tunes leave out are counted by cause, kept in the cache, and printed wherever tunes are read."""
 
 import csv
 
 import pytest
 
+import seqtutor as st
+from seqtutor.api import inputs
 from seqtutor.cli.main import run
 from seqtutor.data import corpus
 from seqtutor.domains.music import Music
@@ -45,9 +47,9 @@ def tunes(tmp_path, monkeypatch):
 
 def test_corpus_counts_items_and_sequences(tunes):
     parsed, cached = (corpus.load(Music(), str(tunes)) for _ in range(2))
-    assert parsed.dropped == cached.dropped == LEFT_OUT
+    assert parsed.left_out.counts == cached.left_out.counts == LEFT_OUT
     assert [item.reason for item in cached.rejected] == ["broken ABC: a chord without an end"]
-    assert list(parsed.partial) == list(cached.partial) == PARTIAL
+    assert list(parsed.left_out.partial) == list(cached.left_out.partial) == PARTIAL
 
 
 def test_import_prints_them(tunes, capsys):
@@ -61,3 +63,51 @@ def test_import_prints_them(tunes, capsys):
     tunes.write_text("X:1\nL:1/16\nK:C\nC2 D2\n")
     assert run(["data", "import", str(tunes), "--domain", "music", "--name", "mine"]) == 0
     assert "left out  nothing" in capsys.readouterr().out
+
+
+TOLD = [
+    "read, but for 2 grace notes in 1 sequence: tunes.abc:1",
+    "read, but for 2 repeats not played in 2 sequences: tunes.abc:1, tunes.abc:6",
+    "read, but for 1 lower notes of chords in 1 sequence: tunes.abc:1",
+]
+
+
+def test_score_tells_and_lists_them(tunes, capsys):
+    out = ["--out", str(tunes.parent)]
+    assert run(["score", str(tunes), "--domain", "music", *out]) == 0
+    caught = capsys.readouterr()
+    assert [line.removeprefix("warning: ") for line in caught.err.splitlines()] == TOLD
+    assert "3 sequences (1 more rejected, see rejected.csv)" in caught.out
+    _, *rows = csv.reader((tunes.parent / "rejected.csv").read_text().splitlines())
+    assert rows == [["tunes.abc:11", "broken ABC: a chord without an end"], *map(list, PARTIAL)]
+    assert run(["score", str(tunes), "--domain", "music", "--quiet", *out]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_evaluate_and_what_begins_a_melody_tell_them_too(tunes, caplog):
+    st.evaluate([tunes], domain="music", out=tunes.parent, quiet=True)
+    assert caplog.messages == TOLD and len((tunes.parent / "rejected.csv").read_text().splitlines()) == 4
+    caplog.clear()
+    assert inputs.last_bars(Music(), tunes)
+    assert caplog.messages == [f"read, but for {each}: tunes.abc:1" for each in (
+        "2 grace notes in 1 sequence", "1 lower notes of chords in 1 sequence", "1 repeats not played in 1 sequence"
+    )]  # fmt: skip
+    caplog.clear()
+    inputs.check_primer(Music(), str(tunes), tunes.parent)
+    assert caplog.messages[:-1] == TOLD and "left out 1 of the primers" in caplog.messages[-1]
+
+
+def test_play_tells_them_of_the_tunes_it_shows(tunes, capsys):
+    out = ["--out", str(tunes.parent / "play.html")]
+    assert run(["play", str(tunes), *out]) == 0
+    said = [line.removeprefix("warning: ") for line in capsys.readouterr().err.splitlines()]
+    assert said == [*TOLD, "not read: 1 broken ABC: a chord without an end; the first is tunes.abc:11"]
+    assert run(["play", str(tunes), "--num", "1", *out]) == 0
+    assert "in 2 sequences" not in capsys.readouterr().err
+
+
+def test_few_names_of_many(tmp_path, caplog):
+    for i in range(5):
+        (tmp_path / f"{i}.abc").write_text("X:1\nL:1/16\nK:C\n{g}C2 D2\n")
+    st.score(tmp_path, domain="music", quiet=True)
+    assert caplog.messages == ["read, but for 5 grace notes in 5 sequences: 0.abc:1, 1.abc:1, 2.abc:1, 2 more"]
