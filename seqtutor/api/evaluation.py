@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,10 +124,11 @@ def evaluate(
     further = _metric_sets(of, metrics)
     subjects = subjects_of(several, runs, of)
     defaults = first.config.evaluate if first else EvaluateConfig()
+    warn = cache(LOG.warning)  # a reward is made for each subject, but what it warns of is told once
     study = Study(
         num or defaults.num,
         seed if seed is not None else first.config.seed if first else 0,
-        lambda of: make_reward(of, reward or ""),
+        lambda of: make_reward(of, reward or "", warn=warn),
         _reference(of, reference or defaults.reference, first, quiet),
         particles=particles,
         c=c,

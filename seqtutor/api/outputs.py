@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,10 @@ def report(
     tuned = next((run for run in loaded.values() if run.policy.tuned is not None), None)
     chosen = reward if reward is not None else tuned.reward_spec if tuned else ""
     reference, missing = _reference(first, quiet)
+    warn = cache(LOG.warning)  # see `evaluate`
     study = Study(
         num or first.config.evaluate.num, first.config.seed if seed is None else seed,
-        lambda of: make_reward(of, chosen), reference,
+        lambda of: make_reward(of, chosen, warn=warn), reference,
     )  # fmt: skip
     found = collect(subjects_of(several, loaded, domain), study, written(chosen), missing, quiet)
     last = loaded[several[-1]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqtutor.api import inputs
+from seqtutor.api import inputs, restrictions
 from seqtutor.api.samples import sample
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
@@ -37,21 +37,20 @@ def play(
     """
     inputs.at_least(1, num=num)
     played = inputs.given({"tempo": tempo})
+    title = f"seqtutor: {what.path if isinstance(what, Run) else what}"
     if isinstance(what, Run) or folder_of(what) is not None or (Path(what) / "config.yaml").exists():
-        run = inputs.as_run(what)
-        chosen = run.reward_spec if reward is None else reward
-        drawn = sample(
-            run, num, reward=chosen, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale,
-            seed=seed, playing=played, quiet=quiet,
-        )  # fmt: skip
-        domain, texts = drawn.domain, list(drawn)
-        names = [f"melody {number}" for number, _ in enumerate(texts, 1)]
+        run = restrictions.of_notes(restrictions.of_length(inputs.as_run(what), length, bars), range, scale)
+        domain = run.domain.played(played) if played else run.domain
+        with make_reward(domain, run.reward_spec if reward is None else reward) as scores:
+            drawn = sample(run, num, reward=scores, particles=particles, c=c, seed=seed, quiet=quiet)
+            names = [f"melody {number}" for number, _ in enumerate(drawn, 1)]
+            page = domain.player(title, names, list(drawn), scores)
     else:
         inputs.check_paths([what])
-        domain, chosen = make_domain({"name": "music"}).played(played), reward or ""
+        domain = make_domain({"name": "music"}).played(played)
         names, texts = _of_file(domain, Path(what), num)
-    with make_reward(domain, chosen) as scores:
-        page = domain.player(f"seqtutor: {what.path if isinstance(what, Run) else what}", names, texts, scores)
+        with make_reward(domain, reward or "") as scores:
+            page = domain.player(title, names, texts, scores)
     return write_page(Path(out), page)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from seqtutor.api import html, inputs, restrictions
 from seqtutor.domains.base import TEXTS, Domain
 from seqtutor.domains.reward_spec import RewardLike, make_reward
+from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError
 from seqtutor.runs.run import Run
 from seqtutor.system import temporary
@@ -132,8 +134,8 @@ class Samples(Sequence[str]):
 def sample(
     run: Run | str | Path, num: int, *, out: str | Path | None = None, format: str | None = None, particles: int = 1,
     c: float | None = None, temperature: float | None = None, primer: str | None = None,
-    length: int | None = None, bars: int | None = None, reward: RewardLike | None = None, seed: int | None = None,
-    settings: Mapping[str, Any] | None = None, playing: Mapping[str, Any] | None = None,
+    length: int | None = None, bars: int | None = None, reward: RewardLike | Reward | None = None,
+    seed: int | None = None, settings: Mapping[str, Any] | None = None, playing: Mapping[str, Any] | None = None,
     like: str | Path | None = None, range: str | None = None, scale: str | None = None, quiet: bool = False,
 ) -> Samples:  # fmt: skip
     """Draws sequences from a run's policy. The same seed draws the same sequences; fewer are the first of many.
@@ -151,7 +153,7 @@ def sample(
       length: tokens of a sequence, at the most; by default those of the run. Beyond its training the policy
         goes on as it can.
       bars: the same in bars, for melodies.
-      reward: as of `tune`; by default the one that the run was tuned for.
+      reward: as of `tune`, or a Reward that is ready, which stays open; by default the one that the run was tuned for.
       playing: how files of melodies sound, any of {"tempo": 100, "program": "flute", "swing": 66, "velocity": 90}:
         quarter notes a minute; a name of General MIDI, or a number from 0; per cent of a quarter that its first eighth
         lasts, 50 to 75; 1 to 127. A format that does not say all of it is refused.
@@ -186,7 +188,8 @@ def sample(
     how.check()
     folder = None if out is None else Path(out)
     inputs.check_primer(run.domain, how.primer, folder or Path())
-    with make_reward(run.domain, run.reward_spec if reward is None else reward) as scores:
+    chosen = run.reward_spec if reward is None else reward
+    with nullcontext(chosen) if isinstance(chosen, Reward) else make_reward(run.domain, chosen) as scores:
         target = Target(scores, config.tune.c if c is None else c)
         if folder is None:
             return Samples(run.domain, list(rows(run, how, target, quiet)))

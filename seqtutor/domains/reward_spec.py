@@ -78,10 +78,14 @@ def written(reward: RewardLike) -> str:
     return reward if isinstance(reward, str) else f"{PYTHON}{getattr(reward, '__name__', type(reward).__name__)}"
 
 
-def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward:
+def make_reward(
+    domain: Domain, reward: RewardLike, batch: int = 1024, warn: Callable[[str], object] = LOG.warning
+) -> Reward:
     """The Reward that is meant; an empty spec means the domain's default. May execute a user's file (see above).
 
-    Args: batch: the sequences that will be scored at a time; decides whether a user's function is called slow.
+    Args:
+      batch: the sequences that will be scored at a time; decides whether a user's function is called slow.
+      warn: is told where choices are not surely predicted.
     Raises UserError for unknown names, a file that does not load, and a function that fails a trial batch.
     """
     if isinstance(reward, str) and (command := _COMMAND.fullmatch(reward)):
@@ -91,7 +95,7 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
     elif isinstance(reward, str) and (rest := _REST.fullmatch(reward)):
         made = FunctionReward(domain, RestFunction(rest["url"], _seconds(rest["seconds"], reward)), "rest")
     elif isinstance(reward, str) and of_ratings(reward):
-        return _learned(domain, Path(os.path.expanduser(reward)))
+        return _learned(domain, Path(os.path.expanduser(reward)), warn)
     elif isinstance(reward, str):
         match = _FILE.fullmatch(reward)
         if match is None:
@@ -110,11 +114,11 @@ def make_reward(domain: Domain, reward: RewardLike, batch: int = 1024) -> Reward
     return OnceReward(domain, made) if made.valid_only else made
 
 
-def _learned(domain: Domain, path: Path) -> Reward:
+def _learned(domain: Domain, path: Path, warn: Callable[[str], object]) -> Reward:
     """The reward learned from a file of choices; a warning says where they are not surely predicted."""
     found = fit_choices(domain, path)
     if not found.tells:
-        LOG.warning(
+        warn(
             f"{path}: {found.num} choices, of which {found.accuracy.value:.0%} are predicted by the others, not "
             "surely more than by chance: rate more"
         )

@@ -73,6 +73,21 @@ def test_choices_are_a_reward(prior, ratings, tmp_path):
     )
 
 
+@pytest.mark.slow
+def test_weak_choices_are_told_once_a_command(prior, ratings, tmp_path, caplog):
+    texts = ratings.read_text().replace("right\n", "left\n").splitlines()
+    ratings.write_text("\n".join([texts[0], *(line.replace("left", "right") if i % 2 else line
+                                              for i, line in enumerate(texts[1:]))]))  # fmt: skip
+    for does in (
+        lambda: st.play(prior, num=2, reward=str(ratings), out=tmp_path / "a.html", quiet=True),
+        lambda: st.evaluate([prior, f"{ratings}:left"], num=4, reward=str(ratings), quiet=True),
+        lambda: st.report(prior, num=4, reward=str(ratings), out=tmp_path / "b.html", quiet=True),
+    ):
+        caplog.clear()
+        does()
+        assert len([said for said in caplog.messages if "rate more" in said]) == 1
+
+
 def test_molecules_are_not_chosen_between():
     assert "sequences of domain 'molecules' cannot be rated" in error_of(st.rate, "molecules", num=1, quiet=True)
 
