@@ -12,17 +12,22 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqtutor.config import Config
+from seqtutor.domains.base import Domain
 from seqtutor.domains.rewards import Reward
+from seqtutor.errors import Diverged, UserError
 from seqtutor.kl_control.optimum import collapse
 from seqtutor.reading.rejections import write_rejected
 from seqtutor.runs import checkpoint
+from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.history import Clock, History
 from seqtutor.runs.run import Run, load_run
 from seqtutor.runs.run_folder import RunFolder
@@ -32,6 +37,8 @@ from seqtutor.system.interrupt import Interrupt, stop
 from seqtutor.system.progress import LOG, Progress
 from seqtutor.tuning.best_sequences import NAME
 from seqtutor.tuning.tuner import Tuner
+
+LOST = 5.0  # seconds of finished rounds that a reward which fails may cost; to keep a state takes about 1 % of a round
 
 
 def tune(
@@ -48,6 +55,7 @@ def tune(
     Raises:
       KeyboardInterrupt: after Ctrl-C (or SIGTERM or SIGHUP), once the round is finished and a checkpoint written.
       Diverged: the loss is no longer finite.
+      UserError: the reward fails; a checkpoint then holds what was done at most some seconds before that round.
     """
     tuner = Tuner(config, prior.domain, prior.policy.prior, reward)
     if config.tune.initial:
@@ -59,11 +67,13 @@ def tune(
     history, board = History(run.history_file, done), TensorBoard(run.path / "tensorboard", done)
     budget, called = config.tune.calls, len(tuner.calls)
     bar = Progress(budget, "call", quiet, called) if budget else Progress(config.tune.rounds, "round", quiet, done)
+    saver = _Saver(tuner, prior.domain, run)
     with Interrupt() as interrupt, bar as progress:
         for number in range(done, config.tune.rounds):
             if tuner.over:  # a run is resumed that had ended
                 break
-            row, distributions = tuner.round(number)
+            with saver.where_it_fails():
+                row, distributions = tuner.round(number)
             row = {"step": row["step"], "seconds": clock.seconds(), **row}
             history.add(row)
             if number == 0:
@@ -74,15 +84,57 @@ def tune(
             last = number + 1 == config.tune.rounds or tuner.over
             due = last or interrupt.asked or (number + 1) % config.tune.evaluate_every == 0
             board.add(row, distributions)
-            if due:
-                if len(tuner.best):  # before the checkpoint: a run killed between the two writes it again
-                    tuner.best.write(run.path / NAME, prior.domain)
-                checkpoint.save(run.checkpoints, tuner.snapshot(number + 1))
+            saver.after(number + 1, due)
             if last:
                 warn_of_until(row["reward"], config.tune.until)
                 warn_of_collapse(row, first_distinct(run.history_file), config.tune.c)
             if interrupt.asked:
                 raise stop(interrupt.number, f"--resume continues after round {number + 1}")
+
+
+class _Saver:
+    """Writes checkpoints: those that are due, and where a round fails, one of the state before it or shortly before.
+
+    A round that has failed has changed weights and replay already, so the state of earlier is kept in memory.
+    """
+
+    def __init__(self, tuner: Tuner, domain: Domain, run: RunFolder):
+        self._tuner, self._domain, self._run = tuner, domain, run
+        self._kept: Checkpoint | None = None
+        self._since = time.monotonic()
+
+    def after(self, step: int, due: bool) -> None:
+        """After `step` rounds: saves the state if a checkpoint is due, or keeps it if the last is not of just now."""
+        if due:
+            self._save(self._tuner.snapshot(step))
+            self._kept = None
+        elif time.monotonic() - self._since < LOST:
+            return
+        else:
+            now = self._tuner.snapshot(step)
+            self._kept = replace(now, arrays={name: array.copy() for name, array in now.arrays.items()})
+        self._since = time.monotonic()
+
+    @contextlib.contextmanager
+    def where_it_fails(self) -> Iterator[None]:
+        """A round within it that fails leaves a checkpoint of what was kept. What has diverged needs none."""
+        try:
+            yield
+        except Diverged:
+            raise
+        except Exception as error:
+            if self._kept is None:
+                raise
+            self._save(self._kept)
+            if not isinstance(error, UserError):
+                raise
+            raise UserError(f"{error}; --resume continues after round {self._kept.step}") from error
+
+    def _save(self, state: Checkpoint) -> None:
+        best = self._tuner.best
+        if len(best):  # before the checkpoint: a run killed between the two writes it again
+            best.write(self._run.path / NAME, self._domain)
+        checkpoint.save(self._run.checkpoints, state)
 
 
 def _restore(tuner: Tuner, run: RunFolder) -> int:

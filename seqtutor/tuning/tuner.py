@@ -95,7 +95,7 @@ class Tuner:
         pending = self._reward.start(whole.tokens, whole.lengths)
         self.learner.optimizer.learning_rate = learning_rate(settings, number)
         replay, memory = self._replays[primers.shape[1]], self._memories[primers.shape[1]]
-        learned = self._learn_from(replay, memory, rng)
+        learned = [] if on_policy else self._learn_from(replay, memory, rng) + self._learn_from_best(memory, rng)
         goes_on = not on_policy and number + 1 < settings.rounds
         self._ahead = self._drawer.draw(number + 1) if goes_on else None
         scored = pending()
@@ -103,9 +103,9 @@ class Tuner:
         children = self._breed(number, memory)
         if on_policy:
             learned = [self._update(*self._with_best(rows, np.ones(len(primers), np.float32), memory, rng))]
+            learned += self._learn_from_best(memory, rng)
         else:
             replay.add(rows)
-        learned += self._learn_from_best(memory, rng)
         count = whole.lengths - kept
         self._tokens += int(count.sum())
         drawn_so_far = number * settings.batch + len(count)  # a round is short only where the calls end
@@ -171,7 +171,7 @@ class Tuner:
         return joined, np.concatenate([weight, np.ones(count, np.float32)])
 
     def _learn_from(self, replay: Replay, memory: Memory, rng: np.random.Generator) -> list[dict[str, tf.Tensor]]:
-        """A round's updates from what earlier rounds drew: none in the first round, and none on-policy."""
+        """A round's updates from what earlier rounds drew: none in the first round."""
         learned = []
         for _ in range(self._updates() if len(replay) else 0):
             at, rows, weight = replay.draw(self._config.tune.minibatch, rng)

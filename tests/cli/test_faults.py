@@ -17,6 +17,7 @@ from seqtutor.cli.main import run
 from seqtutor.data import sequence_files
 from seqtutor.domains.molecules import Molecules, properties
 from seqtutor.domains.molecules.pool import Pool
+from seqtutor.tuning import loop
 from tests.support.commands import CONFIG, PRETRAIN, TUNE, error_of
 from tests.tuning.test_resume import assert_same_run
 
@@ -204,6 +205,25 @@ def test_a_reward_that_raises_on_the_ten_thousandth_call(process, runs, tmp_path
     assert process([*args, tmp_path / "broken", "--resume"])[::2] == (0, "")
     path.write_text(COUNTING.replace("10_000", "0"))
     assert process([*args, tmp_path / "whole"])[::2] == (0, "")
+    assert_same_run(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_reward_that_raises_between_two_checkpoints(runs, tmp_path, monkeypatch, capsys):
+    """No round that was finished is lost, and what the run comes to in the end is the same to the bit."""
+    monkeypatch.setattr(loop, "LOST", 0.0)
+    path = tmp_path / "mine.py"
+    path.write_text(COUNTING)
+    settings = {"evaluate_every": 100, "priority": 0.5, "best_batch": 4, "best_updates": 1, "batch": 512}
+    changes = [part for name, value in settings.items() for part in ("--set", f"tune.{name}={value}")]
+    args = [*TUNE, *changes, "--prior", str(runs / "prior"), "--reward", f"{path}:each", "--out"]
+    line = error_of(capsys, *args, str(tmp_path / "broken"))
+    assert line == (
+        f"error: {path}, line 7: each raised ConnectionError: the service is gone; --resume continues after round 19\n"
+    )
+    assert (tmp_path / "broken" / "best.csv").exists()
+    assert run([*args, str(tmp_path / "broken"), "--resume"]) == 0
+    path.write_text(COUNTING.replace("10_000", "0"))
+    assert run([*args, str(tmp_path / "whole")]) == 0
     assert_same_run(tmp_path / "whole", tmp_path / "broken")
 
 

@@ -62,7 +62,7 @@ class Song:
 def parse_midi(data: bytes) -> Song:
     """The song in the bytes of a MIDI file. Raises Unusable if they are none, or if part of the music is missing."""
     if len(data) > MAX_BYTES:
-        raise Unusable(f"a MIDI file of more than {MAX_BYTES >> 20} MiB")
+        raise Unusable(f"a MIDI file of more than {MAX_BYTES >> 20} MiB: split it")
     at = data.find(b"MThd", 0, HEADER_WITHIN)
     if at < 0 or len(data) < at + 14:
         raise Unusable("not a MIDI file" if at < 0 else _CUT)
@@ -78,7 +78,7 @@ def parse_midi(data: bytes) -> Song:
         end = begin + int.from_bytes(data[at + 4 : begin], "big")
         if kind == b"MTrk":
             if tracks == MAX_TRACKS:
-                raise Unusable(f"more than {MAX_TRACKS} tracks")
+                raise Unusable(f"more than {MAX_TRACKS} tracks: split it")
             at = _Track(song, tracks).read(data, begin, end)
             tracks += 1
         elif tracks >= promised or not any(data[at:]):
@@ -167,7 +167,7 @@ class _Track:
         del onsets[0]
         self._song.notes += 1
         if self._song.notes > MAX_NOTES:
-            raise Unusable(f"more than {MAX_NOTES} notes")
+            raise Unusable(f"more than {MAX_NOTES} notes: split it")
 
     def _close(self) -> None:
         self._song.dropped["notes without an end"] += sum(map(len, self._open.values()))

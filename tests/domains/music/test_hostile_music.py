@@ -33,9 +33,9 @@ def midi(*tracks: bytes, ticks: int = 4) -> bytes:
 
 NOTE = b"\0\x90\x3c\x40\1\x80\x3c\0"
 CASES = {
-    "bytes.mid": (midi(track(NOTE * (64 << 17))), "a MIDI file of more than 4 MiB"),
-    "tracks.mid": (midi(*[track(b"")] * 2000), "more than 1000 tracks"),
-    "notes.mid": (midi(track(b"\0\x90\x3c\x40" + b"\1\x3c\0\0\x3c\x40" * 400_000)), "more than 200000 notes"),
+    "bytes.mid": (midi(track(NOTE * (64 << 17))), "a MIDI file of more than 4 MiB: split it"),
+    "tracks.mid": (midi(*[track(b"")] * 2000), "more than 1000 tracks: split it"),
+    "notes.mid": (midi(track(b"\0\x90\x3c\x40" + b"\1\x3c\0\0\x3c\x40" * 400_000)), "more than 200000 notes: split it"),
     "ticks.mid": (midi(track(b"\xff\xff\xff\x7f\x90\x3c\x40\1\x3c\0"), ticks=1), "longer than 100000 sixteenths"),
     "mark.mid": (
         midi(track(NOTE + b"\xff\xff\xff\x7f\xff\1\x0dseqtutor: end"), ticks=1),

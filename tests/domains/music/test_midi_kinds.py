@@ -170,5 +170,5 @@ def test_written_rests_stay():
 
 def test_size_is_checked_before_anything_else(tmp_path):
     data = midi(track(TUNE)) + b"\0" * (5 << 20)
-    assert read(tmp_path, data) == Rejected("a.mid", "a MIDI file of more than 4 MiB")
+    assert read(tmp_path, data) == Rejected("a.mid", "a MIDI file of more than 4 MiB: split it")
     assert parse_midi(midi(track(TUNE))).parts.keys() == {(0, 0)}
