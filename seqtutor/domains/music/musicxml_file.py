@@ -1,8 +1,8 @@
 """Scores in MusicXML, plain or packed (.mxl), by parts or by measures: a file -> the notes of a melody.
 
 A score is read once through, as it sounds: a transposing instrument's notes are moved. It leaves out repeats, grace and
-cue notes, all but the highest note of a chord, and all but the first voice of the first part that has notes; each is
-counted in the piece's `dropped`.
+cue notes, all but the highest note of a chord, and all but the first voice of the upper staff, of the first part that
+has notes; each is counted in the piece's `dropped`.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def read_musicxml(path: Path) -> Piece:
     number, part = next(((i, part) for i, part in enumerate(parts) if part.voices), (0, None))
     if part is None:
         raise Unusable("no notes")
-    first, *others = part.voices.values()
+    first, *others = part.voices
     dropped = part.dropped
     dropped["notes of other voices"] += sum(map(len, others))
     dropped["notes of other parts"] += sum(
-        len(voice) for i, other in enumerate(parts) if i != number for voice in other.voices.values()
+        len(voice) for i, other in enumerate(parts) if i != number for voice in other.voices
     )
     if off_grid(first) > MAX_OFF_GRID:
         raise Unusable("rhythm off the sixteenth grid")
@@ -72,14 +72,15 @@ class _Part:
     """The notes of a part.
 
     Attributes:
-      voices: by staff and name, in the order in which they first sound; times in sixteenths.
+      voices: those with notes, by staff, the upper first, then in the order in which they appear, if only with a rest;
+        times in sixteenths.
       end: where the last bar ends.
       sharps: of the first key signature, as it sounds.
       dropped: how many things of each kind the part leaves out.
     """
 
     def __init__(self, measures: Iterable[Element]):
-        self.voices: dict[tuple[str, str], list[Note]] = {}
+        self._voices: dict[tuple[str, str], list[Note]] = {}  # by staff and name
         self.end, self.dropped = Fraction(0), Counter[str]()
         self.sharps: int | None = None
         self._divisions, self._shift = Fraction(1), 0
@@ -92,6 +93,8 @@ class _Part:
                 self.end = max(self.end, self._at)
                 if self.end > MAX_STEPS:
                     raise Unusable(f"longer than {MAX_STEPS} sixteenths")
+        ordered = sorted(self._voices, key=lambda of: (len(of[0]), of[0]))  # staves are numbered from the top
+        self.voices = [self._voices[of] for of in ordered if self._voices[of]]
 
     def _read(self, element: Element) -> None:
         if element.tag == "note":
@@ -125,14 +128,14 @@ class _Part:
         length = self._length(note)
         if note.find("chord") is None:
             self._onset, self._at = self._at, self._at + length
+        of = note.findtext("staff", "1").strip(), note.findtext("voice", "1").strip()
+        voice = self._voices.setdefault(of, [])
         if note.find("rest") is not None:
             return
         if note.find("cue") is not None or note.find("pitch") is None:
             self.dropped["notes of drums" if note.find("cue") is None else "cue notes"] += 1
             return
         pitch = self._pitch(note)
-        of = note.findtext("staff", "1").strip(), note.findtext("voice", "1").strip()
-        voice = self.voices.setdefault(of, [])
         begun = self._tied.pop((*of, pitch), None)
         if begun is not None and voice[begun].end == float(self._onset):  # some programs leave out the tie's stop
             voice[begun] = voice[begun]._replace(end=float(self._onset + length))

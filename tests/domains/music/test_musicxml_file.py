@@ -81,6 +81,20 @@ def test_the_first_part_that_has_notes_is_taken(tmp_path):
     assert found == ([[60, 0, 4]], 4, {"notes of other parts": 1})
 
 
+def test_the_upper_staff_is_the_melody_though_the_lower_one_begins(tmp_path):
+    """As in music for the piano: the right hand comes in after the left one, by a rest or by nothing at all."""
+    back = "<backup><duration>8</duration></backup>"
+    low = note("C3", 8, after="<voice>5</voice><staff>2</staff>")
+    high = note("E5", 8, after="<voice>1</voice><staff>1</staff>")
+    notes = ([[76, 4, 4]], 8, {"notes of other voices": 2})
+    rest = note("z", 8, after="<voice>1</voice><staff>1</staff>")
+    assert read(tmp_path, score([rest + back + low, high + back + low])) == notes
+    assert read(tmp_path, score([low, low + back + high])) == notes
+    second = note("C4", 8, after="<voice>2</voice>")
+    found = read(tmp_path, score([note("z", 8, after="<voice>1</voice>") + back + second, note("G4", 8)]))
+    assert found == ([[67, 4, 4]], 8, {"notes of other voices": 1})
+
+
 def test_a_transposing_instrument_sounds_where_it_sounds(tmp_path):
     """A clarinet in B flat: its written D major is C major, so that training takes it as it is."""
     attributes = "<divisions>2</divisions><key><fifths>2</fifths></key><transpose><chromatic>-2</chromatic></transpose>"
