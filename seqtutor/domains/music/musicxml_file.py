@@ -12,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -27,6 +27,7 @@ MAX_PARTS = 1000  # an orchestra has some thirty
 MAX_DEPTH = 100  # of elements inside one another: MusicXML has about ten
 ROOTS = ("score-partwise", "score-timewise")
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_BEATS = re.compile(r"[0-9]{1,3}(\+[0-9]{1,3}){0,9}")
 _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 
 
@@ -45,8 +46,13 @@ def read_musicxml(path: Path) -> Piece:
     number, part = next(((i, part) for i, part in enumerate(parts) if part.voices), (0, None))
     if part is None:
         raise Unusable("no notes")
+    bars = _bars(part, parts)
+    filled = sum(bar > own for bar, (own, _, _) in zip(bars, part.bars, strict=True))
+    if filled:
+        part = _Part(found[number], bars)
     first, *others = part.voices
     dropped = part.dropped
+    dropped["short bars filled up as in other parts"] += filled
     dropped["notes of other voices"] += sum(map(len, others))
     dropped["notes of other parts"] += sum(
         len(voice) for i, other in enumerate(parts) if i != number for voice in other.voices
@@ -68,31 +74,50 @@ def _measures(score: Element) -> list[list[Element]]:
     return [list(parts) for parts in zip(*measures, strict=True)]
 
 
+def _bars(part: _Part, parts: Sequence[_Part]) -> list[Fraction]:
+    """How long each bar of a part is: where a file lacks a rest or a dot, what follows would come too soon.
+
+    A bar that is short is as long as in another part that has notes in it, but no longer than the meter says.
+    """
+    bars = [own for own, _, _ in part.bars]
+    for other in parts:
+        for i, ((own, meter, _), (there, _, sounds)) in enumerate(zip(part.bars, other.bars, strict=False)):
+            if own < meter and sounds:  # a rest of a whole bar may be written for half a one
+                bars[i] = max(bars[i], min(there, meter))
+    return bars
+
+
 class _Part:
     """The notes of a part.
 
     Attributes:
       voices: those with notes, by staff, the upper first, then in the order in which they appear, if only with a rest;
         times in sixteenths.
+      bars: of each, how long it is, how long it would be by the meter, in sixteenths, and whether it has notes.
       end: where the last bar ends.
       sharps: of the first key signature, as it sounds.
       dropped: how many things of each kind the part leaves out.
     """
 
-    def __init__(self, measures: Iterable[Element]):
+    def __init__(self, measures: Sequence[Element], bars: Sequence[Fraction] = ()):
+        """Args: bars: how long each bar is at least."""
         self._voices: dict[tuple[str, str], list[Note]] = {}  # by staff and name
         self.end, self.dropped = Fraction(0), Counter[str]()
         self.sharps: int | None = None
         self._divisions, self._shift = Fraction(1), 0
         self._at = self._onset = Fraction(0)
         self._tied: dict[tuple[str, str, int], int] = {}  # the place in its voice of a note that a tie goes on with
-        for measure in measures:
-            self._at = self.end
+        self.bars, self._meter, self._sounds = list[tuple[Fraction, Fraction, bool]](), Fraction(0), False
+        for number, measure in enumerate(measures):
+            self._at = begin = self.end
+            self._sounds = False
             for element in measure:
                 self._read(element)
                 self.end = max(self.end, self._at)
                 if self.end > MAX_STEPS:
                     raise Unusable(f"longer than {MAX_STEPS} sixteenths")
+            self.end = max(self.end, begin + bars[number]) if bars else self.end
+            self.bars.append((self.end - begin, self._meter, self._sounds))
         ordered = sorted(self._voices, key=lambda of: (len(of[0]), of[0]))  # staves are numbered from the top
         self.voices = [self._voices[of] for of in ordered if self._voices[of]]
 
@@ -116,6 +141,8 @@ class _Part:
             self._divisions = _number(element, "divisions")
             if self._divisions <= 0:
                 raise Unusable("broken MusicXML: divisions")
+        if (time := element.find("time")) is not None:
+            self._meter = _meter(time)
         if (transpose := element.find("transpose")) is not None:
             self._shift = int(_number(transpose, "chromatic", 0) + 12 * _number(transpose, "octave-change", 0))
         if self.sharps is None and element.find("key/fifths") is not None:
@@ -132,6 +159,7 @@ class _Part:
         voice = self._voices.setdefault(of, [])
         if note.find("rest") is not None:
             return
+        self._sounds = True
         if note.find("cue") is not None or note.find("pitch") is None:
             self.dropped["notes of drums" if note.find("cue") is None else "cue notes"] += 1
             return
@@ -160,6 +188,14 @@ class _Part:
         if not 0 <= length <= MAX_STEPS:
             raise Unusable("broken MusicXML: duration")
         return length
+
+
+def _meter(time: Element) -> Fraction:
+    """The sixteenths of a bar, by a time signature such as 4/4 or 3+2/8; 0 where there is none that can be read."""
+    beats, unit = time.findtext("beats", "").strip(), time.findtext("beat-type", "").strip()
+    if not _BEATS.fullmatch(beats) or not _BEATS.fullmatch(unit) or not unit.isdecimal() or int(unit) == 0:
+        return Fraction(0)
+    return Fraction(16 * sum(map(int, beats.split("+"))), int(unit))
 
 
 def _number(element: Element, path: str, default: int | None = None) -> Fraction:

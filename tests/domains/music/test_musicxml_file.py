@@ -95,6 +95,25 @@ def test_the_upper_staff_is_the_melody_though_the_lower_one_begins(tmp_path):
     assert found == ([[67, 4, 4]], 8, {"notes of other voices": 1})
 
 
+def test_a_bar_that_lacks_a_rest_is_as_long_as_in_other_parts(tmp_path):
+    """Not so a pickup, a bar that is whole by the meter, and what stands against a rest of a whole bar."""
+    time = "<divisions>2</divisions><time><beats>{}</beats><beat-type>4</beat-type></time>"
+    first, other = [note("C5", 6), note("D5", 8)], [note("C3", 2) * 4, note("D3", 8)]
+    filled = {"short bars filled up as in other parts": 1}
+    late = [[72, 0, 3], [74, 4, 4]]
+    text = score(first, other, attributes=time.format(4))
+    assert read(tmp_path, text) == (late, 8, {"notes of other parts": 5, **filled})
+    assert read(tmp_path, timewise(text)) == (late, 8, {"notes of other parts": 5, **filled})
+    ends = read(tmp_path, score(first[::-1], other[::-1], attributes=time.format("2+2")))
+    assert ends == ([[74, 0, 4], [72, 4, 3]], 8, {"notes of other parts": 5, **filled})
+    soon = [[72, 0, 3], [74, 3, 4]]
+    for others, meter in (([[note("z", 8), note("D3", 8)]], 4), ([first], 4), ([other], 3), ([other], "x"), ([], 4)):
+        found = read(tmp_path, score(first, *others, attributes=time.format(meter)))
+        assert found[0] == soon and not found[2].keys() & filled.keys()
+    longer = score(first, [note("C3", 10), note("D3", 8)], attributes=time.format(4))
+    assert read(tmp_path, longer)[0] == late
+
+
 def test_a_transposing_instrument_sounds_where_it_sounds(tmp_path):
     """A clarinet in B flat: its written D major is C major, so that training takes it as it is."""
     attributes = "<divisions>2</divisions><key><fifths>2</fifths></key><transpose><chromatic>-2</chromatic></transpose>"
