@@ -32,7 +32,7 @@ from seqtutor.stats.distinct import hashes
 from seqtutor.system.cache import cache_dir, cache_file
 from seqtutor.system.files import read_arrays
 
-PARSER = 5  # raise it when parsing changes what it makes of a file
+PARSER = 6  # raise it when parsing changes what it makes of a file
 
 
 @dataclass(frozen=True)
