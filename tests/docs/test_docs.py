@@ -21,6 +21,7 @@ from seqtutor.cli.main import COMMANDS, commands, run
 from seqtutor.domains import domain_class
 from seqtutor.domains.base import Domain
 from tests.exchange.test_magenta import write as write_magenta
+from tests.support import outcome
 from tests.support.commands import untrained
 from tests.support.places import DATA, ROOT
 
@@ -43,6 +44,7 @@ PRETRAIN = ["--set=model.units=4", "--set=pretrain.epochs=1", "--set=pretrain.sa
 FEW = {"music": "--set=data.name=few.txt", "molecules": "--set=data.name=few.smi", "chain": "--set=data.name=chain"}
 TUNE = [f"--set=tune.{key}" for key in ("rounds=1", "batch=4", "minibatch=4", "replay_ratio=1")]
 DRAW = ["--set=sample.batch=4"]
+BAR = ["--set=domain.length=16"]  # of music: half of what the configs have, for a token takes the longest
 SMALL = {
     "pretrain": [*PRETRAIN, "--force"],
     "tune": [*TUNE, "--force"],
@@ -94,7 +96,7 @@ def folder(tmp_path_factory):
     """Where a reader stands who has got as far as tuned runs: the configs, files of their own, and small runs."""
     path = tmp_path_factory.mktemp("reader")
     (path / "configs").symlink_to(ROOT / "configs")
-    for name, options in (("music", {}), ("molecules", {"length": 10}), ("chain", {})):
+    for name, options in (("music", {"length": 16}), ("molecules", {"length": 10}), ("chain", {})):
         for variant in ("", "psi", "rl-only"):
             untrained(path / "runs" / name / (variant or "prior"), name, variant, **options)
     for block in (block for page in PAGES for block in blocks(page, "python")):
@@ -121,12 +123,18 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def eagerly():
-    """Operation by operation: sixty commands would take minutes to compile what they run once."""
+    """Operation by operation: sixty commands would take minutes to compile what they run once. And see `cheap`."""
     tf.config.run_functions_eagerly(True)
-    yield
+    with outcome.cheap():
+        yield
     tf.config.run_functions_eagerly(False)
+
+
+def melodies_of_a_length(args):
+    """Whether a command has a config for melodies, and does not say itself how long they are."""
+    return "music" in Path(args[1]).stem and not any(arg == "--bars" or "domain.length" in arg for arg in args)
 
 
 def typed(page, folder):
@@ -164,6 +172,8 @@ def test_every_command_runs(page, folder, eagerly, monkeypatch, capsys):
             small += [FEW[Path(args[1]).stem.partition("-")[0]]] if args[0] == "pretrain" else []
             small += SMALL.get(args[0], [])
             small += ["--particles", "2"] if "--particles" in args else []
+            small += ["--bars", "1"] if "--bars" in args else []
+            small += BAR if args[0] in ("pretrain", "tune", "sweep") and melodies_of_a_length(args) else []
         assert run([*small, "--quiet"]) == 0, (args, capsys.readouterr().err)
 
 

@@ -49,3 +49,9 @@ class _Kept:
 
     def close(self) -> None:
         """Nothing."""
+
+    def __enter__(self) -> _Kept:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing."""
