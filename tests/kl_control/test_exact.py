@@ -140,12 +140,12 @@ def test_every_variant_with_a_prior_is_tested_here():
 
 
 ON_POLICY = {"batch": 256, "rounds": 1000, "learning_rate": 0.02}
-POPULATIONS = {"particles": 4, "batch": 256, "rounds": 600}
+POPULATIONS = {"particles": 4, "batch": 256, "rounds": 400}
 TRAINED = {
-    "psi": {},
-    "g": {},
-    "pcl": {"path_length": 2},
-    "tb": {},
+    "psi": {"rounds": 260},
+    "g": {"rounds": 200},
+    "pcl": {"path_length": 2, "rounds": 240},
+    "tb": {"rounds": 260},
     "dap": ON_POLICY,
     "pg": ON_POLICY,
     "dpg": POPULATIONS,
@@ -155,7 +155,7 @@ TRAINED = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "over"),
-    [*TRAINED.items(), *((name, {"lookahead": True, "rounds": 200}) for name in ("g", "pcl"))],
+    [*TRAINED.items(), *((name, {"lookahead": True, "rounds": 80}) for name in ("g", "pcl"))],
 )
 def test_the_trained_network_reaches_the_exact_optimum_and_never_passes_its_bound(name, over):
     """A network that is told of the next token learns the rest in fewer rounds."""
@@ -176,8 +176,8 @@ def test_q_reaches_the_best_deterministic_policy():
     """Greedily followed, Q finds the sequence of the highest r / c + log p."""
     prior, c = make_prior(), 1.0
     _, _, r, log_p = optimum(prior, c)
-    tuner = Tuner(settings("q", c=c), LINE, prior, REWARD)
-    for number in range(400):
+    tuner = Tuner(settings("q", c=c, rounds=200), LINE, prior, REWARD)
+    for number in range(200):
         tuner.round(number)
     tokens = np.zeros((1, 0), np.int32)
     for _ in range(LENGTH):
