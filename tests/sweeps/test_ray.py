@@ -21,7 +21,7 @@ from tests.support.places import CONFIGS, ROOT
 
 CONFIG = str(CONFIGS / "chain.yaml")
 GRID = [
-    "--variants", "psi,tb", "--c", "0.5", "--seeds", "2", "--num", "50", "--quiet", "--set", "tune.rounds=60",
+    "--variants", "psi", "--c", "0.5", "--seeds", "3", "--num", "50", "--quiet", "--set", "tune.rounds=60",
     "--set", "tune.batch=8", "--set", "tune.minibatch=8", "--set", "tune.replay_ratio=1", "--set",
     "tune.evaluate_every=1",
 ]  # fmt: skip
@@ -190,8 +190,8 @@ def test_a_benchmark_on_a_cluster_is_the_one_of_one_machine(cluster, tmp_path):
 
     untrained(tmp_path / "prior", "molecules", length=8)
     settings = {"tune.batch": 64, "tune.rounds": 3, "tune.embedding": 16}
-    how = {"calls": 20, "seeds": 2, "tasks": ("qed", "median1"), "settings": settings, "quiet": True}
+    how = {"calls": 20, "seeds": 1, "tasks": ("qed", "median1"), "settings": settings, "quiet": True}
     there = seqtutor.benchmark("pmo", tmp_path / "prior", engine="ray", out=tmp_path / "ray", **how)
     here = seqtutor.benchmark("pmo", tmp_path / "prior", out=tmp_path / "local", **how)
     rows = [[{name: row[name] for name in row if name != "seconds"} for row in found.rows] for found in (there, here)]
-    assert rows[0] == rows[1] and len(rows[0]) == 4
+    assert rows[0] == rows[1] and len(rows[0]) == 2

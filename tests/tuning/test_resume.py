@@ -21,6 +21,7 @@ PRETRAIN = [
 TUNE = [
     "tune", CONFIG, "--quiet", "--set", "tune.rounds=40", "--set", "tune.batch=16", "--set", "tune.minibatch=16",
     "--set", "tune.buffer=64", "--set", "tune.evaluate_every=7", "--set", "tune.priority=0.5",
+    "--set", "tune.lookahead=false",
 ]  # fmt: skip
 
 
@@ -101,8 +102,8 @@ def test_eight_kills_change_nothing(killer, tmp_path):
 @pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_the_same(killer, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    for out in (whole, broken):
-        assert killer([*PRETRAIN, "--out", out])[0] == 0
+    assert killer([*PRETRAIN, "--out", whole])[0] == 0
+    shutil.copytree(whole, broken)
     newest = sorted((broken / "checkpoints").glob("step-*"))[-1] / "arrays.npz"
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 255
