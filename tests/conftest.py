@@ -20,6 +20,7 @@ from seqtutor.cli.main import log_to_terminal, run
 from seqtutor.domains import GROUP
 from seqtutor.domains.base import DataSet
 from seqtutor.reading.records import Record, Rejected
+from tests.support import outcome
 from tests.support.commands import PRETRAIN, TUNE
 from tests.support.places import ROOT
 from tests.support.toy import Toy
@@ -164,3 +165,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run([*PRETRAIN, "--out", str(folder / "prior")]) == 0
     assert run([*TUNE, "--prior", str(folder / "prior"), "--out", str(folder / "psi")]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def cheap() -> Iterator[None]:
+    """See `outcome.cheap`."""
+    with outcome.cheap():
+        yield
+
+
+@pytest.fixture
+def eagerly(cheap: None) -> Iterator[None]:
+    """Operation by operation: many commands would take minutes to compile what each runs once. And see `cheap`."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

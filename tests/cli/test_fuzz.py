@@ -5,7 +5,6 @@ A failure names its case; `python -m tests.support.mutate KIND SEED FOLDER` make
 
 import signal
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,13 +33,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     mutate.train(folder)
     return folder
-
-
-@pytest.fixture
-def cheap() -> Iterator[None]:
-    """See `outcome.cheap`."""
-    with outcome.cheap():
-        yield
 
 
 def blocks(counts, begin=lambda kind: 0):

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from seqtutor.cli.main import COMMANDS, commands, run
 from seqtutor.domains import domain_class
 from seqtutor.domains.base import Domain
 from tests.exchange.test_magenta import write as write_magenta
-from tests.support import outcome
 from tests.support.commands import untrained
 from tests.support.places import DATA, ROOT
 
@@ -121,15 +119,6 @@ def folder(tmp_path_factory):
     shutil.copy(DATA / "reinvent" / "small.prior", path / "reinvent.prior")
     shutil.copy(DATA / "reinvent" / "staged_learning.toml", path)
     return path
-
-
-@pytest.fixture(scope="module")
-def eagerly():
-    """Operation by operation: sixty commands would take minutes to compile what they run once. And see `cheap`."""
-    tf.config.run_functions_eagerly(True)
-    with outcome.cheap():
-        yield
-    tf.config.run_functions_eagerly(False)
 
 
 def melodies_of_a_length(args):

@@ -35,12 +35,18 @@ HEADINGS = re.findall(r"^##? .+", (ROOT / "docs" / "results.template.md").read_t
 
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
-    """Runs scripts/reproduce --quick with one seed and few molecules, and with more arguments; returns the page."""
+    """Runs scripts/reproduce --quick with one seed, few molecules, all short, and more arguments; returns the page."""
     monkeypatch.chdir(ROOT)
     with gzip.open(ROOT / "data" / "molecules" / "moses-sample.smi.gz", "rt") as file:
         (tmp_path / "few.smi").write_text("".join(islice(file, 300)))
     few = (*plan.QUICK.changes["molecules"], f"data.name={tmp_path / 'few.smi'}", "pretrain.epochs=1")
-    scale = replace(plan.QUICK, seeds=1, cs=(1.0,), changes={**plan.QUICK.changes, "molecules": few})
+    configs = dict(plan.QUICK.configs)
+    for name, length in (("music", 16), ("molecules", 40)):
+        short = f"extends: {ROOT / configs[name]}\ndomain: {{length: {length}}}\n"
+        configs[name] = str(tmp_path / f"{name}.yaml")
+        Path(configs[name]).write_text(short)
+    changes = {**plan.QUICK.changes, "molecules": few}
+    scale = replace(plan.QUICK, configs=configs, seeds=1, cs=(1.0,), changes=changes)
     monkeypatch.setattr(reproduce, "QUICK", scale)
 
     def run(*more):
@@ -53,7 +59,7 @@ def quick(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_small_reproduction_writes_the_whole_page_and_runs_nothing_twice(quick, monkeypatch, tmp_path):
+def test_a_small_reproduction_writes_the_whole_page_and_runs_nothing_twice(quick, eagerly, monkeypatch, tmp_path):
     before = (ROOT / "docs" / "results.md").read_bytes()
     text = quick()
     assert re.findall(r"^##? .+", text, re.MULTILINE) == HEADINGS
