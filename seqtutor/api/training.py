@@ -58,11 +58,13 @@ def pretrain(
 
     def begin() -> None:
         _tell_longer(run.create(resolved, about, resume, force, PRETRAINED_LONGER))
-        write_rejected(run.path, corpus.rejected)
+        write_rejected(run.path, corpus.rejected, corpus.left_out.partial)
+        listed = f": see {run.path / 'rejected.csv'}"
         if corpus.rejected:
             count, total = len(corpus.rejected), len(corpus.rejected) + len(corpus)
-            why = f"({corpus.rejected.reasons()}): see {run.path / 'rejected.csv'}"
-            LOG.warning(f"rejected {count:,} of {total:,} sequences {why}")
+            LOG.warning(f"rejected {count:,} of {total:,} sequences ({corpus.rejected.reasons()}){listed}")
+        if corpus.left_out.counts:
+            LOG.warning(f"read, but for {'; '.join(corpus.left_out.summary().values())}{listed}")
 
     with run.only_writer() if is_chief() else nullcontext():
         if is_chief():

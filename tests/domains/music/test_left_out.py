@@ -97,6 +97,14 @@ def test_evaluate_and_what_begins_a_melody_tell_them_too(tunes, caplog):
     assert caplog.messages[:-1] == TOLD and "left out 1 of the primers" in caplog.messages[-1]
 
 
+def test_training_tells_and_lists_them(tunes, caplog):
+    sizes = {"model": {"units": 4}, "pretrain": {"epochs": 1, "batch": 2}, "data": {"validation": 0, "test": 0}}
+    run = st.pretrain({"domain": {"name": "music"}, **sizes}, data=str(tunes), out=tunes.parent / "prior", quiet=True)
+    told = "; ".join(said.removeprefix("read, but for ").partition(":")[0] for said in TOLD)
+    assert f"read, but for {told}: see {run.path / 'rejected.csv'}" in caplog.messages
+    assert len((run.path / "rejected.csv").read_text().splitlines()) == 4
+
+
 def test_play_tells_them_of_the_tunes_it_shows(tunes, capsys):
     out = ["--out", str(tunes.parent / "play.html")]
     assert run(["play", str(tunes), *out]) == 0
