@@ -52,7 +52,7 @@ def column(path: Path, name: str, find: Callable[[list[str]], int | None]) -> It
                 if left < 0:
                     raise _too_large(path)
                 yield _record(f"{name}:{number}", value)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read '{path}' as Parquet: {str(error).splitlines()[0]}") from None
 
 

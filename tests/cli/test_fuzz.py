@@ -73,13 +73,13 @@ def faults_of(kind, seeds, tmp_path, runs, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize(("kind", "seeds"), blocks(FIRST))
-def test_a_few_mangled_inputs(kind, seeds, tmp_path, cheap, monkeypatch, capfd):
+def test_a_few_mangled_inputs(kind, seeds, tmp_path, eagerly, monkeypatch, capfd):
     assert not faults_of(kind, seeds, tmp_path, tmp_path, monkeypatch, capfd)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "seeds"), blocks(CASES, begin=lambda kind: FIRST.get(kind, 0)))
-def test_many_mangled_inputs(kind, seeds, tmp_path, runs, cheap, monkeypatch, capfd):
+def test_many_mangled_inputs(kind, seeds, tmp_path, runs, eagerly, monkeypatch, capfd):
     assert not faults_of(kind, seeds, tmp_path, runs, monkeypatch, capfd)
 
 

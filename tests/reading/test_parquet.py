@@ -42,6 +42,18 @@ def test_a_column_is_read_as_of_any_table(tmp_path, monkeypatch):
         list(MOLECULES.read(path))
 
 
+def test_a_text_that_is_no_utf_8(tmp_path):
+    """Of pages without a checksum, as most are, a damaged one is read as it is."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet as files
+
+    files.write_table(pyarrow.table({"smiles": ["CCXCC"]}), tmp_path / "a.parquet", compression="none")
+    path = tmp_path / "a.parquet"
+    path.write_bytes(path.read_bytes().replace(b"CCXCC", b"CC\xc3CC"))
+    with pytest.raises(UserError, match=r"cannot read '.*' as Parquet: 'utf-8' codec can't decode byte 0xc3"):
+        list(MOLECULES.read(path))
+
+
 def test_a_file_that_unpacks_to_too_much(tmp_path, monkeypatch):
     """A text that stands in the file once and in many rows; and one that its own header tells to be too large."""
     pyarrow = pytest.importorskip("pyarrow")
