@@ -174,11 +174,8 @@ def cheap() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def eagerly(cheap: None) -> Iterator[None]:
-    """Operation by operation: many commands would take minutes to compile what each runs once. And see `cheap`."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+@pytest.fixture(scope="module")
+def eagerly() -> Iterator[None]:
+    """See `outcome.eagerly`."""
+    with outcome.eagerly():
+        yield

@@ -12,6 +12,8 @@ from seqtutor.cli.main import run as command
 from seqtutor.errors import UserError
 from tests.support.commands import error_of, untrained
 
+pytestmark = pytest.mark.usefixtures("cheap", "eagerly")
+
 SETTINGS = {"tune.batch": 128, "tune.rounds": 3, "tune.embedding": 16, "tune.offspring": 0}
 
 

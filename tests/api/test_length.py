@@ -14,6 +14,8 @@ from tests.support.commands import untrained
 from tests.support.python_api import TUNE
 from tests.tuning.test_resume import assert_same_run
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 HOLD = 1
 
 

@@ -11,6 +11,8 @@ from tests.api.test_training import error_of
 from tests.support.python_api import TUNE, count_a
 from tests.tuning.test_resume import assert_same_run, history
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 FEW = {**TUNE, "tune.rounds": 2}
 
 

@@ -8,6 +8,8 @@ import yaml
 from seqtutor.cli.main import run
 from tests.support.commands import error_of
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SMALL = ["--set", "model.units=4", "--set", "pretrain.epochs=1", "--quiet"]
 REWARD = "def f(tokens, texts):\n    return [float(len(text)) for text in texts]\n"
 

@@ -5,12 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 
 from seqtutor.api.inputs import common_domain
 from seqtutor.cli.main import run
 from seqtutor.domains.chain import Chain
 from seqtutor.runs.run import load_run
 from tests.support.commands import error_of, failing_reward
+
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 CONFIG = "domain: {name: words}\nmodel: {units: 8}\n"
 
@@ -81,7 +84,7 @@ def test_a_user_file_as_reward(make_run, word_file, tmp_path):
 def test_a_user_file_that_fails_in_mid_run(make_run, tmp_path, capsys):
     """One line, exit code 2; the rounds up to the last checkpoint are kept, and the mended run goes on from there."""
     config, path, calls = tmp_path / "c.yaml", tmp_path / "mine.py", tmp_path / "mine.calls"
-    config.write_text(CONFIG + "tune: {rounds: 6, batch: 8, minibatch: 8, evaluate_every: 2}\n")
+    config.write_text(CONFIG + "tune: {rounds: 6, batch: 8, minibatch: 8, replay_ratio: 1, evaluate_every: 2}\n")
     failing_reward(path, at=6)
     args = ["tune", str(config), "--prior", str(make_run()), "--reward", f"{path}:f", "--quiet", "--out"]
     line = error_of(capsys, *args, str(tmp_path / "broken"))
@@ -98,7 +101,7 @@ def test_a_user_file_that_fails_in_mid_run(make_run, tmp_path, capsys):
 def test_a_finished_run_goes_on_for_longer(make_run, tmp_path, capsys):
     """Its rounds so far are kept, and those that follow have the learning rate of the longer run."""
     config, out, short = tmp_path / "c.yaml", tmp_path / "tuned", tmp_path / "short"
-    config.write_text(CONFIG + "tune: {rounds: 2, batch: 8, minibatch: 8}\n")
+    config.write_text(CONFIG + "tune: {rounds: 2, batch: 8, minibatch: 8, replay_ratio: 1}\n")
     args = ["tune", str(config), "--prior", str(make_run()), "--out"]
     assert run([*args, str(out), "--quiet"]) == run([*args, str(short), "--quiet"]) == 0
     capsys.readouterr()
@@ -280,6 +283,7 @@ def test_quiet_leaves_results_and_errors(make_run, word_file, tmp_path, capsys):
 
 def test_stars_are_green_on_a_terminal(make_run, tmp_path, monkeypatch, capsys):
     args = ["evaluate", str(make_run()), str(make_run("g", "g")), "--num", "200", "--quiet", "--out", str(tmp_path)]
+    args += ["--set", "sample.batch=200"]
     assert run(args) == 0
     plain = capsys.readouterr().out
     monkeypatch.delenv("NO_COLOR", raising=False)

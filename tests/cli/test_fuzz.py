@@ -24,6 +24,7 @@ FIRST = {
     "reinvent": 20, "reward": 40, "toml": 40, "musicxml": 40,
 }  # fmt: skip
 BLOCK = 500
+pytestmark = pytest.mark.usefixtures("cheap", "eagerly")
 SECONDS = 60  # a case may take, on a busy machine
 
 
@@ -73,13 +74,13 @@ def faults_of(kind, seeds, tmp_path, runs, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize(("kind", "seeds"), blocks(FIRST))
-def test_a_few_mangled_inputs(kind, seeds, tmp_path, eagerly, monkeypatch, capfd):
+def test_a_few_mangled_inputs(kind, seeds, tmp_path, monkeypatch, capfd):
     assert not faults_of(kind, seeds, tmp_path, tmp_path, monkeypatch, capfd)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "seeds"), blocks(CASES, begin=lambda kind: FIRST.get(kind, 0)))
-def test_many_mangled_inputs(kind, seeds, tmp_path, runs, eagerly, monkeypatch, capfd):
+def test_many_mangled_inputs(kind, seeds, tmp_path, runs, monkeypatch, capfd):
     assert not faults_of(kind, seeds, tmp_path, runs, monkeypatch, capfd)
 
 

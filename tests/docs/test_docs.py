@@ -95,7 +95,7 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("reader")
     (path / "configs").symlink_to(ROOT / "configs")
     for name, options in (("music", {"length": 16}), ("molecules", {"length": 10}), ("chain", {})):
-        for variant in ("", "psi", "rl-only"):
+        for variant in ("", "psi", "rl-only", "g"):
             untrained(path / "runs" / name / (variant or "prior"), name, variant, **options)
     for block in (block for page in PAGES for block in blocks(page, "python")):
         if named := re.match(r"# (\w+\.py)\b", block):
@@ -150,7 +150,8 @@ def parse(args):
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ELSEWHERE], ids=lambda page: page.name)
-def test_every_command_runs(page, folder, eagerly, monkeypatch, capsys):
+@pytest.mark.usefixtures("cheap", "eagerly")
+def test_every_command_runs(page, folder, monkeypatch, capsys):
     lines = typed(page, folder)
     assert len(lines) >= script(page).count("seqtutor ")
     monkeypatch.chdir(folder)

@@ -14,6 +14,8 @@ from seqtutor.runs.run_folder import CONTENTS
 from tests.support.commands import untrained
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.usefixtures("cheap", "eagerly")
+
 PAGE = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 SMALL = ["--set", "tune.rounds=2", "--set", "tune.batch=8", "--set", "tune.minibatch=8", "--quiet"]
 COMPONENTS = {"chain": {"random"}, "molecules": {*SCORES, "rings"}, "music": {*RULES}}

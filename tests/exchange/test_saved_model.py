@@ -32,6 +32,25 @@ def exported(path, out, *more):
     return tf.saved_model.load(str(out)), json.loads((out / ABOUT).read_text())
 
 
+@pytest.fixture(scope="module")
+def made():
+    """What `of` has made."""
+    return {}
+
+
+@pytest.fixture
+def of(make_run, tmp_path, made):
+    """Gives the SavedModel of a run of a variant, what its JSON says, and the run's folder; each is made once."""
+
+    def get(variant=""):
+        if variant not in made:
+            path = make_run(variant=variant)
+            made[variant] = (*exported(path, tmp_path / "made"), path)
+        return made[variant]
+
+    return get
+
+
 def inputs(loaded, n=40, primer=2):
     """Uniforms [N, T] and primers [N, P], of a seed."""
     rng = np.random.default_rng(3)
@@ -40,33 +59,33 @@ def inputs(loaded, n=40, primer=2):
 
 
 @pytest.mark.parametrize(
-    ("variant", "primer"),
-    [("", 0), ("psi", 0), ("psi", 2), ("g", 0), ("g", 2)]
-    + [pytest.param(name, 1, marks=pytest.mark.slow) for name in VARIANT_NAMES if name not in ("psi", "g")],
+    "variant",
+    ["", "psi", "g"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in VARIANT_NAMES if name not in ("psi", "g")],
 )
-def test_the_same_sequences_and_log_probabilities(make_run, tmp_path, variant, primer):
+def test_the_same_sequences_and_log_probabilities(of, variant):
     """`psi` is a policy of its own, `g` adds to the prior's logits, a prior is itself."""
-    path = make_run(variant=variant)
-    model, about = exported(path, tmp_path / "out")
+    model, about, path = of(variant)
     loaded = load_run(path)
-    uniforms, primers = inputs(loaded, primer=primer)
-    for temperature in (1.0, 0.5):
-        wanted = loaded.sampler(temperature).draw(uniforms, primers)
-        got = model.signatures["sample"](uniforms=uniforms, primers=primers, temperature=tf.constant(temperature))
-        np.testing.assert_array_equal(got["tokens"], wanted.tokens)
-        np.testing.assert_array_equal(got["lengths"], wanted.lengths)
-    assert len(set(wanted.lengths)) > 2  # some end early, some at the limit
-    judged = model.signatures["log_prob"](tokens=wanted.tokens, lengths=wanted.lengths, primers=primers)
-    for name, value in judged.items():
-        np.testing.assert_allclose(value, getattr(wanted, name), atol=1e-5)
-    assert variant == "" or not np.allclose(judged["log_prob"], judged["log_prior"], atol=0.1)
+    samplers = [(temperature, loaded.sampler(temperature)) for temperature in (0.5, 1.0)]
+    for primer in (0, 2):
+        uniforms, primers = inputs(loaded, primer=primer)
+        for temperature, sampler in samplers:
+            wanted = sampler.draw(uniforms, primers)
+            got = model.signatures["sample"](uniforms=uniforms, primers=primers, temperature=tf.constant(temperature))
+            np.testing.assert_array_equal(got["tokens"], wanted.tokens)
+            np.testing.assert_array_equal(got["lengths"], wanted.lengths)
+        assert len(set(wanted.lengths)) > 2  # some end early, some at the limit
+        judged = model.signatures["log_prob"](tokens=wanted.tokens, lengths=wanted.lengths, primers=primers)
+        for name, value in judged.items():
+            np.testing.assert_allclose(value, getattr(wanted, name), atol=1e-5)
+        assert variant == "" or not np.allclose(judged["log_prob"], judged["log_prior"], atol=0.1)
     assert about["kind"] == ("tuned" if variant else "prior")
 
 
 @pytest.mark.parametrize("variant", ["", "psi", "g"])
-def test_steps_add_up_to_the_product_s_log_probabilities(make_run, tmp_path, variant):
-    path = make_run(variant=variant)
-    model, about = exported(path, tmp_path / "out")
+def test_steps_add_up_to_the_product_s_log_probabilities(of, variant):
+    model, about, path = of(variant)
     loaded = load_run(path)
     tokens, lengths, *floats = loaded.sampler().draw(*inputs(loaded, primer=0))
     token = np.full(len(tokens), about["begin"], np.int32)
@@ -100,8 +119,8 @@ def test_any_network(more):
     np.testing.assert_allclose(first, wanted.log_prob[:, 0], atol=1e-5)
 
 
-def test_what_stands_behind_a_length_does_not_count(make_run, tmp_path):
-    model, _ = exported(make_run(), tmp_path / "out")
+def test_what_stands_behind_a_length_does_not_count(of):
+    model, *_ = of()
     tokens, more = tf.constant([[1, 2, -1, 99]]), {"lengths": tf.constant([2]), "primers": tf.zeros([1, 0], tf.int32)}
     got = model.signatures["log_prob"](tokens=tokens, **more)["log_prob"][0].numpy()
     short = model.signatures["log_prob"](tokens=tokens[:, :2], **more)["log_prob"][0].numpy()
@@ -120,15 +139,15 @@ def test_any_number_of_tokens_and_no_end(tmp_path):
         assert got["tokens"].shape == (3, length) and got["lengths"].numpy().tolist() == [length] * 3
 
 
-def test_the_gradient_reaches_the_weights(make_run, tmp_path):
+def test_the_gradient_reaches_the_weights(of):
     """Who goes on training in plain TensorFlow can: d log pi / d logits/bias is 1 - pi summed over the steps."""
-    model, _ = exported(make_run(), tmp_path / "out")
+    model, _, path = of()
     log_prob, tokens = model.signatures["log_prob"], np.array([[1, 2, 3]], np.int32)
     with tf.GradientTape() as tape:
         got = log_prob(tokens=tokens, lengths=tf.constant([3]), primers=tf.zeros([1, 0], tf.int32))
         total = tf.reduce_sum(got["log_prob"])
     gradients = dict(zip((v.name for v in log_prob.variables), tape.gradient(total, log_prob.variables), strict=True))
-    policy = load_run(tmp_path / "runs" / "prior").policy
+    policy = load_run(path).policy
     pi = tf.nn.softmax(policy.unroll(tf.constant(tokens), tf.zeros([1, 0], tf.int32))[0])[0]
     wanted = (tf.one_hot(tokens[0], 5) - pi).numpy().sum(axis=0)
     np.testing.assert_allclose(gradients["logits/bias:0"], wanted, atol=1e-6)
@@ -147,8 +166,8 @@ def test_the_file_beside_it_says_what_it_is(make_run, tmp_path):
     assert keys == {f"`{key}`" for key in (*about, "versions")}
 
 
-def test_the_page_names_every_argument(make_run, tmp_path):
-    model, _ = exported(make_run(), tmp_path / "out")
+def test_the_page_names_every_argument(of):
+    model, *_ = of()
     table = dict(re.findall(r"^\| `(\w+)` \| (.*)\|$", PAGE.split("## Signatures")[1].split("## ")[0], re.M))
     assert sorted(table) == sorted(model.signatures)
     for name, cells in table.items():

@@ -44,6 +44,7 @@ def test_what_was_written_beyond_a_checkpoint_is_left_out(tmp_path):
     assert {step: rows[0, 0] for step, rows in tags["h"].items()} == {0: 1, 1: 1, 2: 1, 3: 1, 4: -1, 5: -1, 6: 2, 7: 2}
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("every", [4, 100])
 def test_a_resumed_tuning_shows_each_round_once(make_run, tmp_path, capsys, every):
     """It failed in round 6, with a checkpoint of round 4 or none; the board is history.csv, step by step."""

@@ -38,6 +38,22 @@ def cheap() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def eagerly(on: bool = True) -> Iterator[None]:
+    """TensorFlow runs operation by operation: to compile takes seconds, and pays only from some twenty calls on.
+
+    For tests of what commands write and refuse; those of networks, training and whole processes compile.
+    """
+    import tensorflow as tf
+
+    was = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(on)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(was)
+
+
 class _Kept:
     """A pool that stays when it is closed."""
 

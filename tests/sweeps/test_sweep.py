@@ -18,7 +18,10 @@ from seqtutor.runs.run_folder import RunFolder
 from seqtutor.sweeps import sweep as sweeps
 from seqtutor.sweeps.grid import Point
 from seqtutor.tuning.tuner import Tuner
+from tests.support import outcome
 from tests.support.places import CONFIGS
+
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 CONFIG = str(CONFIGS / "chain.yaml")
 SMALL = [
@@ -100,8 +103,15 @@ def test_a_sweep_and_its_summary(whole, prior):
     assert (whole / "frontier.png").stat().st_size > 10_000
 
 
+@pytest.fixture
+def compiled():
+    """For thousands of sequences."""
+    with outcome.eagerly(False):
+        yield
+
+
 @pytest.mark.slow
-def test_particles_give_gaps_and_a_second_evaluation_once(prior, tmp_path, capsys):
+def test_particles_give_gaps_and_a_second_evaluation_once(prior, compiled, tmp_path, capsys):
     """A finished sweep is evaluated again, not tuned again; what is then finished is left as it is."""
     only = ("--variants", "psi", "--c", "2", "--quiet", "--num", "2000")
     assert sweep(prior, tmp_path, *only) == 0

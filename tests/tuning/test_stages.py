@@ -14,6 +14,8 @@ from seqtutor.runs.run import load_run
 from seqtutor.tuning.tuner import Tuner
 from tests.support.commands import CONFIG, untrained
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SMALL = {"tune.batch": 8, "tune.minibatch": 8, "tune.replay_ratio": 1, "tune.rounds": 4, "tune.evaluate_every": 1}
 
 
