@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,7 +142,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[int, float, str]]]:
     """Runs a command in a process of its own: exit code, seconds, and what stood on standard error."""
     said = tmp_path_factory.mktemp("said") / "stderr"
@@ -158,12 +159,21 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
     killer.communicate()  # closes the pipes too
 
 
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `runs` copies."""
+    folder = tmp_path_factory.mktemp("trained")
+    with outcome.eagerly(False):
+        assert run([*PRETRAIN, "--out", str(folder / "prior")]) == 0
+        assert run([*TUNE, "--prior", str(folder / "prior"), "--out", str(folder / "psi")]) == 0
+    return folder
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(_trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prior, and a policy tuned from it without a fault."""
     folder = tmp_path_factory.mktemp("runs")
-    assert run([*PRETRAIN, "--out", str(folder / "prior")]) == 0
-    assert run([*TUNE, "--prior", str(folder / "prior"), "--out", str(folder / "psi")]) == 0
+    shutil.copytree(_trained, folder, dirs_exist_ok=True)
     return folder
 
 

@@ -1,17 +1,14 @@
 """Real processes killed at random moments and resumed end in the same bits as ones never stopped."""
 
-import json
 import random
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.places import CONFIGS, ROOT
+from tests.support.places import CONFIGS
 
 CONFIG = str(CONFIGS / "music-quick.yaml")
 PRETRAIN = [
@@ -25,24 +22,6 @@ TUNE = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def killer():
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "support" / "killer.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def order(args, seconds=None):
-        process.stdin.write(json.dumps({"args": [str(a) for a in args], "seconds": seconds}) + "\n")
-        process.stdin.flush()
-        return json.loads(process.stdout.readline())
-
-    yield order
-    process.communicate()  # closes the pipes too
-
-
 def last_arrays(run):
     newest = sorted((run / "checkpoints").glob("step-*"))[-1]
     with np.load(newest / "arrays.npz", allow_pickle=False) as arrays:
@@ -53,19 +32,19 @@ def history(run):
     return pd.read_csv(run / "history.csv").drop(columns="seconds")
 
 
-def kill_four_times(killer, args, whole, seconds, out, rng):
+def kill_four_times(process, args, whole, seconds, out, rng):
     """SIGKILLs at moments of a run that takes `seconds`, each resumed; a run that ends first is begun anew."""
     for _ in range(4):  # scripts/attack has hundreds
-        while (status := resumed(killer, args, out, rng.uniform(0.0, 0.6 * seconds))[0]) == 0:
+        while (status := resumed(process, args, out, rng.uniform(0.0, 0.6 * seconds))[0]) == 0:
             assert_same_run(whole, out)
             shutil.rmtree(out)
         assert status == -signal.SIGKILL
-    assert resumed(killer, args, out)[0] == 0
+    assert resumed(process, args, out)[0] == 0
     assert_same_run(whole, out)
 
 
-def resumed(killer, args, out, seconds=None):
-    return killer([*args, "--out", out, *(["--resume"] if out.exists() else [])], seconds)
+def resumed(process, args, out, seconds=None):
+    return process([*args, "--out", out, *(["--resume"] if out.exists() else [])], seconds)
 
 
 def assert_same_run(whole, broken):
@@ -79,34 +58,34 @@ def assert_same_run(whole, broken):
 
 
 @pytest.mark.slow
-def test_eight_kills_change_nothing(killer, tmp_path):
+def test_eight_kills_change_nothing(process, tmp_path):
     rng = random.Random(0)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    status, seconds = killer([*PRETRAIN, "--out", whole / "prior"])
+    status, seconds, _ = process([*PRETRAIN, "--out", whole / "prior"])
     assert status == 0
-    kill_four_times(killer, PRETRAIN, whole / "prior", seconds, broken / "prior", rng)
+    kill_four_times(process, PRETRAIN, whole / "prior", seconds, broken / "prior", rng)
     for out in (whole, broken):
         assert {path.name: path.read_bytes() for path in (out / "prior" / "samples").iterdir()} == {
             path.name: path.read_bytes() for path in (whole / "prior" / "samples").iterdir()
         }
     tune = [*TUNE, "--prior", whole / "prior"]
-    status, seconds = killer([*tune, "--out", whole / "psi"])
+    status, seconds, _ = process([*tune, "--out", whole / "psi"])
     assert status == 0
-    kill_four_times(killer, tune, whole / "psi", seconds, broken / "psi", rng)
+    kill_four_times(process, tune, whole / "psi", seconds, broken / "psi", rng)
     for out in (whole, broken):
-        assert killer(["sample", out / "psi", "--num", "20", "--format", "csv", "--quiet"])[0] == 0
+        assert process(["sample", out / "psi", "--num", "20", "--format", "csv", "--quiet"])[0] == 0
     for name in ("samples/samples.csv", "best.csv"):
         assert (whole / "psi" / name).read_bytes() == (broken / "psi" / name).read_bytes()
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_the_same(killer, tmp_path):
+def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_the_same(process, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert killer([*PRETRAIN, "--out", whole])[0] == 0
+    assert process([*PRETRAIN, "--out", whole])[0] == 0
     shutil.copytree(whole, broken)
     newest = sorted((broken / "checkpoints").glob("step-*"))[-1] / "arrays.npz"
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 255
     newest.write_bytes(data)
-    assert killer([*PRETRAIN, "--out", broken, "--resume"])[0] == 0
+    assert process([*PRETRAIN, "--out", broken, "--resume"])[0] == 0
     assert_same_run(whole, broken)
