@@ -32,10 +32,12 @@ class Lookahead(ABC):
     Attributes:
       sizes: of each part of the state.
       width: F, the number of features.
+      reads_primers: whether it is told the tokens of a primer too, for they are part of the sequence.
     """
 
     sizes: tuple[int, ...]
     width: int
+    reads_primers: bool = False
 
     @abstractmethod
     def advance(self, tokens: tf.Tensor, state: State) -> State:
@@ -51,10 +53,13 @@ class Lookahead(ABC):
 
         return tuple(tf.zeros([batch, size]) for size in self.sizes)
 
-    def unroll(self, tokens: tf.Tensor) -> Seen:
-        """What is known before each of the tokens int32 [B, T]: parts [B, T, ...]."""
+    def unroll(self, tokens: tf.Tensor, primers: tf.Tensor | None = None) -> Seen:
+        """What is known before each of tokens int32 [B, T] that follow primers int32 [B, P]: parts [B, T, ...]."""
         import tensorflow as tf
 
+        if primers is not None and self.reads_primers:
+            seen = self.unroll(tf.concat([primers, tokens], axis=1))
+            return Seen(*(part[:, tf.shape(primers)[1] :] for part in seen))
         batch, steps = tf.unstack(tf.shape(tokens))
         by_time = tf.transpose(tokens)
         arrays = [tf.TensorArray(tf.float32, steps, element_shape=[None, size]) for size in self.sizes]

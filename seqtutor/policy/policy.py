@@ -77,15 +77,17 @@ class Policy:
         return state if self.lookahead is None else state + self.lookahead.initial_state(batch)
 
     def start(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
-        """Reads begin and primers int32 [B, 1 + P], which are no part of the sequences; returns as `step`."""
-        last = tf.shape(inputs)[1] - 1
+        """Reads begin and primers int32 [B, 1 + P]; returns as `step`."""
+        read = self.step if self.lookahead is not None and self.lookahead.reads_primers else self.read
 
-        def body(t, state):
-            return t + 1, self.read(inputs[:, t], state)[3]
+        def body(t, _, state):
+            *found, state = read(inputs[:, t], state)
+            return t + 1, tuple(found), state
 
-        state = self.initial_state(tf.shape(inputs)[0])
-        _, state = tf.while_loop(lambda t, _: t < last, body, (tf.constant(0), state))
-        return self.read(inputs[:, -1], state)
+        *found, state = self.read(inputs[:, 0], self.initial_state(tf.shape(inputs)[0]))
+        steps = (tf.constant(1), tuple(found), state)
+        _, found, state = tf.while_loop(lambda t, *_: t < tf.shape(inputs)[1], body, steps)
+        return *found, state
 
     def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
         """One token further: tokens int32 [B] -> policy logits [B, A], prior logits [B, A], V [B], state.
@@ -102,7 +104,7 @@ class Policy:
         return state[:at] + self.lookahead.advance(tokens, state[at:])
 
     def read(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
-        """As `step`, but the lookahead stays as it is: tokens [B] that are no part of the sequences."""
+        """As `step`, but the lookahead stays as it is: begin, and tokens [B] that are no part of the sequences."""
         split = len(self.prior.initial_state(0))
         prior, prior_state = self.prior.step(tokens, state[:split])
         if self.tuned is None:
@@ -124,7 +126,7 @@ class Policy:
         if self.tuned is None:
             return restricted(prior, self.allowed), prior
         assert self.variant is not None  # it comes with the tuned network
-        seen = None if self.lookahead is None else self.lookahead.unroll(tokens)
+        seen = None if self.lookahead is None else self.lookahead.unroll(tokens, primers)
         tuned = told(after_primer(self.tuned, inputs, primers, seen), seen, self.allowed)
         return self.variant.policy_logits(tuned.logits, prior), prior
 

@@ -18,6 +18,8 @@ from seqtutor.policy.policy import after_primer, told
 from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right, side_by_side
 from seqtutor.policy.widening import widened
 
+COMPILED = 16  # steps that lengths are rounded up to in what is compiled: each shape takes seconds
+
 
 class Learner:
     """Online, target and prior networks with an optimizer.
@@ -117,13 +119,13 @@ class Learner:
 
     def _policy(self, mask, primer, tokens) -> tuple[tf.Tensor, tf.Tensor]:
         """log pi of the tokens taken, and V of the states they were taken in, both [B, T]."""
-        online = self._scores(self.online, tokens, primer, self._seen(tokens), not self._config.value_shapes)
+        online = self._scores(self.online, tokens, primer, self._seen(tokens, primer), not self._config.value_shapes)
         log_pi = tf.gather(tf.nn.log_softmax(online.logits), tokens, batch_dims=2)
         return log_pi, self._config.value_scale * online.value
 
     def _values(self, mask, primer, tokens, r_t, log_prior) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Of the tokens taken, [B, T]: the online and the target network's values, and the variant's target."""
-        variant, config, seen = self._variant, self._config, self._seen(tokens)
+        variant, config, seen = self._variant, self._config, self._seen(tokens, primer)
         assert variant.target is not None  # `loss` asks only for those that have one
         online = self._scores(self.online, tokens, primer, seen, not config.value_shapes)
         slow = self._scores(self.target, tokens, primer, seen)
@@ -137,9 +139,13 @@ class Learner:
         taken, slow_taken = (tf.gather(values, tokens, batch_dims=2) for values in (q, slow_q))
         return taken, slow_taken, target
 
-    def _seen(self, tokens: tf.Tensor) -> Seen | None:
-        """What the lookahead knows before each of tokens [B, T]."""
-        return None if self._look is None else Seen(*map(tf.stop_gradient, self._look(tokens)))
+    def _seen(self, tokens: tf.Tensor, primer: tf.Tensor) -> Seen | None:
+        """What the lookahead knows before each of tokens [B, T], which follow a primer [B, P]."""
+        if self._look is None:
+            return None
+        steps = tf.shape(tokens)[1]
+        padded = tf.pad(tokens, [[0, 0], [0, -steps % COMPILED]])
+        return Seen(*(tf.stop_gradient(part)[:, :steps] for part in self._look(padded, primer)))
 
     def _scores(self, network: SequenceModel, tokens, primer, seen: Seen | None, detach_value: bool = False) -> Scores:
         """The scores [B, T, ...] of a network that learns, before each of the tokens."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtutor.config import ModelConfig, changed
+from seqtutor.config import ModelConfig, TuneConfig, changed
 from seqtutor.domains import domain_class
 from seqtutor.domains.reward_terms import parse
 from seqtutor.exchange.saved_model import Exported
@@ -15,14 +15,16 @@ from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Sampler
 from seqtutor.policy.sequence_model import SequenceModel
 from seqtutor.runs.run import load_run
+from seqtutor.tuning.learner import Learner
 from tests.support.commands import untrained
 
 C = 8.0
+SYMBOLS = ("(", ")", "=", "C", "N", "O", "c", "n", "1", "2")  # of molecules; more are in front
 
 
 def policy_of(name, variant, units=12):
     """A domain and a policy of random weights that is told what its default reward knows."""
-    domain = domain_class(name)()
+    domain = domain_class(name)().with_vocabulary(SYMBOLS if name == "molecules" else ())
     actions, reward = domain.vocabulary.size, domain.reward(parse(domain.default_reward, domain.reward_names))
     lookahead = reward.lookahead(domain.length, C)
     prior = SequenceModel(ModelConfig(units=units), actions, seed=1)
@@ -33,7 +35,7 @@ def policy_of(name, variant, units=12):
 
 
 @pytest.mark.parametrize("variant", ["psi", "g"])
-@pytest.mark.parametrize("name", ["chain", "music"])
+@pytest.mark.parametrize("name", ["chain", "music", "molecules"])
 def test_sequences_are_judged_as_they_were_drawn(name, variant):
     """Without a primer, and after one."""
     domain, policy = policy_of(name, variant)
@@ -41,14 +43,31 @@ def test_sequences_are_judged_as_they_were_drawn(name, variant):
     rng = np.random.default_rng(0)
     for primed in (0, 3):
         uniforms = rng.random((30, domain.length), np.float32)
-        primers = rng.integers(0, domain.vocabulary.size, (30, primed), np.int32)
+        primers = rng.integers(1, domain.vocabulary.size, (30, primed), np.int32)
         drawn = sampler.draw(uniforms, primers)
+        counts = np.arange(domain.length) < drawn.lengths[:, None]
         for got, wanted in zip(policy.log_probs(drawn.tokens, primers), (drawn.log_prob, drawn.log_prior), strict=True):
-            np.testing.assert_allclose(got, wanted, atol=1e-4)
+            np.testing.assert_allclose(np.where(counts, got, 0.0), wanted, atol=1e-4)
         got = module.sample(tf.constant(uniforms), tf.constant(primers), tf.constant(1.0))
         np.testing.assert_array_equal(got["tokens"], drawn.tokens)
         judged = module.log_prob(tf.constant(drawn.tokens), tf.constant(drawn.lengths), tf.constant(primers))
         np.testing.assert_allclose(judged["log_prob"], drawn.log_prob, atol=1e-4)
+
+
+def test_a_learner_judges_molecules_after_a_scaffold_as_they_were_drawn():
+    """The lookahead reads the scaffold; and lengths are rounded up where it is compiled, which changes nothing."""
+    domain, policy = policy_of("molecules", "psi")
+    primers = np.random.default_rng(0).integers(1, domain.vocabulary.size, (20, 5), np.int32)
+    uniforms = np.random.default_rng(1).random((20, domain.length), np.float32)
+    drawn = Sampler(policy, domain.vocabulary, domain.length).draw(uniforms, primers)
+    begin = domain.vocabulary.begin
+    learner = Learner(VARIANTS["pcl"], policy.prior, TuneConfig(), 0, begin, lookahead=policy.lookahead)
+    learner.online.set(policy.tuned.get())
+    longest = drawn.lengths.max()
+    tokens = tf.constant(drawn.tokens[:, :longest])
+    log_pi, _ = learner._policy(tf.ones(tokens.shape), tf.constant(primers), tokens)
+    counts = np.arange(longest) < drawn.lengths[:, None]
+    np.testing.assert_allclose(np.where(counts, log_pi, 0.0), drawn.log_prob[:, :longest], atol=1e-4)
 
 
 def test_steps_of_an_exported_policy_begin_with_begin():

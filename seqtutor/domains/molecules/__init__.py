@@ -103,7 +103,7 @@ class Molecules(Domain):
 
     def reward(self, terms: Sequence[Term]) -> Reward:
         """See `reward.MoleculeReward`."""
-        return MoleculeReward(terms, self.decode, self._end, self._pool)
+        return MoleculeReward(terms, self.decode, self.vocabulary, self._pool)
 
     def valid(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Which sequences ended and are molecules to RDKit."""

@@ -34,12 +34,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, check
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
 from seqtutor.domains.molecules.published_reward import published_reward
 from seqtutor.domains.reward_terms import Term, parse
 from seqtutor.domains.rewards import Reward, Rewards
+from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError, unknown_name
 from seqtutor.system.progress import LOG
 
@@ -185,9 +187,8 @@ class MoleculeReward(Reward):
     reported token by token.
     """
 
-    def __init__(self, terms: Sequence[Term], decode: Decode, end: int, pool: Pool):
-        """Args: terms; decode, the text of token ids; end, id of the end token;
-        pool, examines molecules.
+    def __init__(self, terms: Sequence[Term], decode: Decode, vocabulary: Vocabulary, pool: Pool):
+        """Args: terms; decode, the text of token ids; vocabulary, with an end token; pool, examines molecules.
 
         Raises UserError as `parts_of` does.
         """
@@ -198,7 +199,8 @@ class MoleculeReward(Reward):
         self.on_last_token = not self._published
         self.has_history = SEEN in self._extra
         self._memory = ScaffoldMemory() if self.has_history else None
-        self._decode, self._end, self._pool = decode, end, pool
+        assert vocabulary.end is not None
+        self._decode, self._vocabulary, self._end, self._pool = decode, vocabulary, vocabulary.end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))
 
     def most(self, length: int) -> float | None:
@@ -206,6 +208,12 @@ class MoleculeReward(Reward):
         if self._published:
             return None
         return sum(max(part.weight * part.low, part.weight * part.high) for part in self._parts)
+
+    def lookahead(self, length: int, c: float) -> Lookahead:
+        """What grammar and valence know of a molecule that is being written."""
+        from seqtutor.domains.molecules.lookahead import MoleculeLookahead
+
+        return MoleculeLookahead(self._vocabulary, length)
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32 [N, T]."""

@@ -37,7 +37,7 @@ def pool():
 @pytest.fixture
 def rewards(pool):
     def score(weights, *sequences):
-        return MoleculeReward(terms(weights), decode, VOCABULARY.end, pool)(*batch(*sequences))
+        return MoleculeReward(terms(weights), decode, VOCABULARY, pool)(*batch(*sequences))
 
     return score
 
@@ -166,7 +166,7 @@ def test_rows_do_not_depend_on_their_batch(rewards):
 
 
 def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
-    reward = MoleculeReward(terms({"valid": 1.0}), decode, VOCABULARY.end, pool)
+    reward = MoleculeReward(terms({"valid": 1.0}), decode, VOCABULARY, pool)
     pool.failures["timed out"] += ["C", "N" * 200, "O", "F", "S", "P"]
     reward.close()
     reward.close()
@@ -176,7 +176,7 @@ def test_what_the_workers_could_not_examine_is_said_once(pool, capsys):
 
 def test_an_unknown_name_is_refused_with_the_nearest(pool):
     with pytest.raises(UserError, match=r"unknown reward 'qde'.*qed"):
-        MoleculeReward(terms({"qde": 1.0}), decode, 0, pool)
+        MoleculeReward(terms({"qde": 1.0}), decode, VOCABULARY, pool)
 
 
 def test_a_geometric_mean(rewards):
@@ -197,7 +197,7 @@ def test_a_geometric_mean_in_a_sum_reports_its_components(rewards):
 @pytest.mark.parametrize("inside", ["qed:-1", "logp@clip/-1/1", "geometric(qed)", "published", "qed:0"])
 def test_what_a_geometric_mean_cannot_take(inside, pool):
     with pytest.raises(UserError, match="a geometric mean has no transform, and takes terms that are 0 or more"):
-        MoleculeReward(terms({f"geometric({inside})": 1.0}), decode, VOCABULARY.end, pool)
+        MoleculeReward(terms({f"geometric({inside})": 1.0}), decode, VOCABULARY, pool)
 
 
 def test_a_descriptor_needs_a_transform_and_a_name(rewards, pool):
@@ -209,4 +209,4 @@ def test_a_descriptor_needs_a_transform_and_a_name(rewards, pool):
         ("descriptor(HevyAtomCount)@step/1", "mean HeavyAtomCount"),
     ):
         with pytest.raises(UserError, match=said):
-            MoleculeReward(terms({text: 1.0}), decode, VOCABULARY.end, pool)
+            MoleculeReward(terms({text: 1.0}), decode, VOCABULARY, pool)
