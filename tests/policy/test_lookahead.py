@@ -24,7 +24,8 @@ SYMBOLS = ("(", ")", "=", "C", "N", "O", "c", "n", "1", "2")  # of molecules; mo
 
 def policy_of(name, variant, units=12):
     """A domain and a policy of random weights that is told what its default reward knows."""
-    domain = domain_class(name)().with_vocabulary(SYMBOLS if name == "molecules" else ())
+    domain = domain_class(name)({"length": 16} if name == "molecules" else {})
+    domain = domain.with_vocabulary(SYMBOLS)  # of molecules; the others have their own
     actions, reward = domain.vocabulary.size, domain.reward(parse(domain.default_reward, domain.reward_names))
     lookahead = reward.lookahead(domain.length, C)
     prior = SequenceModel(ModelConfig(units=units), actions, seed=1)

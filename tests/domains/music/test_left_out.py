@@ -76,7 +76,8 @@ def test_score_tells_and_lists_them(tunes, capsys):
     out = ["--out", str(tunes.parent)]
     assert run(["score", str(tunes), "--domain", "music", *out]) == 0
     caught = capsys.readouterr()
-    assert [line.removeprefix("warning: ") for line in caught.err.splitlines()] == TOLD
+    warnings = [line for line in caught.err.splitlines() if "warning: " in line]  # a slow machine shows a bar beside
+    assert [line.partition("warning: ")[2] for line in warnings] == TOLD
     assert "3 sequences (1 more rejected, see rejected.csv)" in caught.out
     _, *rows = csv.reader((tunes.parent / "rejected.csv").read_text().splitlines())
     assert rows == [["tunes.abc:11", "broken ABC: a chord without an end"], *map(list, PARTIAL)]
