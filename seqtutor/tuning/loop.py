@@ -38,7 +38,7 @@ from seqtutor.system.progress import LOG, Progress
 from seqtutor.tuning.best_sequences import NAME
 from seqtutor.tuning.tuner import Tuner
 
-LOST = 5.0  # seconds of finished rounds that a reward which fails may cost; to keep a state takes about 1 % of a round
+LOST = 5.0  # seconds of finished rounds that a reward which fails may cost; to keep a state takes hundredths of one
 
 
 def tune(

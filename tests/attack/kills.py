@@ -137,9 +137,24 @@ def tree(folder: Path, hidden: bool = True) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")) if folder.exists() else ():
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and "tensorboard" not in name and (hidden or not any(p[0] == "." for p in name.split("/"))):
+        if path.is_file() and _counts(path) and (hidden or not any(p[0] == "." for p in name.split("/"))):
             found[name] = "" if path.name in TIMED else _digest(path)
     return found
+
+
+def _counts(path: Path) -> bool:
+    """Whether a file is the same however often a run was stopped.
+
+    Of checkpoints the newest and the best are; one that an interrupt wrote may stand beside them in place of another.
+    """
+    step = path.parent
+    if "tensorboard" in path.as_posix():
+        return False
+    if step.parent.name != "checkpoints":
+        return True
+    best = step.parent / "best.json"
+    named = json.loads(best.read_text(encoding="utf-8"))["step"] if best.exists() else None
+    return step == max(step.parent.glob("step-*")) or int(step.name.removeprefix("step-")) == named
 
 
 def _digest(path: Path) -> str:

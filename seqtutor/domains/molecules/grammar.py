@@ -28,10 +28,6 @@ class TokenTable:
         self.rings = np.array([[symbol == ring for ring in closures[:rings]] for symbol in symbols], np.float32)
         self.rings = np.pad(self.rings, ((0, 0), (0, rings - self.rings.shape[1])))
 
-    def column(self, name: str) -> np.ndarray:
-        """One of KINDS, [A]."""
-        return self.kinds[:, KINDS.index(name)]
-
 
 def _kinds(symbol: str) -> dict[str, float]:
     if symbol in _MARKS:
