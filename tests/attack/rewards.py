@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -37,6 +38,7 @@ FILES = (
     "class f:\n    def __init__(self, *a): pass",
     "class F:\n    def __getattr__(self, name): return 1 / 0\n    def __call__(self, *a): pass\nf = F()",
 )  # fmt: skip
+WORDS = "words.txt"  # as long as those of the domain chain are by default
 LOOP = "sh -c 'while read x; do {}; done'"
 PROGRAMS = (
     "true", "false", "cat", "yes", "yes 1", "nothing_like_it", "'", "", "/", "sh -c 'exit 3'", "sh -c 'kill -9 $$'",
@@ -49,24 +51,25 @@ PROGRAMS = (
 def attack(rng: random.Random, folder: Path, runs: Path) -> Attack:
     """Each in `score` and, for those that may harm a run, in `tune`."""
     path = folder / "mine.py"
+    (folder / WORDS).write_text("abcdab\nbadcab\ncabbac\n")
     texts = [f"def f(tokens, texts):\n    {body}\n" for body in BODIES] + list(FILES)
     for text in rng.sample(texts, len(texts)):
         path.write_text(text)
-        yield _scored(text, f"{path}:f", folder, runs)
+        yield _scored(text, f"{path}:f", folder)
         if ZERO in text:
             args = ["tune", str(runs / "psi.yaml"), "--prior", str(runs / "prior"), "--reward", f"{path}:f"]
             yield _ended(f"tune: {text}", args, folder)
     for program in rng.sample(PROGRAMS, len(PROGRAMS)):
-        yield _scored(program, f"command:{program}", folder, runs)
+        yield _scored(program, f"command:{program}", folder)
 
 
-def _scored(what: str, reward: str, folder: Path, runs: Path) -> outcome.Outcome:
-    return _ended(f"score: {what}", ["score", str(runs / "words.txt"), "--domain", "chain", "--reward", reward], folder)
+def _scored(what: str, reward: str, folder: Path) -> outcome.Outcome:
+    return _ended(f"score: {what}", ["score", str(folder / WORDS), "--domain", "chain", "--reward", reward], folder)
 
 
 def _ended(what: str, args: list[str], folder: Path) -> outcome.Outcome:
     """Whatever else is printed is the user's own."""
     ended = forks.end(forks.start([*args, "--out", str(folder / "out"), "--quiet"], folder / "said"))[0]
     shutil.rmtree(folder / "out", ignore_errors=True)
-    errors = sum(line.startswith("error: ") for line in ended.said.splitlines())
+    errors = len(re.findall(r"\berror: ", ended.said))  # a thread of the user's may print into its line
     return outcome.of(what, ended, good=(ended.code, errors) in ((0, 0), (2, 1)))

@@ -89,7 +89,7 @@ def other_array(array: np.ndarray, rng: random.Random) -> np.ndarray:
         lambda: array.astype(rng.choice(("f4", "f8", "c16", "?", "O", "U4", "S3", "u1", "i1", "u8", "M8[s]"))),
         lambda: array.reshape(rng.choice(((-1,), (1, 1, -1), (array.size, 1)))),
         lambda: array[:0], lambda: array[:, :0], lambda: array[0, 0], lambda: np.array([{}, lambda: 0][:1], "O"),
-        lambda: np.where(array == array.flat[0], rng.choice((-1, 38, 2**62, -(2**63))), array),
+        lambda: np.where(array == (array.flat[0] if array.size else 0), rng.choice((-1, 38, 2**62, -(2**63))), array),
         lambda: np.asfortranarray(array), lambda: array.astype([("a", "i4"), ("b", "f4")]), lambda: array[::-1].T,
     ))()  # fmt: skip
     return np.asarray(array)
