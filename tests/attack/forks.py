@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -110,6 +111,10 @@ def _live(work: Callable[[], int], said: Path) -> None:
     code = 70
     try:
         code = work()
+    except KeyboardInterrupt as error:
+        if not any("seqtutor" in Path(frame.filename).parts for frame in traceback.extract_tb(error.__traceback__)):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # no command had begun: it ends as any other process does
+            os.kill(os.getpid(), signal.SIGINT)
     finally:
         os._exit(code)
 
