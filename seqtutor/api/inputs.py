@@ -197,10 +197,12 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
 def last_bars(domain: Domain, path: Path) -> str:
     """The last bars of the first tune of a file, as a primer: prepared as training data are, in the key of the domain.
 
-    Raises UserError if there is no tune that can be read, and in a domain without bars.
+    Warns where there is more than one. Raises UserError if there is no tune that can be read, and in a domain without
+    bars.
     """
     count = domain.length_of_bars(LIKE_BARS)
-    item = next(iter(domain.prepare(path)), None)
+    tunes = iter(domain.prepare(path))
+    item, second = next(tunes, None), next(tunes, None)
     if item is None or isinstance(item, Rejected):
         raise UserError(
             f"{path}: {'no tune in it' if item is None else item.reason}; give a file that begins with a tune"
@@ -208,6 +210,8 @@ def last_bars(domain: Domain, path: Path) -> str:
     left_out = LeftOut()
     left_out.add(item)
     left_out.tell()
+    if second is not None:
+        LOG.warning(f"{path} holds more than one tune: the first, {item.name}, is continued")
     return domain.decode(domain.encode(item.text)[-count:])
 
 

@@ -100,7 +100,10 @@ class Music(Domain):
         return reader.melody_files(path) if path.is_dir() else [path]
 
     def read(self, path: Path) -> Iterator[Record | Rejected]:
-        """Melodies as they are, in their own key and register, with the silence before the first note."""
+        """Melodies as they are, in their own key and octave, with the silence before the first note.
+
+        One that goes beyond C3 to B5 is moved as a whole by octaves, which counts as dropped.
+        """
         return reader.read(Path(path))
 
     def prepare(self, path: Path) -> Iterator[Record | Rejected]:

@@ -22,6 +22,7 @@ MAX_FOLDED = 0.1  # share of notes that may be folded by octaves one by one
 MAX_OFF_GRID = 0.25  # share of onsets that may lie off the sixteenths of a written tune
 KEY_TRUST = 0.9  # share of the sounding time that a declared key must hold
 _WHITE = list(WHITE_KEYS)  # as an index
+_OCTAVES = sorted(range(-10, 11), key=abs)  # by which a piece may be moved, the nearest first
 
 # Krumhansl & Kessler (1982), "Tracing the dynamic changes in perceived tonal organization in a spatial representation
 # of musical keys", Psychological Review 89, 334-368: probe-tone ratings of the twelve degrees above the tonic.
@@ -147,6 +148,20 @@ def normalised(piece: Piece) -> Piece:
     return Piece(moved, int(moved[-1].end), dropped=dropped + Counter(piece.dropped))
 
 
+def within_reach(piece: Piece) -> Piece:
+    """The piece; where a note of it is outside C3 .. B5, moved as a whole by the fewest octaves that bring all inside.
+
+    That counts as dropped. A piece that no octave brings inside is left as it is.
+    """
+    pitches = [note.pitch for note in piece.notes] or [MIN_MIDI]
+    low, high = min(pitches), max(pitches)
+    octave = next((k for k in _OCTAVES if low + 12 * k >= MIN_MIDI and high + 12 * k <= MAX_MIDI), 0)
+    if not octave:
+        return piece
+    moved = [note._replace(pitch=note.pitch + 12 * octave) for note in piece.notes]
+    return piece._replace(notes=moved, dropped={**piece.dropped, "melodies moved by whole octaves": 1})
+
+
 def transposed(tokens: np.ndarray, semitones: int) -> np.ndarray:
     """Tokens [T] with every pitch moved by semitones, then `in_range`. Raises Unusable."""
     moved, notes = tokens.copy(), tokens >= FIRST_PITCH
@@ -160,11 +175,10 @@ def in_range(pitches: np.ndarray) -> np.ndarray:
     All are moved by the octaves that leave the fewest outside (of several, the nearest to where they stood); a share up
     to `MAX_FOLDED` may then be folded one by one, else the piece is Unusable.
     """
-    octaves = sorted(range(-10, 11), key=abs)
-    outside = [np.sum((pitches + 12 * k < MIN_MIDI) | (pitches + 12 * k > MAX_MIDI)) for k in octaves]
+    outside = [np.sum((pitches + 12 * k < MIN_MIDI) | (pitches + 12 * k > MAX_MIDI)) for k in _OCTAVES]
     if min(outside) > MAX_FOLDED * len(pitches):
         raise Unusable("range too wide")
-    pitches = pitches + 12 * octaves[int(np.argmin(outside))]
+    pitches = pitches + 12 * _OCTAVES[int(np.argmin(outside))]
     pitches = np.where(pitches < MIN_MIDI, MIN_MIDI + (pitches - MIN_MIDI) % 12, pitches)
     return np.where(pitches > MAX_MIDI, MAX_MIDI - (MAX_MIDI - pitches) % 12, pitches)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.domains.music import abc_file, abc_tunes, data_sets, midi, musicxml_file
-from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens
+from seqtutor.domains.music.melody import Piece, Unusable, normalised, to_tokens, within_reach
 from seqtutor.domains.music.tokens import NUM_TOKENS, SYMBOLS
 from seqtutor.errors import UserError
 from seqtutor.reading import text_files
@@ -31,7 +31,8 @@ def read(path: Path, prepare: bool = False) -> Iterator[Record | Rejected]:
     """The sequences of a file of PARSED, TEXTS or .npz, or of every file of PARSED below a folder.
 
     With `prepare`, pieces from such files are normalised for training (see `melody.normalised`); without it they
-    stay as they are, and one with a pitch out of range is rejected. The other kinds hold tokens already.
+    stay as they are, but for the octave of one that goes out of range (see `melody.within_reach`). The other kinds
+    hold tokens already.
     """
     path, column = text_files.split_column(path)
     if path.is_dir():
@@ -103,7 +104,7 @@ def _parse(file: Path, name: str, prepare: bool) -> list[Record | Rejected]:
 def _record(name: str, load: Callable[[], Piece], prepare: bool) -> Record | Rejected:
     """The record of one piece, or why there is none."""
     try:
-        piece = normalised(load()) if prepare else load()
+        piece = normalised(load()) if prepare else within_reach(load())
         dropped = tuple(sorted((cause, count) for cause, count in piece.dropped.items() if count))
         return Record(name, as_text(to_tokens(piece)), dropped)
     except Unusable as reason:

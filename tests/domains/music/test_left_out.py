@@ -85,14 +85,25 @@ def test_score_tells_and_lists_them(tunes, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_melody_beyond_the_range_is_moved_as_a_whole_and_earns_the_same(tmp_path, capsys):
+    for name, notes in (("high", "G2A2B2c2 d3edcBA"), ("higher", "g2a2b2c'2 d'3e'd'c'ba")):
+        (tmp_path / f"{name}.abc").write_text(f"X:1\nL:1/16\nK:G\n{notes}|\n")
+    assert run(["score", str(tmp_path), "--domain", "music", "--out", str(tmp_path / "out")]) == 0
+    said = "warning: read, but for 1 melodies moved by whole octaves in 1 sequence: higher.abc:1"
+    assert said in capsys.readouterr().err
+    with open(tmp_path / "out" / "scores.csv", encoding="utf-8") as file:
+        one, other = csv.DictReader(file)
+    assert one.pop("name") != other.pop("name") and one == other
+
+
 def test_evaluate_and_what_begins_a_melody_tell_them_too(tunes, caplog):
     st.evaluate([tunes], domain="music", out=tunes.parent, quiet=True)
     assert caplog.messages == TOLD and len((tunes.parent / "rejected.csv").read_text().splitlines()) == 4
     caplog.clear()
     assert inputs.last_bars(Music(), tunes)
-    assert caplog.messages == [f"read, but for {each}: tunes.abc:1" for each in (
+    assert caplog.messages == [*(f"read, but for {each}: tunes.abc:1" for each in (
         "2 grace notes in 1 sequence", "1 lower notes of chords in 1 sequence", "1 repeats not played in 1 sequence"
-    )]  # fmt: skip
+    )), f"{tunes} holds more than one tune: the first, tunes.abc:1, is continued"]  # fmt: skip
     caplog.clear()
     inputs.check_primer(Music(), str(tunes), tunes.parent)
     assert caplog.messages[:-1] == TOLD and "left out 1 of the primers" in caplog.messages[-1]

@@ -89,7 +89,7 @@ def test_the_first_of_several_voices(tmp_path):
         ("C ^ D", "M:4/4\nL:1/16\nK:C", "broken ABC: an accidental without a note"),
         ("[CEG", "M:4/4\nL:1/16\nK:C", "broken ABC: a chord without an end"),
         ("C/2D/2E/2F/2 G/2A/2B/2c/2", "M:4/4\nL:1/16\nK:C", "rhythm off the sixteenth grid"),
-        ("c''4", "M:4/4\nL:1/16\nK:C", "pitch out of range C3 to B5"),
+        ("C,4 c''4", "M:4/4\nL:1/16\nK:C", "pitch out of range C3 to B5"),
     ],
 )
 def test_rejected(tmp_path, body, header, reason):
