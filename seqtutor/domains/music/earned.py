@@ -27,23 +27,24 @@ class Rule(NamedTuple):
     where: str
 
 
-def rows(shares: Shares, top: float, left: float, right: float) -> Markup:
-    """A row a rule from `top` down, each token a bar between left and right: up what it earned, down what it lost."""
+def rows(shares: Shares, steps: range, top: float, left: float, step: float) -> Markup:
+    """A row a rule from `top` down, of some tokens, each `step` wide: a bar up is what it earned, down what it lost."""
     return Markup().join(
-        _row(name, share, top + i * ROW, left, right) for i, (name, share) in enumerate(shares.items())
+        _row(name, share, steps, top + i * ROW, left, step) for i, (name, share) in enumerate(shares.items())
     )
 
 
-def _row(name: str, share: np.ndarray, top: float, left: float, right: float) -> Markup:
-    middle, step, tallest = top + ROW / 2, (right - left) / max(1, len(share)), np.abs(share).max(initial=0) or 1.0
+def _row(name: str, share: np.ndarray, steps: range, top: float, left: float, step: float) -> Markup:
+    middle, tallest = top + ROW / 2, np.abs(share).max(initial=0) or 1.0
     parts = [
         _LABEL.format(x=left - 3, y=middle + 3, name=name),
-        _LINE.format(left=left, y=middle, right=right),
+        _LINE.format(left=left, y=middle, right=left + step * len(steps)),
     ]
-    for place in np.flatnonzero(share):
-        height = float(abs(share[place]) / tallest) * (ROW / 2 - 1)
-        side, y = ("plus", middle - height) if share[place] > 0 else ("minus", middle)
-        parts.append(_BAR.format(side=side, x=left + place * step, y=y, width=max(0.5, step - 0.5), height=height))
+    shown, width = share[steps.start : steps.stop], max(step / 2, step - 0.5)
+    for place in np.flatnonzero(shown):
+        height = float(abs(shown[place]) / tallest) * (ROW / 2 - 1)
+        side, y = ("plus", middle - height) if shown[place] > 0 else ("minus", middle)
+        parts.append(_BAR.format(side=side, x=left + place * step, y=y, width=width, height=height))
     return Markup().join(parts)
 
 

@@ -104,18 +104,23 @@ def wav_bytes(tokens: np.ndarray, rate: int = RATE, playing: Playing | None = No
     return buffer.getvalue()
 
 
+def per_row(length: int, meter: Meter) -> int:
+    """The sixteenths of a row of a piano roll: all of a melody of `SYSTEM` or less, else as many whole bars."""
+    return max(1, length) if length <= SYSTEM else max(1, SYSTEM // meter.bar) * meter.bar
+
+
 @own_settings()
 def write_png(tokens: np.ndarray, path: Path, meter: Meter = COMMON_TIME) -> None:
     """Draws tokens [T] as a piano roll: a column a sixteenth, a row a semitone, black keys shaded, beats ruled.
 
-    A long one is broken into rows of as many whole bars as `SYSTEM` sixteenths hold.
+    A long one is broken into rows, see `per_row`.
     """
     from matplotlib.figure import Figure
 
     length, notes = len(tokens), to_notes(tokens)
     pitches = [note.pitch for note in notes] or [60]
     low, high = max(MIN_MIDI, min(pitches) - 3), min(MAX_MIDI, max(pitches) + 3)
-    width = length if length <= SYSTEM else max(1, SYSTEM // meter.bar) * meter.bar
+    width = per_row(length, meter)
     systems = -(-length // width)
     size = (np.clip(1.0 + 0.24 * width, 5, 60), systems * (1.0 + 0.17 * (high - low + 1)))
     figure = Figure(figsize=size, layout="constrained")

@@ -9,6 +9,7 @@ import pytest
 import seqtutor as st
 from seqtutor.cli.main import run
 from seqtutor.domains.music.earned import amount, table
+from seqtutor.domains.music.html import NAMES, WIDTH
 from seqtutor.domains.music.meter import Meter
 from tests.api.test_training import error_of
 from tests.support.browser import CHROMIUM, browser, named_controls
@@ -51,6 +52,18 @@ def test_what_the_rules_gave_adds_up_to_the_reward(tmp_path, reward):
         assert shown == {**{name: amount(value) for name, value in sums.items()}, "all": amount(sum(sums.values()))}
     bars = sum(value != 0 for melody in data for share in melody["earned"].values() for value in share)
     assert text.count('<rect class="plus"') + text.count('<rect class="minus"') == bars > 10
+
+
+def test_a_long_tune_is_drawn_in_systems_of_four_bars(tmp_path):
+    """Each sixteenth can be seen, and a note over the end of a system goes on in the next."""
+    (tmp_path / "long.abc").write_text("X:1\nL:1/16\nK:C\n" + "CDEFGABcCDEFGABc|" * 3 + "C8 D12" + "CD" * 30 + "\n")
+    text = st.play(tmp_path / "long.abc", out=tmp_path / "a.html").read_text()
+    systems = [re.findall(r'width="(\S+)" \S+ class="note"', each) for each in text.split("<g transform")[1:]]
+    assert [len(each) for each in systems] == [48 + 2, 1 + 60]
+    step = (WIDTH - NAMES) / 64
+    assert [float(each) for each in systems[0][-2:] + systems[1][:2]] == pytest.approx(
+        [8 * step - 1, 8 * step - 1, 4 * step - 1, step - 1], abs=0.06
+    )
 
 
 def test_where_a_rule_gave_something_in_words():
