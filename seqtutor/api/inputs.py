@@ -181,9 +181,10 @@ def tell_of_prior(config: Config, prior: Run, where: str) -> None:
         LOG.warning(f"the prior's run settled what {where} has otherwise: {other}")
 
 
-def check_primer(domain: Domain, spec: str, folder: Path) -> None:
+def check_primer(domain: Domain, spec: str, folder: Path) -> int:
     """Says how many primers of a file are left out, and that they are listed in the folder; and what others leave out.
 
+    Returns how many tokens the longest puts before a sequence: none where a primer is a part of it, as a scaffold is.
     Raises UserError for a primer that cannot be used, before anything is made.
     """
     from seqtutor.policy.primers import Primer
@@ -192,6 +193,7 @@ def check_primer(domain: Domain, spec: str, folder: Path) -> None:
     primer.left_out.tell()
     if bad := len(primer.rejected):
         LOG.warning(f"left out {bad} of the primers in {spec}: see {folder / 'rejected.csv'}")
+    return 0 if domain.keeps_primer else primer.longest
 
 
 def last_bars(domain: Domain, path: Path) -> str:

@@ -36,17 +36,20 @@ def play(
     Returns: the page's file. Raises UserError for anything wrong with the input, and for sequences that do not sound.
     """
     inputs.at_least(1, num=num)
+    drawn = {"c": c, "length": length, "bars": bars, "range": range, "scale": scale, "seed": seed}
     played = inputs.given({"tempo": tempo})
     title = f"seqtutor: {what.path if isinstance(what, Run) else what}"
     if isinstance(what, Run) or folder_of(what) is not None or (Path(what) / "config.yaml").exists():
         run = restrictions.of_notes(restrictions.of_length(inputs.as_run(what), length, bars), range, scale)
         domain = run.domain.played(played) if played else run.domain
         with make_reward(domain, run.reward_spec if reward is None else reward) as scores:
-            drawn = sample(run, num, reward=scores, particles=particles, c=c, seed=seed, quiet=quiet)
-            names = [f"melody {number}" for number, _ in enumerate(drawn, 1)]
-            page = domain.player(title, names, list(drawn), scores)
+            texts = list(sample(run, num, reward=scores, particles=particles, c=c, seed=seed, quiet=quiet))
+            names = [f"melody {number}" for number, _ in enumerate(texts, 1)]
+            page = domain.player(title, names, texts, scores)
     else:
         inputs.check_paths([what])
+        if drawn := inputs.given({**drawn, "particles": None if particles == 1 else particles}):
+            raise UserError(f"{what} is no run: its melodies are played as they are; leave out {' and '.join(drawn)}")
         domain = make_domain({"name": "music"}).played(played)
         names, texts = _of_file(domain, Path(what), num)
         with make_reward(domain, reward or "") as scores:

@@ -75,11 +75,20 @@ def refuse_length_twice(length: int | None, bars: int | None) -> None:
         raise UserError(f"length is {length} and bars {bars}; give one of the two")
 
 
-def tell_of_untrained(run: Run) -> None:
-    """Says that sequences may be longer than the pieces that the prior was trained on, where they may."""
-    learned, length = run.config.data.max_length, run.domain.length
+def tell_of_untrained(run: Run, before: int = 0) -> None:
+    """Says that sequences may be longer than the pieces that the prior was trained on, where they may.
+
+    Args: before: tokens of the primer before them.
+    """
+    learned, length = run.config.data.max_length, run.domain.length + before
     if (run.config.data.name or run.shipped) and length > learned:
         LOG.warning(
             f"the prior was trained on pieces of at most {learned} tokens: of those after the first {learned}, up to "
-            f"{length}, it has learned nothing, and goes on as it can"
+            f"{length}{' with the primer' if before else ''}, it has learned nothing, and goes on as it can"
         )
+
+
+def tell_of_primer(run: Run, before: int) -> None:
+    """Says so where it is the primer alone, of so many tokens, that makes them longer: else `of_length` has said it."""
+    if run.domain.length <= run.config.data.max_length:
+        tell_of_untrained(run, before)

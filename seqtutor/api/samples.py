@@ -187,7 +187,7 @@ def sample(
     )  # fmt: skip
     how.check()
     folder = None if out is None else Path(out)
-    inputs.check_primer(run.domain, how.primer, folder or Path())
+    restrictions.tell_of_primer(run, inputs.check_primer(run.domain, how.primer, folder or Path()))
     chosen = run.reward_spec if reward is None else reward
     with nullcontext(chosen) if isinstance(chosen, Reward) else make_reward(run.domain, chosen) as scores:
         target = Target(scores, config.tune.c if c is None else c)

@@ -126,14 +126,14 @@ def tune(
     _refuse_own_folder(run.path, loaded.path)
     from seqtutor.tuning.loop import tune as learn
 
-    inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
+    opening = inputs.check_primer(loaded.domain, resolved.tune.primer, run.path)
     about = provenance.of_tuned(loaded, written(chosen), resolved.tune.initial)
 
     def begin() -> None:
         _tell_longer(run.create(resolved, about, resume, force, TUNED_LONGER))
         if asked is not None and config is not None:
             inputs.tell_of_prior(asked, loaded, inputs.where(config))
-        restrictions.tell_of_untrained(loaded)
+        restrictions.tell_of_untrained(loaded, opening)
         restrictions.tell_of_notes(loaded)
 
     with make_reward(loaded.domain, chosen, resolved.tune.batch) as scores, run.only_writer():

@@ -131,6 +131,12 @@ def test_what_a_prior_was_not_trained_on_is_said_once(melodies, shorter, tmp_pat
     (said,) = caplog.messages
     assert "trained on pieces of at most 128 tokens" in said and "up to 144" in said
     caplog.clear()
+    named.sample(1, bars=7, primer="C4 " * 16, quiet=True)
+    assert not caplog.messages
+    named.sample(1, bars=7, primer="C4 " * 17, quiet=True)
+    (said,) = caplog.messages
+    assert "up to 129 with the primer" in said
+    caplog.clear()
     shorter.sample(1, length=6, quiet=True)
     (said,) = caplog.messages
     assert "was tuned to make sequences of 4 tokens, not 6" in said

@@ -113,6 +113,9 @@ def test_of_a_run(tmp_path):
 
 def test_what_does_not_sound(tmp_path):
     assert "'molecules' do not sound" in error_of(st.play, "molecules", out=tmp_path / "a.html", quiet=True)
+    (tmp_path / "one.abc").write_text(ABC)
+    said = error_of(st.play, tmp_path / "one.abc", bars=2, seed=1, out=tmp_path / "a.html")
+    assert "is no run: its melodies are played as they are; leave out bars and seed" in said
     (tmp_path / "bad.abc").write_text("X:1\nK:C\nz4 |\n")
     assert "no melody in it that can be read" in error_of(st.play, tmp_path / "bad.abc", out=tmp_path / "a.html")
     assert not (tmp_path / "a.html").exists()
