@@ -11,6 +11,7 @@ from seqtutor.domains.music.notation import Event, Spelled, alterations, bars, s
 from seqtutor.domains.music.playing import Playing
 from seqtutor.domains.music.scale import C_MAJOR, Scale
 
+VERSION = "%abc-2.1"  # without it some programs let no accidental hold to the bar line
 END = "seqtutor-end"  # a directive: the sixteenths of the melody, with the rests after its last note
 BARS_A_LINE = 4
 _ACCIDENTALS = {1: "^", 0: "=", -1: "_"}
@@ -26,8 +27,8 @@ def write_abc(
 def abc_text(tokens: np.ndarray, title: str, meter: Meter, scale: Scale, playing: Playing) -> str:
     """The tune of tokens [T]: beams by beats, four bars a line. Tempo and program are said, swing and velocity not."""
     head = [
-        "X:1", f"T:{title}", f"%%{END} {len(tokens)}", f"%%MIDI program {playing.program}", f"M:{meter}", "L:1/16",
-        f"Q:1/4={playing.tempo:g}", f"K:{tonic_name(scale)} {scale.mode}",
+        VERSION, "X:1", f"T:{title}", f"%%{END} {len(tokens)}", f"%%MIDI program {playing.program}", f"M:{meter}",
+        "L:1/16", f"Q:1/4={playing.tempo:g}", f"K:{tonic_name(scale)} {scale.mode}",
     ]  # fmt: skip
     written = [_bar(bar, meter, scale) for bar in bars(tokens, meter)]
     lines = [" | ".join(written[i : i + BARS_A_LINE]) + " |" for i in range(0, len(written), BARS_A_LINE)]

@@ -57,12 +57,13 @@ def test_abc(tokens, key, mode, meter, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["musicxml", "abc"])
 @settings(max_examples=25)
 @given(tokens=MELODIES, key=KEYS, mode=st.sampled_from(["major", "minor", "dorian"]), meter=METERS)
-def test_musicxml_as_music21_reads_it(tokens, key, mode, meter, tmp_path_factory):
+def test_sheets_as_music21_reads_them(kind, tokens, key, mode, meter, tmp_path_factory):
     music21 = pytest.importorskip("music21")
     music = Music({"key": key, "mode": mode, "meter": meter})
-    path = written(music, "musicxml", tokens, tmp_path_factory.mktemp("xml"))
+    path = written(music, kind, tokens, tmp_path_factory.mktemp("sheet"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         score = music21.converter.parse(path, forceSource=True)
@@ -77,7 +78,8 @@ def test_musicxml_as_music21_reads_it(tokens, key, mode, meter, tmp_path_factory
     for note in notes:  # a note that begins where another ends
         found[round(float(4 * note.offset))] = note.pitch.midi - 46
     assert found.tolist() == canonical(tokens)
-    assert round(4 * sum(bar.highestTime for bar in bars)) == len(tokens)
+    if kind == "musicxml":  # of a short tune in ABC music21 makes no bars
+        assert round(4 * sum(bar.highestTime for bar in bars)) == len(tokens)
     if key in "CDG" and mode == "major":
         assert score.recurse().getElementsByClass("KeySignature")[0].sharps == {"C": 0, "D": 2, "G": 1}[key]
 
@@ -87,7 +89,7 @@ def test_an_abc_tune_by_hand():
     text = "C4 hold F#4 F4 F#5 hold G4 off " + "hold " * 6 + "A4 hold hold C3 hold hold hold off"
     tokens = Music().encode(text)
     assert abc_text(tokens, "a", COMMON_TIME, C_MAJOR, Playing(tempo=100, program=73)) == (
-        "X:1\nT:a\n%%seqtutor-end 22\n%%MIDI program 73\nM:4/4\nL:1/16\nQ:1/4=100\nK:C major\n"
+        "%abc-2.1\nX:1\nT:a\n%%seqtutor-end 22\n%%MIDI program 73\nM:4/4\nL:1/16\nQ:1/4=100\nK:C major\n"
         "C2^F=F ^f2Gz7A2- | AC,4z |]\n"
     )
     assert abc_text(Music().encode("Bb4".replace("Bb", "A#") + " hold B4"), "b", Meter(2, 4), Scale.named("F", "major"),
