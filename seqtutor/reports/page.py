@@ -71,7 +71,12 @@ def _versions(story: Story) -> str:
 
 
 def command(story: Story) -> str:
-    """The command that makes a run again beside the old one, from its own config.yaml."""
+    """The command that makes a run again beside the old one, from its own config.yaml.
+
+    Of a prior that comes with seqtutor, whose data do not come with it, the one that it names.
+    """
+    if "command" in story.about:
+        return str(story.about["command"])
     out = shlex.quote(f"{story.path}-again")
     if "imported" in story.about:
         program = "reinvent" if story.config["domain"]["name"] == "molecules" else "magenta"

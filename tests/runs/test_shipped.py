@@ -59,6 +59,7 @@ def test_music_at_once(elsewhere, capsys):
     assert run(["evaluate", "music", str(tuned.path), "--num", "4", "--quiet"]) == 0
     assert capsys.readouterr().out.split("\n")[0].split() == ["priors/music", "music-quick/g"]
     assert run(["report", "music", "--num", "4", "--quiet"]) == 0
+    assert "<pre>python scripts/make_priors.py music</pre>" in (elsewhere / "report.html").read_text()
     assert {path.name for path in elsewhere.iterdir()} == {"music-samples", "runs", "report.html"}
     assert snapshot() == before
 
