@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from seqtutor.cli import options
+from seqtutor.errors import UserError
 
 SHOWN = 6  # weights of each sign
 
@@ -34,6 +36,7 @@ def rate(
     from seqtutor import api
 
     if path.suffix.lower() == ".csv":
+        _refuse_of_a_run(path)
         for line in _lines(api.fit_ratings(path)):
             options.say(line)
         return
@@ -43,6 +46,17 @@ def rate(
     )  # fmt: skip
     if not quiet:
         options.say(f"{file}: open it in a browser, choose, and save ratings.csv")
+
+
+def _refuse_of_a_run(path: Path) -> None:
+    """Raises UserError for options on the command line that say how melodies are drawn or shown."""
+    context = click.get_current_context()
+    asked = [
+        f"--{name}" for name in context.params
+        if name not in ("path", "quiet") and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if asked:
+        raise UserError(f"{path} holds choices: no melodies are drawn for it; leave out {' and '.join(asked)}")
 
 
 def _lines(found: Any) -> list[str]:

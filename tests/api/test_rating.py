@@ -56,6 +56,8 @@ def test_what_choices_say(ratings, capsys):
     )
     assert more.startswith("more of: ") and less.startswith("less of: ") and "nats" in unit
     assert st.fit_ratings(ratings).num == 12
+    assert command(["rate", str(ratings), "--bars", "4", "--num", "9", "--quiet"]) == 2
+    assert "holds choices: no melodies are drawn for it; leave out --bars and --num" in capsys.readouterr().err
 
 
 def test_choices_are_a_reward(prior, ratings, tmp_path):
