@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import seqtutor as st
+from seqtutor.api import restrictions
 from seqtutor.cli.main import run as command
 from seqtutor.domains.reward_terms import Term
 from seqtutor.kl_control.optimum import optimum
@@ -131,7 +132,7 @@ def test_what_a_prior_was_not_trained_on_is_said_once(melodies, shorter, tmp_pat
     (said,) = caplog.messages
     assert "trained on pieces of at most 128 tokens" in said and "up to 144" in said
     caplog.clear()
-    named.sample(1, bars=7, primer="C4 " * 16, quiet=True)
+    restrictions.tell_of_primer(named.of_length(112), 16)
     assert not caplog.messages
     named.sample(1, bars=7, primer="C4 " * 17, quiet=True)
     (said,) = caplog.messages
