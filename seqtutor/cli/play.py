@@ -19,10 +19,11 @@ from seqtutor.cli import options
 @options.reward("the run's tune.reward, or the domain's")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed; default: the run's.")
 @click.option("--out", type=options.PATH, metavar="FILE", default="play.html", show_default=True, help="The page.")
+@click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
 @options.terminal()
 def play(
     path: Path, num: int, particles: int, c: float | None, length: int | None, bars: int | None, range: str | None,
-    scale: str | None, tempo: float | None, reward: str | None, seed: int | None, out: Path, quiet: bool,
+    scale: str | None, tempo: float | None, reward: str | None, seed: int | None, out: Path, opened: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """A page that plays melodies in the browser: drawn from a run, or those of a file or folder.
 
@@ -35,5 +36,7 @@ def play(
         path, num=num, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale, tempo=tempo,
         reward=reward, seed=seed, out=out, quiet=quiet,
     )  # fmt: skip
-    if not quiet:
-        options.say(f"{file}: open it in a browser")
+    if opened and click.launch(str(file.resolve())):
+        options.say(f"no browser could be started; open {file} in one")
+    elif not opened and not quiet:
+        options.say(f"{file}: open it in a browser, or give --open")

@@ -26,6 +26,17 @@ def page(tmp_path):
     return file
 
 
+@pytest.mark.parametrize("failed", [0, 1])
+def test_it_opens_the_page(tmp_path, monkeypatch, capsys, failed):
+    """Where no browser can be started, the page is there all the same."""
+    opened = []
+    monkeypatch.setattr("click.launch", lambda url: opened.append(url) or failed)
+    (tmp_path / "tunes.abc").write_text(ABC)
+    assert run(["play", str(tmp_path / "tunes.abc"), "--out", str(tmp_path / "page.html"), "--open"]) == 0
+    assert opened == [str((tmp_path / "page.html").resolve())] and (tmp_path / "page.html").exists()
+    assert ("no browser could be started" in capsys.readouterr().out) == bool(failed)
+
+
 def test_notes_and_seconds(page):
     text = page.read_text()
     (data,) = re.findall(r'id="melodies">(.*?)</script>', text)
