@@ -31,7 +31,7 @@ PRIORS = {
         "melodies: Aird's, O'Neill's and Ryan's collections, LSTM of 100 units",
         "melodies in the public domain; weights CC0-1.0",
     ),
-    "molecules": ("molecules: MOSES, LSTM of 256 units", "MIT, as MOSES"),
+    "molecules": ("molecules: MOSES, LSTM of 256 units, told what is open", "MIT, as MOSES"),
 }
 
 

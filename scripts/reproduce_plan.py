@@ -59,7 +59,7 @@ QUICK = Scale(
     ("psi", "g"), cs=(0.5, 2.0), seeds=2, num={"music": 100, "molecules": 100},
     changes={
         "music": ("pretrain.epochs=1", "tune.lookahead=false", *_TINY),
-        "molecules": ("pretrain.epochs=0.05", *_TINY),
+        "molecules": ("pretrain.epochs=0.05", "model.lookahead=false", "tune.lookahead=false", *_TINY),
         "chain": ("pretrain.epochs=0.5", *_TINY),
     },
 )  # fmt: skip

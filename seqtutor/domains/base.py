@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.neighbours import Neighbours, nearest_texts
 from seqtutor.domains.ratings import Ratings
 from seqtutor.domains.reward_terms import Term
@@ -199,6 +200,10 @@ class Domain(ABC):
     def child(self, texts: Sequence[str], rng: np.random.Generator) -> str | None:
         """A new sequence made of parts of given ones, as `identities` would name it; None where the try gave none."""
         raise NotImplementedError(f"domain '{self.name}' has no children")
+
+    def lookahead(self) -> Lookahead | None:
+        """What is known of sequences that are being written, whatever they are rewarded for; None, as here: nothing."""
+        return None
 
     @abstractmethod
     def reward(self, terms: Sequence[Term]) -> Reward:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from seqtutor.domains.base import Domain
+from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.reward_spec import make_reward
 from seqtutor.domains.rewards import Reward
 from seqtutor.errors import UserError, shown
@@ -50,7 +51,9 @@ def check_domain(domain: Domain, texts: Sequence[str]) -> None:
     with make_reward(domain, domain.default_reward) as reward:
         _check_reward(reward, tokens, lengths, domain.vocabulary.pad, rule)
         _check_prefix(reward, tokens, lengths, rule)
-        _check_lookahead(reward, tokens, domain.vocabulary.size, rule)
+        for look in (reward.lookahead(tokens.shape[1], 1.0), domain.lookahead()):
+            if look is not None:
+                _check_lookahead(look, tokens, domain.vocabulary.size, rule)
     _check_statistics(domain, tokens, lengths, rule)
 
 
@@ -195,11 +198,8 @@ def _check_prefix(reward: Reward, tokens: np.ndarray, lengths: np.ndarray, rule:
         )
 
 
-def _check_lookahead(reward: Reward, tokens: np.ndarray, actions: int, rule: _Rules) -> None:
+def _check_lookahead(look: Lookahead, tokens: np.ndarray, actions: int, rule: _Rules) -> None:
     """What is known of the next token has the shapes that networks are built for."""
-    look = reward.lookahead(tokens.shape[1], 1.0)
-    if look is None:
-        return
     rewards, features = rule.call("lookahead.unroll", lambda: look.unroll(tokens))
     rule(rewards.shape == (*tokens.shape, actions), "the rewards of a lookahead are not [B, A]")
     rule(features.shape == (*tokens.shape, look.width), "the features of a lookahead are not [B, F], F its width")

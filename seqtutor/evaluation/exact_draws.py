@@ -8,7 +8,6 @@ from seqtutor.domains.base import Domain
 from seqtutor.evaluation.draw import AT_ONCE, Draw, Target, draw, particle_sampler
 from seqtutor.kl_control.optimum import LogZBound, optimum
 from seqtutor.policy.particles import Uniforms
-from seqtutor.policy.policy import Policy
 from seqtutor.runs.run import Run
 
 WANTED = 400  # exact draws
@@ -33,7 +32,7 @@ def exact_draws(run: Run, target: Target, seed: int, wanted: int = WANTED, tried
         return None
     if run.policy.allowed is not None:
         return None  # draws of the prior that are all allowed are few
-    prior = Run(run.path, run.config, run.domain, Policy(run.policy.prior), run.step)
+    prior = Run(run.path, run.config, run.domain, run.policy.of_prior, run.step)
     kept: list[np.ndarray] = []
     for batch in draw(prior, Draw(tried, seed, min(ROWS, tried))):
         tokens, lengths = batch.sequences[:2]

@@ -74,6 +74,8 @@ def write(run: Run, path: Path) -> None:
         why = f"is of domain {run.domain.name}"
     elif policy.variant is not None and policy.variant.adds_to_prior:
         why = "adds its network to the prior's, so that no single network is the policy"
+    elif network.features:
+        why = "is told what is open in a molecule, which REINVENT's networks are not"
     elif config.cell != "lstm" or not config.reads_begin or len(set(config.sizes)) > 1:
         why = "has other layers than LSTM of one size that read a begin token"
     if why:

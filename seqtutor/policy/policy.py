@@ -48,8 +48,8 @@ class Policy:
     Attributes:
       value_scale: nats a unit of the tuned network's value, as it was tuned with.
       allowed: bool [A], or None for all tokens.
-      lookahead: what the tuned network is told of the next token: what it would earn, in nats, is added to the logits,
-        and the features are read; None: nothing.
+      lookahead: what the networks are told: the features are read by those that have weights for them, and what the
+        next token would earn, in nats, is added to the tuned network's logits; None: nothing.
     """
 
     prior: SequenceModel
@@ -58,6 +58,11 @@ class Policy:
     value_scale: float = 1.0
     allowed: np.ndarray | None = None
     lookahead: Lookahead | None = None
+
+    @property
+    def of_prior(self) -> Policy:
+        """The prior's own policy, of all tokens."""
+        return Policy(self.prior, lookahead=self.lookahead if self.prior.features else None)
 
     @property
     def twisted(self) -> bool:
@@ -106,14 +111,15 @@ class Policy:
     def read(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
         """As `step`, but the lookahead stays as it is: begin, and tokens [B] that are no part of the sequences."""
         split = len(self.prior.initial_state(0))
-        prior, prior_state = self.prior.step(tokens, state[:split])
-        if self.tuned is None:
-            own = restricted(prior.logits, self.allowed)
-            return own, prior.logits, tf.zeros_like(prior.value), prior_state
-        assert self.variant is not None  # it comes with the tuned network
         at = len(state) if self.lookahead is None else len(state) - len(self.lookahead.sizes)
         seen = None if self.lookahead is None else self.lookahead.look(state[at:])
-        scores, tuned_state = self.tuned.step(tokens, state[split:at], None if seen is None else seen.features)
+        features = None if seen is None else seen.features
+        prior, prior_state = self.prior.step(tokens, state[:split], features if self.prior.features else None)
+        if self.tuned is None:
+            own = restricted(prior.logits, self.allowed)
+            return own, prior.logits, tf.zeros_like(prior.value), prior_state + state[at:]
+        assert self.variant is not None  # it comes with the tuned network
+        scores, tuned_state = self.tuned.step(tokens, state[split:at], features)
         logits = told(scores, seen, self.allowed).logits
         value = self.variant.state_value(logits, self.value_scale * scores.value, prior.logits)
         after = prior_state + tuned_state + state[at:]
@@ -122,11 +128,11 @@ class Policy:
     def unroll(self, tokens: tf.Tensor, primers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Policy logits and prior logits [B, T, A] before each of the tokens [B, T], which follow primers [B, P]."""
         inputs = shift_right(tokens, self.prior.actions, primers)
-        prior = self.prior.unroll(inputs).logits[:, tf.shape(primers)[1] :]
+        seen = None if self.lookahead is None else self.lookahead.unroll(tokens, primers)
+        prior = after_primer(self.prior, inputs, primers, seen if self.prior.features else None).logits
         if self.tuned is None:
             return restricted(prior, self.allowed), prior
         assert self.variant is not None  # it comes with the tuned network
-        seen = None if self.lookahead is None else self.lookahead.unroll(tokens, primers)
         tuned = told(after_primer(self.tuned, inputs, primers, seen), seen, self.allowed)
         return self.variant.policy_logits(tuned.logits, prior), prior
 

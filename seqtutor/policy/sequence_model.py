@@ -105,9 +105,10 @@ class SequenceModel:
         return total.digest()
 
     def zero_heads(self) -> None:
-        """Sets both heads to zero, so that every logit and value is 0 whatever the state; those of features are."""
-        for name in ("logits/kernel", "logits/bias", "value/kernel", "value/bias"):
-            self.weights[name].assign(tf.zeros_like(self.weights[name]))
+        """Sets all heads to zero, so that every logit and value is 0 whatever the state."""
+        for name in ("logits/kernel", "logits/bias", "value/kernel", "value/bias", "features/logits", "features/value"):
+            if name in self.weights:
+                self.weights[name].assign(tf.zeros_like(self.weights[name]))
 
     def initial_state(self, batch: int | tf.Tensor) -> State:
         """The state before any input: zeros [B, units] each."""

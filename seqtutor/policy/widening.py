@@ -29,7 +29,7 @@ def widened(network: SequenceModel, config: ModelConfig, seed: int) -> SequenceM
         raise ValueError("a network can only be widened")
     if new.embedding < old.embedding:
         raise ValueError(f"an embedding of {old.embedding} numbers cannot become one of {new.embedding}")
-    wide = SequenceModel(config, network.actions, seed)
+    wide = SequenceModel(config, network.actions, seed, network.features)
     weights, arrays = wide.get(), network.get()
     gates, below = (4 if old.cell == "lstm" else 3), None  # below: the inputs of a layer, old and new; None: all tokens
     if old.embedding:
@@ -51,8 +51,20 @@ def widened(network: SequenceModel, config: ModelConfig, seed: int) -> SequenceM
         weights[f"{head}/kernel"][: old.sizes[-1]] = arrays[f"{head}/kernel"]
         weights[f"{head}/kernel"][old.sizes[-1] :] = 0.0
         weights[f"{head}/bias"][:] = arrays[f"{head}/bias"]
+    if network.features:
+        _widen_features(weights, arrays)
     wide.set(weights)
     return wide
+
+
+def _widen_features(weights: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> None:
+    """The hidden layer that reads features, and its heads; what is new in it puts out nothing."""
+    few, many = len(arrays["features/bias"]), len(weights["features/bias"])
+    kernel = weights["features/kernel"]
+    kernel[:few, :few], kernel[few:many, :few] = arrays["features/kernel"][:few], 0.0
+    kernel[many:, :few] = arrays["features/kernel"][few:]
+    for name in ("features/bias", "features/logits", "features/value"):
+        weights[name][:few], weights[name][few:] = arrays[name], 0.0
 
 
 def _embedded(network: SequenceModel, config: ModelConfig, seed: int) -> SequenceModel:
@@ -62,7 +74,7 @@ def _embedded(network: SequenceModel, config: ModelConfig, seed: int) -> Sequenc
             f"an embedding of {config.embedding} numbers cannot tell {network.actions} tokens and the beginning apart; "
             f"give {network.actions + 1} or more"
         )
-    made = SequenceModel(config, network.actions, seed)
+    made = SequenceModel(config, network.actions, seed, network.features)
     table, arrays = made.get()["embedding"], network.get()
     kernel = np.linalg.lstsq(table.astype(np.float64), arrays["layer0/kernel"].astype(np.float64), rcond=None)[0]
     made.set({**arrays, "embedding": table, "layer0/kernel": kernel.astype(np.float32)})

@@ -140,6 +140,6 @@ def _summarise(trainer: Trainer, run: RunFolder, config: Config, corpus: Corpus,
     figures: dict[str, Any] = {"best_step": best.step, judged_by: trainer.best}
     batches = Batches(corpus, parts["test"], config.pretrain.batch, config.data.max_length, corpus.vocabulary.pad)
     if len(batches):
-        loss = Likelihood(trainer.network, trainer.domain).mean(batches)
+        loss = Likelihood(trainer.network, trainer.domain, lookahead=trainer.lookahead).mean(batches)
         figures |= {"test_loss": loss, "test_bits": loss / math.log(2), "test_perplexity": math.exp(loss)}
     write_text(run.path / "summary.json", json.dumps(figures, indent=1) + "\n")

@@ -15,17 +15,20 @@ from seqtutor.config import Config, PretrainConfig
 from seqtutor.data.batches import Batches
 from seqtutor.data.corpus import Corpus
 from seqtutor.domains.base import Domain
+from seqtutor.domains.lookahead import Lookahead
 from seqtutor.errors import UserError
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Sampler
+from seqtutor.policy.seen import Teller
 from seqtutor.policy.sequence_model import SequenceModel, shift_right, side_by_side
 from seqtutor.pretraining.replicas import Replicas
-from seqtutor.runs import checkpoint
+from seqtutor.runs import checkpoint, lookaheads
 from seqtutor.runs.array_forms import Form, Forms, at_most, weights
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import checkpoint_meta
 
 SCALE = 1024.0  # times the loss, so that float16 holds its gradients (Micikevicius et al. 2018, sec. 3.2)
+PRECISIONS = {"float32": tf.float32, "mixed_float16": tf.float16, "mixed_bfloat16": tf.bfloat16}
 
 
 class Trainer:
@@ -37,11 +40,10 @@ class Trainer:
         pad = corpus.domain.vocabulary.pad
         self._train = Batches(corpus, parts["train"], self.settings.batch, config.data.max_length, pad)
         self._validation = Batches(corpus, parts["validation"], self.settings.batch, config.data.max_length, pad)
-        self.network = SequenceModel(config.model, corpus.domain.vocabulary.size, config.seed)
-        self.network.precision = tf.float16 if self.settings.precision == "mixed_float16" else tf.float32
+        self.network, self.lookahead = _network(config, self.domain)
         self._replicas = replicas or Replicas()
-        self.likelihood = Likelihood(self.network, corpus.domain, self._replicas)
-        policy = Policy(self.network)
+        self.likelihood = Likelihood(self.network, corpus.domain, self._replicas, self.lookahead)
+        policy = Policy(self.network, lookahead=self.lookahead)
         self.sampler = Sampler(policy, self.domain.vocabulary, self.domain.length)
         self._optimizer = keras.optimizers.Adam(
             self.settings.learning_rate,
@@ -74,7 +76,7 @@ class Trainer:
 
     def _update_graph(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         count = tf.cast(tf.reduce_sum(lengths), tf.float32)  # of the whole batch, whichever replica has which part
-        scale = 1.0 if self.network.precision == tf.float32 else SCALE
+        scale = SCALE if self.network.precision == tf.float16 else 1.0
 
         def part(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
             with tf.GradientTape() as tape:
@@ -148,23 +150,41 @@ class Trainer:
         self.best, self._best_step = float(loop["best"]), int(loop["best_step"])
 
 
+def _network(config: Config, domain: Domain) -> tuple[SequenceModel, Lookahead | None]:
+    """A network with fresh weights, and what it is told. Raises UserError if it is to be told what is not known."""
+    lookahead = lookaheads.of_prior(config, domain)
+    if lookahead is not None and config.data.max_length < domain.length:
+        raise UserError(
+            f"model.lookahead: longer sequences are cut at data.max_length, {config.data.max_length}, and nothing is "
+            f"known of the rest; give it domain.length, {domain.length}, or more"
+        )
+    features = 0 if lookahead is None else lookahead.width
+    network = SequenceModel(config.model, domain.vocabulary.size, config.seed, features)
+    network.precision = PRECISIONS[config.pretrain.precision]
+    return network, lookahead
+
+
 class Likelihood:
     """The mean cross-entropy a token of a network over batches, in nats."""
 
-    def __init__(self, network: SequenceModel, domain: Domain, replicas: Replicas | None = None):
-        self._network, self._begin = network, domain.vocabulary.begin
+    def __init__(
+        self, network: SequenceModel, domain: Domain, replicas: Replicas | None = None,
+        lookahead: Lookahead | None = None,
+    ):  # fmt: skip
+        self._network, self._begin, self._seen = network, domain.vocabulary.begin, Teller(lookahead)
         specs = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
         summed = partial((replicas or Replicas()).sum, self.sums)
         self._sums = tf.function(summed, autograph=False, input_signature=specs)
 
     def sums(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Sum of -log p over the tokens that count, and how many they are; tokens [B, T], lengths [B]."""
-        (each,) = side_by_side(self._each, tokens)
+        seen = self._seen(tokens)
+        (each,) = side_by_side(self._each, tokens, *([] if seen is None else [seen.features]))
         mask = tf.sequence_mask(lengths, tf.shape(tokens)[1], tf.float32)
         return tf.reduce_sum(each * mask), tf.reduce_sum(mask)
 
-    def _each(self, tokens: tf.Tensor) -> list[tf.Tensor]:
-        logits = self._network.unroll(shift_right(tokens, self._begin)).logits
+    def _each(self, tokens: tf.Tensor, features: tf.Tensor | None = None) -> list[tf.Tensor]:
+        logits = self._network.unroll(shift_right(tokens, self._begin), features=features).logits
         return [tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tokens, logits=logits)]
 
     def mean(self, batches: Batches) -> float:

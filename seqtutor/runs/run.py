@@ -13,13 +13,11 @@ import numpy as np
 from seqtutor.config import Config, ModelConfig, changed, from_tree, to_tree
 from seqtutor.domains import make_domain
 from seqtutor.domains.base import Domain
-from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.reward_spec import RewardLike, built_in, file_of, handed_over, of_ratings
-from seqtutor.domains.reward_terms import parse
 from seqtutor.domains.rewards import Reward
 from seqtutor.domains.vocabulary import Vocabulary
 from seqtutor.errors import UserError
-from seqtutor.runs import checkpoint, shipped
+from seqtutor.runs import checkpoint, lookaheads, shipped
 from seqtutor.runs.array_forms import Forms, weights
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.shipped import named_like
@@ -95,7 +93,8 @@ class Run:
             return self
         config = changed(self.config, {f"domain.{key}": value for key, value in options.items()}, str(self.path))
         domain = make_domain(config.domain, self.domain.vocabulary)
-        lookahead = None if self.policy.lookahead is None else _lookahead(config, domain)
+        names = {f"online/{name}" for name in getattr(self.policy.tuned, "weights", ())}
+        lookahead = lookaheads.of_saved(config, domain, names)
         policy = replace(self.policy, allowed=domain.allowed, lookahead=lookahead)
         return replace(self, config=config, domain=domain, policy=policy)
 
@@ -141,10 +140,11 @@ def _forms(path: Path, meta: Mapping[str, Any], headers: Mapping[str, Header]) -
     from seqtutor.policy.sequence_model import shapes
 
     config, domain = _described(path, meta)
-    found = weights("prior", shapes(config.model, domain.vocabulary.size))
+    lookahead = lookaheads.of_saved(config, domain, headers)
+    width, actions = 0 if lookahead is None else lookahead.width, domain.vocabulary.size
+    found = weights("prior", shapes(config.model, actions, width if config.model.lookahead else 0))
     if any(name.startswith("online/") for name in headers):
-        model, features, _ = _tuned(config, domain)
-        found |= weights("online", shapes(model, domain.vocabulary.size, features))
+        found |= weights("online", shapes(_tuned(config), actions, width))
     return found
 
 
@@ -154,11 +154,8 @@ def _described(path: Path, meta: Mapping[str, Any]) -> tuple[Config, Domain]:
     return config, make_domain(config.domain, Vocabulary(tuple(words["symbols"]), words["end"]))
 
 
-def _tuned(config: Config, domain: Domain) -> tuple[ModelConfig, int, Lookahead | None]:
-    """Of the tuned network: its config, how many features it reads, and what tells it these."""
-    lookahead = _lookahead(config, domain)
-    model = config.model.widened(config.tune.units, config.tune.embedding)
-    return model, 0 if lookahead is None else lookahead.width, lookahead
+def _tuned(config: Config) -> ModelConfig:
+    return config.model.widened(config.tune.units, config.tune.embedding)
 
 
 def rebuild(path: Path, saved: Checkpoint) -> Run:
@@ -168,23 +165,15 @@ def rebuild(path: Path, saved: Checkpoint) -> Run:
 
     with checkpoint.must_fit(path):
         config, domain = _described(path, saved.meta)
-        actions = domain.vocabulary.size
-        prior = _network(config.model, actions, saved.group("prior"))
+        lookahead = lookaheads.of_saved(config, domain, saved.arrays)
+        width, actions = 0 if lookahead is None else lookahead.width, domain.vocabulary.size
+        prior = _network(config.model, actions, saved.group("prior"), width if config.model.lookahead else 0)
         if not saved.group("online"):
-            return Run(path, config, domain, Policy(prior, allowed=domain.allowed), saved.step)
-        model, features, lookahead = _tuned(config, domain)
-        tuned = _network(model, actions, saved.group("online"), features)
+            return Run(path, config, domain, Policy(prior, allowed=domain.allowed, lookahead=lookahead), saved.step)
+        tuned = _network(_tuned(config), actions, saved.group("online"), width)
         variant = VARIANTS[config.tune.variant]
         policy = Policy(prior, tuned, variant, config.tune.value_scale, domain.allowed, lookahead)
         return Run(path, config, domain, policy, saved.step)
-
-
-def _lookahead(config: Config, domain: Domain) -> Lookahead | None:
-    """What a tuned policy is told of the next token. Only rewards that are built in have something to tell."""
-    spec = config.tune.reward or domain.default_reward
-    if not config.tune.lookahead or not built_in(spec):
-        return None
-    return domain.reward(parse(spec, domain.reward_names)).lookahead(domain.length, config.tune.c)
 
 
 def _network(model: ModelConfig, actions: int, arrays: dict[str, np.ndarray], features: int = 0) -> SequenceModel:

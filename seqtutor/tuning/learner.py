@@ -15,10 +15,9 @@ from seqtutor.kl_control.losses import LossOutput, Taken
 from seqtutor.kl_control.targets import td_loss, with_trace
 from seqtutor.kl_control.variants import Variant
 from seqtutor.policy.policy import after_primer, told
+from seqtutor.policy.seen import Teller
 from seqtutor.policy.sequence_model import Scores, SequenceModel, shift_right, side_by_side
 from seqtutor.policy.widening import widened
-
-COMPILED = 16  # steps that lengths are rounded up to in what is compiled: each shape takes seconds
 
 
 class Learner:
@@ -59,9 +58,7 @@ class Learner:
             config.learning_rate, global_clipnorm=config.clip_norm, weight_decay=config.weight_decay or None
         )
         self.optimizer.build(self.online.variables)
-        # Compiled by XLA, its many small operations are one; a batch has few shapes, and each is compiled once.
-        look = None if lookahead is None else lookahead.unroll
-        self._look = None if look is None else tf.function(look, autograph=False, jit_compile=True)
+        self._seen = Teller(lookahead)
         ints, floats = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)
         vector = tf.TensorSpec([None], tf.float32)
         lengths = tf.TensorSpec([None], tf.int32)
@@ -133,19 +130,12 @@ class Learner:
         next_log_p = None
         if variant.adds_to_prior:
             inputs = shift_right(tokens, self._begin, primer)
-            next_log_p = _next(tf.nn.log_softmax(after_primer(self.prior, inputs, primer, None).logits))
+            prior = after_primer(self.prior, inputs, primer, seen if self.prior.features else None)
+            next_log_p = _next(tf.nn.log_softmax(prior.logits))
         not_last = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1)
         target = variant.target(r_t, log_prior, _next(slow_q), next_log_p, config.discount * not_last)
         taken, slow_taken = (tf.gather(values, tokens, batch_dims=2) for values in (q, slow_q))
         return taken, slow_taken, target
-
-    def _seen(self, tokens: tf.Tensor, primer: tf.Tensor) -> Seen | None:
-        """What the lookahead knows before each of tokens [B, T], which follow a primer [B, P]."""
-        if self._look is None:
-            return None
-        steps = tf.shape(tokens)[1]
-        padded = tf.pad(tokens, [[0, 0], [0, -steps % COMPILED]])
-        return Seen(*(tf.stop_gradient(part)[:, :steps] for part in self._look(padded, primer)))
 
     def _scores(self, network: SequenceModel, tokens, primer, seen: Seen | None, detach_value: bool = False) -> Scores:
         """The scores [B, T, ...] of a network that learns, before each of the tokens."""

@@ -16,7 +16,7 @@ from seqtutor.errors import Diverged, UserError
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sequence_model import SequenceModel
-from seqtutor.runs import checkpoint
+from seqtutor.runs import checkpoint, lookaheads
 from seqtutor.runs.array_forms import NUMBERS, Form, Forms, at_most, weights
 from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import Run, checkpoint_meta
@@ -37,7 +37,7 @@ class Tuner:
         self._config, self._domain, self._reward = config, domain, reward
         settings = config.tune
         variant = self._variant = VARIANTS[settings.variant]
-        lookahead = reward.lookahead(domain.length, settings.c) if settings.lookahead else None
+        lookahead = lookaheads.of_tuned(config, domain, reward)
         self.learner = Learner(
             variant, prior, settings, config.seed, domain.vocabulary.begin, domain.allowed, lookahead
         )

@@ -38,7 +38,9 @@ ELSEWHERE = {
     "results-0.1.0.md": "as above, in that version",
 }
 HERE = {"moses": "sample-molecules"}  # a data set of this repository for one to fetch
-PRETRAIN = ["--set=model.units=4", "--set=pretrain.epochs=1", "--set=pretrain.samples=1"]
+PRETRAIN = [
+    f"--set={item}" for item in ("model.units=4", "model.lookahead=false", "pretrain.epochs=1", "pretrain.samples=1")
+]
 FEW = {"music": "--set=data.name=few.txt", "molecules": "--set=data.name=few.smi", "chain": "--set=data.name=chain"}
 TUNE = [f"--set=tune.{key}" for key in ("rounds=1", "batch=4", "minibatch=4", "replay_ratio=1")]
 DRAW = ["--set=sample.batch=4"]

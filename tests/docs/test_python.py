@@ -16,11 +16,12 @@ sys.path.append(str(ROOT / "scripts"))
 from execute_notebooks import EXAMPLES, PARAMETERS, execute
 
 TRIAL = {
-    "model.units": 8, "pretrain.epochs": 0.2, "pretrain.samples": 0, "tune.rounds": 2, "tune.batch": 8,
-    "tune.minibatch": 8, "tune.replay_ratio": 1.0, "tune.lookahead": False, "sample.batch": 512,
+    "model.units": 8, "model.lookahead": False, "pretrain.epochs": 0.2, "pretrain.samples": 0, "tune.rounds": 2,
+    "tune.batch": 8, "tune.minibatch": 8, "tune.replay_ratio": 1.0, "tune.lookahead": False, "sample.batch": 512,
 }  # fmt: skip
 PARAMETERS_OF_A_TRIAL = """
-PRETRAIN = {"model.units": 8, "pretrain.epochs": 0.2, "pretrain.samples": 0, "data.name": "%s"}
+PRETRAIN = {"model.units": 8, "model.lookahead": False, "pretrain.epochs": 0.2, "pretrain.samples": 0}
+PRETRAIN |= {"data.name": "%s"}
 TUNE = {"tune.rounds": 2, "tune.batch": 8, "tune.minibatch": 8, "tune.replay_ratio": 1.0, "tune.lookahead": False}
 TEMPERATURES = [1, 2]
 NUM = 20

@@ -13,7 +13,7 @@ from seqtutor.exchange.saved_model import Exported
 from seqtutor.kl_control.variants import VARIANTS
 from seqtutor.policy.policy import Policy
 from seqtutor.policy.sampler import Sampler
-from seqtutor.policy.sequence_model import SequenceModel
+from seqtutor.policy.sequence_model import SequenceModel, shift_right
 from seqtutor.runs.run import load_run
 from seqtutor.tuning.learner import Learner
 from tests.support.commands import untrained
@@ -22,24 +22,31 @@ C = 8.0
 SYMBOLS = ("(", ")", "=", "C", "N", "O", "c", "n", "1", "2")  # of molecules; more are in front
 
 
-def policy_of(name, variant, units=12):
-    """A domain and a policy of random weights that is told what its default reward knows."""
+def policy_of(name, variant, units=12, told=False):
+    """A domain and a policy of random weights that is told what its default reward or the domain knows.
+
+    told: its prior is, too.
+    """
     domain = domain_class(name)({"length": 16} if name == "molecules" else {})
     domain = domain.with_vocabulary(SYMBOLS)  # of molecules; the others have their own
     actions, reward = domain.vocabulary.size, domain.reward(parse(domain.default_reward, domain.reward_names))
-    lookahead = reward.lookahead(domain.length, C)
-    prior = SequenceModel(ModelConfig(units=units), actions, seed=1)
+    lookahead = reward.lookahead(domain.length, C) or domain.lookahead()
+    prior = SequenceModel(ModelConfig(units=units), actions, seed=1, features=lookahead.width if told else 0)
     tuned = SequenceModel(ModelConfig(units=units), actions, seed=2, features=lookahead.width)
     rng = np.random.default_rng(3)
-    tuned.set({name: rng.normal(0, 0.3, array.shape).astype(np.float32) for name, array in tuned.get().items()})
+    for network in (prior, tuned) if told else (tuned,):
+        shapes = {name: array.shape for name, array in network.get().items()}
+        network.set({name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()})
     return domain, Policy(prior, tuned, VARIANTS[variant], lookahead=lookahead)
 
 
 @pytest.mark.parametrize("variant", ["psi", "g"])
-@pytest.mark.parametrize("name", ["chain", "music", "molecules"])
-def test_sequences_are_judged_as_they_were_drawn(name, variant):
+@pytest.mark.parametrize(
+    ("name", "told"), [("chain", False), ("music", False), ("molecules", False), ("molecules", True)]
+)
+def test_sequences_are_judged_as_they_were_drawn(name, told, variant):
     """Without a primer, and after one."""
-    domain, policy = policy_of(name, variant)
+    domain, policy = policy_of(name, variant, told=told)
     sampler, module = Sampler(policy, domain.vocabulary, domain.length), Exported(policy, domain.vocabulary)
     rng = np.random.default_rng(0)
     for primed in (0, 3):
@@ -105,3 +112,33 @@ def test_a_prior_is_told_nothing_whatever_its_config_says_of_tuning(tmp_path):
     longer = told.of_length(48)
     assert longer.policy.lookahead is None and longer.domain.length == 48
     assert longer.sampler().draw(np.full((2, 48), 0.5, np.float32), np.zeros((2, 0), np.int32)).tokens.shape == (2, 48)
+
+
+def test_a_prior_that_is_told_is_drawn_from_alone_as_under_a_tuned_network():
+    domain, policy = policy_of("molecules", "g", told=True)
+    uniforms = np.random.default_rng(0).random((30, domain.length), np.float32)
+    none = np.zeros((30, 0), np.int32)
+    alone = Sampler(policy.of_prior, domain.vocabulary, domain.length).draw(uniforms, none)
+    counts = np.arange(domain.length) < alone.lengths[:, None]
+    for judge in (policy, policy.of_prior):
+        np.testing.assert_allclose(
+            np.where(counts, judge.log_probs(alone.tokens, none)[1], 0), alone.log_prob, atol=1e-4
+        )
+    blind = policy.prior.unroll(shift_right(alone.tokens, domain.vocabulary.begin), features=None)
+    assert not np.allclose(tf.nn.log_softmax(blind.logits), tf.nn.log_softmax(policy.unroll(alone.tokens, none)[1]))
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_tuning_begins_as_a_prior_that_is_told(name):
+    """Of more units, too. Every variant that starts from the prior has its policy before the first update."""
+    domain, policy = policy_of("molecules", "g", told=True)
+    drawn = Sampler(policy.of_prior, domain.vocabulary, domain.length).draw(
+        np.random.default_rng(0).random((20, domain.length), np.float32), np.zeros((20, 0), np.int32)
+    )
+    variant, settings = VARIANTS[name], TuneConfig(units=20)
+    learner = Learner(variant, policy.prior, settings, 0, domain.vocabulary.begin, lookahead=policy.lookahead)
+    begun = Policy(policy.prior, learner.online, variant, lookahead=policy.lookahead)
+    log_pi, log_p = begun.log_probs(drawn.tokens, np.zeros((20, 0), np.int32))
+    counts = np.arange(domain.length) < drawn.lengths[:, None]
+    np.testing.assert_allclose(np.where(counts, log_p, 0.0), drawn.log_prior, atol=1e-4)
+    assert np.allclose(np.where(counts, log_pi, 0.0), drawn.log_prior, atol=1e-4) == variant.from_prior

@@ -11,18 +11,19 @@ from seqtutor.policy.widening import widened
 
 
 @pytest.mark.parametrize(("cell", "sizes", "units"), [("lstm", (5,), 9), ("gru", (4, 6), 7), ("lstm", (3, 3), 3)])
-@pytest.mark.parametrize("reads_begin", [True, False])
-def test_the_function_stays_and_every_unit_learns(cell, sizes, units, reads_begin):
+@pytest.mark.parametrize(("reads_begin", "features"), [(True, 0), (False, 0), (True, 6)])
+def test_the_function_stays_and_every_unit_learns(cell, sizes, units, reads_begin, features):
     config = ModelConfig(cell=cell, layers=len(sizes), units=sizes, reads_begin=reads_begin)
-    network, rng = SequenceModel(config, 4, seed=1), np.random.default_rng(0)
+    network, rng = SequenceModel(config, 4, seed=1, features=features), np.random.default_rng(0)
     network.set({name: rng.normal(size=array.shape).astype(np.float32) for name, array in network.get().items()})
     wide = widened(network, config.widened(units), seed=2)
     tokens = rng.integers(0, 4, (3, 6)).astype(np.int32)
     tokens[:, 0] = 4
-    for old, new in zip(network.unroll(tokens), wide.unroll(tokens), strict=True):
+    known = rng.random((3, 6, features)).astype(np.float32) if features else None
+    for old, new in zip(*(each.unroll(tokens, features=known) for each in (network, wide)), strict=True):
         np.testing.assert_allclose(old, new, atol=1e-5)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(wide.unroll(tokens).logits ** 2)
+        loss = tf.reduce_sum(wide.unroll(tokens, features=known).logits ** 2)
     head = tape.gradient(loss, wide.weights["logits/kernel"]).numpy()
     assert (np.abs(head).sum(axis=1) > 0).all()
 

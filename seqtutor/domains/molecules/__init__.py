@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.domains.base import LONGEST, DataSet, Domain, TableWriter, Writer
+from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.molecules import data_sets, data_summary, html, offspring, reading, render, sdf, smiles
 from seqtutor.domains.molecules.guacamol import GuacamolStatistics
 from seqtutor.domains.molecules.moses import MosesStatistics
@@ -100,6 +101,12 @@ class Molecules(Domain):
     def _end(self) -> int:
         assert self.vocabulary.end is not None  # see Domain.__init__
         return self.vocabulary.end
+
+    def lookahead(self) -> Lookahead:
+        """What grammar and valence know of a molecule that is being written."""
+        from seqtutor.domains.molecules.lookahead import MoleculeLookahead
+
+        return MoleculeLookahead(self.vocabulary, self.length)
 
     def reward(self, terms: Sequence[Term]) -> Reward:
         """See `reward.MoleculeReward`."""

@@ -34,7 +34,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqtutor.domains.lookahead import Lookahead
 from seqtutor.domains.molecules.components import COMPONENTS, ScaffoldMemory, check
 from seqtutor.domains.molecules.pool import Pool
 from seqtutor.domains.molecules.properties import Molecule, columns
@@ -200,7 +199,7 @@ class MoleculeReward(Reward):
         self.has_history = SEEN in self._extra
         self._memory = ScaffoldMemory() if self.has_history else None
         assert vocabulary.end is not None
-        self._decode, self._vocabulary, self._end, self._pool = decode, vocabulary, vocabulary.end, pool
+        self._decode, self._end, self._pool = decode, vocabulary.end, pool
         self.names = (*SCORES, *self._extra, *(["published"] if self._published else []))
 
     def most(self, length: int) -> float | None:
@@ -208,12 +207,6 @@ class MoleculeReward(Reward):
         if self._published:
             return None
         return sum(max(part.weight * part.low, part.weight * part.high) for part in self._parts)
-
-    def lookahead(self, length: int, c: float) -> Lookahead:
-        """What grammar and valence know of a molecule that is being written."""
-        from seqtutor.domains.molecules.lookahead import MoleculeLookahead
-
-        return MoleculeLookahead(self._vocabulary, length)
 
     def __call__(self, tokens: np.ndarray, lengths: np.ndarray) -> Rewards:
         """Rewards of tokens int32 [N, T] with lengths int32 [N], float32 [N, T]."""
