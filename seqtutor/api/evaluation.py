@@ -113,8 +113,10 @@ def evaluate(
     from seqtutor.reading.rejections import write_rejected
 
     runs = runs_among(several, settings)
-    if not runs and inputs.given({"length": length, "bars": bars, "range": range, "scale": scale}):
-        raise UserError("length and notes are of sequences that a run draws; those of files are judged as they are")
+    asked = inputs.given({"num": num, "c": c, "length": length, "bars": bars, "range": range, "scale": scale})
+    if not runs and (asked or particles > 1):
+        which = " and ".join([*asked, *(["particles"] if particles > 1 else [])])
+        raise UserError(f"{which}: said of sequences that a run draws, and files are judged as they are; leave it out")
     runs = {
         each: restrictions.of_notes(restrictions.of_length(run, length, bars), range, scale)
         for each, run in runs.items()

@@ -153,7 +153,8 @@ def test_what_is_refused(prior, melodies, make_run, word_file, tmp_path):
     assert "domain 'chain' have no bars" in error_of(prior.sample, 1, bars=2)
     assert "domain 'chain' have no bars" in error_of(st.tune, prior, bars=2, settings=TUNE, out=tmp_path / "x")
     assert "at most 100000 words" in error_of(st.tune, prior, length=12, settings=TUNE, out=tmp_path / "x")
-    assert "length and notes are of sequences that a run draws" in error_of(
-        st.evaluate, word_file, domain="words", length=4, quiet=True
-    )
+    files = {"length": {"length": 4}, "num and particles": {"num": 9, "particles": 2}, "c": {"c": 2.0}}
+    for which, asked in files.items():
+        line = error_of(st.evaluate, word_file, domain="words", quiet=True, **asked)
+        assert line.startswith(f"{which}: said of sequences that a run draws")
     assert not (tmp_path / "x").exists()
