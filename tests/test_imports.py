@@ -11,7 +11,7 @@ HEAVY = {"tensorflow", "keras", "rdkit", "music21", "matplotlib", "pretty_midi",
 MAY_IMPORT_TENSORFLOW = {
     "kl_control.losses", "kl_control.targets", "kl_control.variants", "policy.rnn_cells", "policy.sequence_model",
     "domains.molecules.lookahead", "domains.music.lookahead", "domains.music.next_rewards",
-    "policy.particles", "policy.policy", "policy.sampler", "pretraining.trainer", "pretraining.replicas",
+    "policy.particles", "policy.policy", "policy.sampler", "policy.seen", "pretraining.trainer", "pretraining.replicas",
     "tuning.learner", "tuning.offspring", "tuning.tuner",
     "evaluation.score", "exchange.saved_model", "exchange.magenta",
 }  # fmt: skip

@@ -122,7 +122,7 @@ class PretrainConfig(_Section):
     evaluate_every: Count = _setting(200, "time between validations; each writes a checkpoint", "steps", ge=1)
     patience: Count = _setting(10, "training stops after so many validations without improvement", "validations", ge=1)
     samples: int = _setting(3, "sequences drawn and shown at each validation", "sequences", ge=0, le=1000)
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = _setting(
+    precision: Literal["float32", "mixed_float16"] = _setting(
         "float32", "of the recurrent layers while they learn; weights, sums and all else are float32"
     )
 

@@ -28,7 +28,6 @@ from seqtutor.runs.checkpoint import Checkpoint
 from seqtutor.runs.run import checkpoint_meta
 
 SCALE = 1024.0  # times the loss, so that float16 holds its gradients (Micikevicius et al. 2018, sec. 3.2)
-PRECISIONS = {"float32": tf.float32, "mixed_float16": tf.float16, "mixed_bfloat16": tf.bfloat16}
 
 
 class Trainer:
@@ -76,7 +75,7 @@ class Trainer:
 
     def _update_graph(self, tokens: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         count = tf.cast(tf.reduce_sum(lengths), tf.float32)  # of the whole batch, whichever replica has which part
-        scale = SCALE if self.network.precision == tf.float16 else 1.0
+        scale = 1.0 if self.network.precision == tf.float32 else SCALE
 
         def part(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
             with tf.GradientTape() as tape:
@@ -160,7 +159,7 @@ def _network(config: Config, domain: Domain) -> tuple[SequenceModel, Lookahead |
         )
     features = 0 if lookahead is None else lookahead.width
     network = SequenceModel(config.model, domain.vocabulary.size, config.seed, features)
-    network.precision = PRECISIONS[config.pretrain.precision]
+    network.precision = tf.float16 if config.pretrain.precision == "mixed_float16" else tf.float32
     return network, lookahead
 
 

@@ -272,7 +272,7 @@ def test_a_run_killed_before_its_best_checkpoint_was_marked(setup):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_mixed_precision_follows_the_curve_of_float32(setup, cell):
     losses = {}
-    for precision in ("float32", "mixed_float16", "mixed_bfloat16"):
+    for precision in ("float32", "mixed_float16"):
         model = {"units": 16, "cell": cell}
         config, loaded, run = setup(
             chain_words(200, seed=4), name=precision, model=model, precision=precision, **{**RESUMED, "epochs": 4}
@@ -281,9 +281,8 @@ def test_mixed_precision_follows_the_curve_of_float32(setup, cell):
         losses[precision] = pd.read_csv(run.history_file)[["loss", "validation_loss"]].to_numpy()
         assert {value.dtype for value in load_run(run.path).policy.prior.get().values()} == {np.dtype(np.float32)}
     assert losses["float32"][-1, 0] < 0.95 * losses["float32"][0, 0]
-    for precision, error in {"mixed_float16": 1e-3, "mixed_bfloat16": 1e-2}.items():  # 11 and 8 bits
-        np.testing.assert_allclose(losses[precision], losses["float32"], rtol=error)
-        assert (losses[precision] != losses["float32"]).any()
+    np.testing.assert_allclose(losses["mixed_float16"], losses["float32"], rtol=1e-3)
+    assert (losses["mixed_float16"] != losses["float32"]).any()
 
 
 def test_a_gradient_too_large_for_float16_is_left_out():
