@@ -36,7 +36,7 @@ def play(
         path, num=num, particles=particles, c=c, length=length, bars=bars, range=range, scale=scale, tempo=tempo,
         reward=reward, seed=seed, out=out, quiet=quiet,
     )  # fmt: skip
-    if opened and click.launch(str(file.resolve())):
-        options.say(f"no browser could be started; open {file} in one")
-    elif not opened and not quiet:
-        options.say(f"{file}: open it in a browser, or give --open")
+    if not quiet:
+        options.say(f"{file}: open it in a browser, if --open does not")
+    if opened:
+        click.launch(str(file.resolve()))  # whether one starts, it does not wait to see

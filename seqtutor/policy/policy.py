@@ -114,7 +114,7 @@ class Policy:
         at = len(state) if self.lookahead is None else len(state) - len(self.lookahead.sizes)
         seen = None if self.lookahead is None else self.lookahead.look(state[at:])
         features = None if seen is None else seen.features
-        prior, prior_state = self.prior.step(tokens, state[:split], features if self.prior.features else None)
+        prior, prior_state = self.prior.step(tokens, state[:split], features)
         if self.tuned is None:
             own = restricted(prior.logits, self.allowed)
             return own, prior.logits, tf.zeros_like(prior.value), prior_state + state[at:]
@@ -129,7 +129,7 @@ class Policy:
         """Policy logits and prior logits [B, T, A] before each of the tokens [B, T], which follow primers [B, P]."""
         inputs = shift_right(tokens, self.prior.actions, primers)
         seen = None if self.lookahead is None else self.lookahead.unroll(tokens, primers)
-        prior = after_primer(self.prior, inputs, primers, seen if self.prior.features else None).logits
+        prior = after_primer(self.prior, inputs, primers, seen).logits
         if self.tuned is None:
             return restricted(prior, self.allowed), prior
         assert self.variant is not None  # it comes with the tuned network

@@ -117,7 +117,7 @@ class SequenceModel:
     def step(self, tokens: tf.Tensor, state: State, features: tf.Tensor | None = None) -> tuple[Scores, State]:
         """One token further: tokens int32 [B], state -> Scores with logits [B, A], value [B]; and the next state.
 
-        features [B, F]: of the state after these tokens.
+        features [B, F]: of the state after these tokens; see `unroll`.
         """
         per_layer = 2 if self._lstm else 1
         hidden: tf.Tensor = None
@@ -144,13 +144,14 @@ class SequenceModel:
         Args:
           tokens: int32 [B, T], the inputs: begin, then the tokens one place to the right.
           detach_value: the value's gradient stops at the value head and does not shape the recurrent layers.
-          features: [B, T, F], of each prefix.
+          features: [B, T, F], of each prefix; a network that reads none leaves them out. Raises ValueError where one
+            that reads some is given none.
         Returns:
           Scores with logits [B, T, A] and value [B, T]; entry t has read tokens[:, : t + 1].
         """
         hidden = self._hidden(tokens)
         if features is not None:
-            features = tf.reshape(features, [-1, self.features])
+            features = tf.reshape(features, [-1, features.shape[2]])
         logits, value = self._heads(tf.reshape(hidden, [-1, hidden.shape[2]]), features, detach_value)
         batch, steps = tf.unstack(tf.shape(tokens))
         return Scores(tf.reshape(logits, [batch, steps, self.actions]), tf.reshape(value, [batch, steps]))
@@ -179,7 +180,9 @@ class SequenceModel:
         logits = tf.matmul(hidden, w["logits/kernel"]) + w["logits/bias"]
         seen = tf.stop_gradient(hidden) if detach_value else hidden
         value = tf.matmul(seen, w["value/kernel"]) + w["value/bias"]
-        if features is not None:
+        if self.features and features is None:
+            raise ValueError("the network reads features, and there are none")
+        if self.features:
             both = tf.matmul(tf.concat([hidden, features], axis=1), w["features/kernel"]) + w["features/bias"]
             both = tf.nn.relu(both)
             logits += tf.matmul(both, w["features/logits"])

@@ -130,8 +130,7 @@ class Learner:
         next_log_p = None
         if variant.adds_to_prior:
             inputs = shift_right(tokens, self._begin, primer)
-            prior = after_primer(self.prior, inputs, primer, seen if self.prior.features else None)
-            next_log_p = _next(tf.nn.log_softmax(prior.logits))
+            next_log_p = _next(tf.nn.log_softmax(after_primer(self.prior, inputs, primer, seen).logits))
         not_last = tf.concat([mask[:, 1:], tf.zeros_like(mask[:, :1])], axis=1)
         target = variant.target(r_t, log_prior, _next(slow_q), next_log_p, config.discount * not_last)
         taken, slow_taken = (tf.gather(values, tokens, batch_dims=2) for values in (q, slow_q))

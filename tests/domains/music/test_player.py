@@ -26,15 +26,14 @@ def page(tmp_path):
     return file
 
 
-@pytest.mark.parametrize("failed", [0, 1])
-def test_it_opens_the_page(tmp_path, monkeypatch, capsys, failed):
-    """Where no browser can be started, the page is there all the same."""
+def test_it_opens_the_page(tmp_path, monkeypatch, capsys):
+    """And names it, for there may be no browser."""
     opened = []
-    monkeypatch.setattr("click.launch", lambda url: opened.append(url) or failed)
+    monkeypatch.setattr("click.launch", opened.append)
     (tmp_path / "tunes.abc").write_text(ABC)
     assert run(["play", str(tmp_path / "tunes.abc"), "--out", str(tmp_path / "page.html"), "--open"]) == 0
     assert opened == [str((tmp_path / "page.html").resolve())] and (tmp_path / "page.html").exists()
-    assert ("no browser could be started" in capsys.readouterr().out) == bool(failed)
+    assert "page.html" in capsys.readouterr().out
 
 
 def test_notes_and_seconds(page):
